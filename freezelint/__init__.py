@@ -1,0 +1,3 @@
+"""freezelint finds freeze bugs in PyTorch training code."""
+
+__version__ = "0.1.0"

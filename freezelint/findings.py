@@ -1,0 +1,72 @@
+"""What the two halves of freezelint report: plain data, free of torch and libcst.
+
+Lines and columns count from 1, in characters of the decoded text, and an end
+column points one past the last character, as editors and SARIF expect.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class Level(enum.Enum):
+    """How sure and how harmful a finding is."""
+
+    ERROR = "error"
+    """What the code says is not what happens, on every run that reaches it."""
+    WARNING = "warning"
+    """Wrong in a common setting, or very likely not meant."""
+    INFO = "info"
+    """Legal but wasteful or fragile; shown with ``--strict`` only."""
+
+
+class Span(NamedTuple):
+    """A stretch of one file."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class Evidence(NamedTuple):
+    """A place that makes the finding true, and a sentence that says how."""
+
+    path: str
+    span: Span
+    message: str
+
+
+class Finding(NamedTuple):
+    """One freeze bug, where it is, and why it is one."""
+
+    code: str
+    name: str
+    level: Level
+    path: str
+    span: Span
+    message: str
+    help: str
+    evidence: tuple[Evidence, ...] = ()
+    fixable: bool = False
+    statement: tuple[int, int] = (0, 0)
+    """First and last line of the statement; a suppression on any of them counts."""
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str]:
+        """Findings are shown by file, then by place, then by code."""
+        return (self.path, self.span.line, self.span.column, self.code)
+
+
+class Problem(NamedTuple):
+    """Why a file, or one rule on a file, could not be checked.
+
+    ``rule`` names the rule that failed, or is None when the file itself could
+    not be read or parsed. ``line`` is the line of a syntax error, if known.
+    """
+
+    path: str
+    reason: str
+    rule: str | None = None
+    line: int | None = None

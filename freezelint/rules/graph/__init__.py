@@ -1,0 +1,1 @@
+"""FZ5xx: the graph is cut, or made up."""

@@ -1,0 +1,1 @@
+"""FZ1xx: the freeze never lands."""

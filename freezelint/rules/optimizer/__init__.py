@@ -1,0 +1,1 @@
+"""FZ3xx: the optimizer and the flags disagree."""

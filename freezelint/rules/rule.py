@@ -1,0 +1,55 @@
+"""What a rule is: one class that documents, illustrates and performs one check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from freezelint.findings import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freezelint.analysis.events import Event
+    from freezelint.analysis.syntax import Place
+    from freezelint.analysis.trace import Trace
+
+
+class Report(NamedTuple):
+    """A rule's verdict, before positions are worked out."""
+
+    place: Place
+    message: str
+    help: str
+    evidence: tuple[tuple[Place, str], ...] = ()
+    level: Level | None = None
+    """Overrides the rule's own level for this one finding."""
+
+
+class Rule:
+    """The base of every rule.
+
+    A rule subscribes to events that the interpreter announced and looks at the
+    trace around each of them. It keeps no state and never walks a tree.
+
+    The docstring of a subclass is its documentation. It has these sections, in
+    this order, each headed by a line that ends with a colon and stands alone:
+    ``What it does``, ``Why is this bad?``, ``Bad``, ``Good``, ``When it is
+    silent`` and ``References``. ``Bad`` and ``Good`` each hold one complete
+    script, indented; the script under ``Bad`` marks the wrong line with
+    ``# expect: CODE``.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    level: ClassVar[Level]
+    consequences: ClassVar[tuple[str, ...]]
+    """What a run of the bad example shows: ``moves``, ``dead``, ``raises`` and so on."""
+    triggers: ClassVar[tuple[tuple[str, ...], ...]]
+    """Words without which the rule cannot fire: of each group at least one must occur."""
+    events: ClassVar[tuple[str, ...]]
+    """Names of the event classes that :meth:`check` is called with."""
+    fixable: ClassVar[bool] = False
+
+    def check(self, event: Event, trace: Trace) -> Iterable[Report]:
+        """Yield a report for each bug that this event completes."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""FZ6xx: heads, parameters and modules that are exchanged."""

@@ -1,0 +1,1 @@
+"""FZ2xx: the freeze lands and is undone."""
