@@ -33,10 +33,10 @@ class Rule:
 
     The docstring of a subclass is its documentation. It has these sections, in
     this order, each headed by a line that ends with a colon and stands alone:
-    ``What it does``, ``Why is this bad?``, ``Bad``, ``Good``, ``When it is
-    silent`` and ``References``. ``Bad`` and ``Good`` each hold one complete
-    script, indented; the script under ``Bad`` marks the wrong line with
-    ``# expect: CODE``.
+    ``What it does:``, ``Why is this bad:``, ``Bad:``, ``Good:``, ``When it is
+    silent:`` and ``References:``. What stands under a heading is indented by
+    four spaces. ``Bad`` and ``Good`` each hold one complete script; the script
+    under ``Bad`` marks the wrong line with ``# expect: CODE``.
     """
 
     code: ClassVar[str]
@@ -46,6 +46,11 @@ class Rule:
     """What a run of the bad example shows: ``moves``, ``dead``, ``raises`` and so on."""
     triggers: ClassVar[tuple[tuple[str, ...], ...]]
     """Words without which the rule cannot fire: of each group at least one must occur."""
+    trigger_patterns: ClassVar[tuple[str, ...]] = ()
+    """Regular expressions of which one must match as well, for a rule whose words are common.
+
+    Each should begin with a literal: the search for it is what makes them fast.
+    """
     events: ClassVar[tuple[str, ...]]
     """Names of the event classes that :meth:`check` is called with."""
     fixable: ClassVar[bool] = False

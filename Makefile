@@ -1,0 +1,51 @@
+# Everything sets itself up; a second run starts at once.
+# Environments are rebuilt when pyproject.toml changes, their code is the working tree's.
+
+PYTHON ?= python3
+PYTHONS ?= 3.10 3.11 3.12 3.13
+# Workers for the tests.
+WORKERS ?= auto
+
+DEMO := .venv-demo
+TEST := .venv-test
+LINT := .venv-lint
+
+.PHONY: demo test lint test-pythons clean
+
+demo: $(DEMO)/.ready
+	$(DEMO)/bin/freezelint check --exit-zero fixtures/
+
+test: $(TEST)/.ready
+	$(TEST)/bin/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: $(LINT)/.ready
+	$(LINT)/bin/ruff check .
+	$(LINT)/bin/ruff format --check .
+	$(LINT)/bin/mypy
+	$(LINT)/bin/lint-imports
+
+# The tests that need no torch, on every Python that is there.
+test-pythons:
+	@for version in $(PYTHONS); do \
+		python=$$(ls -d "$$HOME"/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+		python=$${python:-$$(command -v python$$version)}; \
+		if [ -z "$$python" ]; then echo "Python $$version: not here, skipped"; continue; fi; \
+		echo "Python $$version: $$python"; \
+		$(MAKE) --no-print-directory .venv-$$version/.ready PYTHON="$$python" && \
+		.venv-$$version/bin/python -m pytest -n $(WORKERS) -m "not torch and not gpu" $(ARGS) || exit 1; \
+	done
+
+$(DEMO)/.ready: EXTRAS :=
+$(TEST)/.ready: EXTRAS := [test]
+$(LINT)/.ready: EXTRAS := [lint]
+.venv-3.%/.ready: EXTRAS := [light-test]
+
+.venv-%/.ready: pyproject.toml
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet uv
+	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python -e '.$(EXTRAS)'
+	touch $@
+
+clean:
+	rm -rf .venv-* build dist

@@ -1,0 +1,111 @@
+"""One file in, findings out: runs every scope that can matter and asks the rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.index import Index
+from freezelint.analysis.relevance import Relevance
+from freezelint.analysis.roots import roots_of
+from freezelint.findings import Evidence, Finding, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.findings import Span
+    from freezelint.rules.rule import Report, Rule
+    from freezelint.sources.python import Source
+
+
+def analyze(source: Source, rules: Sequence[Rule]) -> tuple[list[Finding], list[Problem]]:
+    """Check one file.
+
+    Args:
+        source: The decoded file.
+        rules: The rules to check it with.
+
+    Returns:
+        The findings, and the problems that kept parts of the file from being checked.
+    """
+    text = source.text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        index = Index(text)
+    except (SyntaxError, ValueError) as error:
+        return [], [_syntax_problem(source.path, error)]
+    except (RecursionError, MemoryError):
+        return [], [Problem(source.path, "the code is nested too deeply to be parsed")]
+    found: dict[tuple[str, Span], Finding] = {}
+    problems: list[Problem] = []
+    relevance = Relevance(index, rules)
+    for root in roots_of(index, relevance, _package_of(source.path)):
+        try:
+            trace = root.run()
+        except cst.ParserSyntaxError as error:
+            problems.append(Problem(source.path, f"cannot be parsed: {error.message}"))
+            continue
+        except Exception as error:
+            problems.append(_internal_error(source.path, error, f"in {root.name}"))
+            continue
+        if trace is not None:
+            for finding in _judge(source.path, trace, rules, problems):
+                found.setdefault((finding.code, finding.span), finding)
+    return sorted(found.values(), key=lambda each: each.sort_key), list(dict.fromkeys(problems))
+
+
+def _judge(
+    path: str, trace: Trace, rules: Sequence[Rule], problems: list[Problem]
+) -> Iterator[Finding]:
+    for rule in rules:
+        try:
+            for event in trace.events:
+                if event.kind in rule.events:
+                    for report in rule.check(event, trace):
+                        yield _finding(path, rule, report)
+        except Exception as error:
+            problems.append(_internal_error(path, error, f"in rule {rule.code}", rule.code))
+
+
+def _finding(path: str, rule: Rule, report: Report) -> Finding:
+    evidence = {
+        (place.span, sentence): Evidence(path, place.span, sentence)
+        for place, sentence in report.evidence
+    }
+    return Finding(
+        code=rule.code,
+        name=rule.name,
+        level=report.level or rule.level,
+        path=path,
+        span=report.place.span,
+        message=report.message,
+        help=report.help,
+        evidence=tuple(evidence.values()),
+        fixable=rule.fixable,
+        statement=report.place.statement_lines,
+    )
+
+
+def _internal_error(path: str, error: Exception, where: str, rule: str | None = None) -> Problem:
+    reason = f"internal error {where}: {type(error).__name__}: {error}"
+    return Problem(path, reason, rule=rule)
+
+
+def _syntax_problem(path: str, error: SyntaxError | ValueError) -> Problem:
+    if isinstance(error, SyntaxError):
+        return Problem(path, f"does not parse: {error.msg}", line=error.lineno)
+    return Problem(path, f"does not parse: {error}")
+
+
+def _package_of(path: str) -> str:
+    """The dotted name of the package that a file lies in, from the ``__init__.py`` around it."""
+    folder = Path(path).parent
+    names: list[str] = []
+    while folder.name and (folder / "__init__.py").is_file() and len(names) < 12:
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(names)
+
+

@@ -1,0 +1,235 @@
+"""What the interpreter announces, in the order in which the code would do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from freezelint.analysis.syntax import Place
+    from freezelint.analysis.values import Part, TensorValue, Value
+
+Path = tuple[tuple[int, int], ...]
+"""The branches taken to get here: (branching point, arm)."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Event:
+    """Something that happened at one moment of one path through the code."""
+
+    place: Place
+    index: int = -1
+    path: Path = ()
+    loops: tuple[int, ...] = ()
+    stack: tuple[Place, ...] = ()
+    """Places of the calls that led here, outermost first."""
+    activations: tuple[int, ...] = ()
+    """Identities of the function activations that led here, the root's first."""
+    grad_enabled: bool | None = True
+    repeated: bool = False
+    """Seen in a later iteration of a loop whose body was seen before."""
+
+    @property
+    def kind(self) -> str:
+        """The name rules subscribe by."""
+        return type(self).__name__
+
+
+@dataclass(kw_only=True, eq=False)
+class AttributeWritten(Event):
+    """``receiver.attribute = value``, in any spelling of an assignment."""
+
+    receiver: Value
+    attribute: str
+    value: Value
+    receiver_node: cst.CSTNode | None = None
+    value_node: cst.CSTNode | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class FlagWritten(Event):
+    """``requires_grad`` of these parameters was really set."""
+
+    parts: tuple[Part, ...]
+    value: bool | None
+    label: str
+    certain: bool = True
+    """False when the receiver may not be what it seems."""
+
+
+@dataclass(kw_only=True, eq=False)
+class ModeSet(Event):
+    """``train()`` or ``eval()`` was called on a module or on some of its submodules."""
+
+    part: Part
+    training: bool | None
+    label: str
+
+
+@dataclass(kw_only=True, eq=False)
+class OptimizerBuilt(Event):
+    """An optimizer took hold of parameters."""
+
+    key: int
+    parts: tuple[Part, ...]
+    complete: bool
+    label: str
+    name: str
+    argument: cst.CSTNode | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class GroupAdded(Event):
+    """``optimizer.add_param_group(...)``, or anything that may have extended the optimizer."""
+
+    keys: tuple[int, ...]
+    parts: tuple[Part, ...]
+    complete: bool
+
+
+@dataclass(kw_only=True, eq=False)
+class Stepped(Event):
+    """``optimizer.step()``; no keys when it is not known which optimizer."""
+
+    keys: tuple[int, ...]
+
+
+@dataclass(kw_only=True, eq=False)
+class GradientsCleared(Event):
+    """``zero_grad()`` of an optimizer or of a module, or ``p.grad = None``."""
+
+    optimizers: tuple[int, ...] = ()
+    parts: tuple[Part, ...] = ()
+    to_none: bool | None = True
+
+
+@dataclass(kw_only=True, eq=False)
+class BackwardRan(Event):
+    """``loss.backward()`` in any of its forms."""
+
+    loss: Value
+    label: str | None
+
+
+@dataclass(kw_only=True, eq=False)
+class ForwardRan(Event):
+    """A module was called."""
+
+    key: int
+
+
+@dataclass(kw_only=True, eq=False)
+class OutputDetached(Event):
+    """The output of modules was cut from the graph."""
+
+    keys: tuple[int, ...]
+
+
+@dataclass(kw_only=True, eq=False)
+class SubmoduleReplaced(Event):
+    """``parent.attribute`` holds another module (or parameter) from here on."""
+
+    parent: int
+    attribute: str
+    old: int | None
+    new: int | None
+    label: str
+
+
+@dataclass(kw_only=True, eq=False)
+class ParametersReplaced(Event):
+    """The parameters of a module became other objects, all at once."""
+
+    key: int
+    label: str
+    how: str
+
+
+@dataclass(kw_only=True, eq=False)
+class NameRebound(Event):
+    """A name that held one module holds another from here on."""
+
+    name: str
+    old: int
+    new: int
+
+
+@dataclass(kw_only=True, eq=False)
+class Wrapped(Event):
+    """A module went into DataParallel, DDP or ``torch.compile``."""
+
+    key: int
+    wrapper: str
+
+
+@dataclass(kw_only=True, eq=False)
+class HandedOver(Event):
+    """Modules, parameters or optimizers went to code that cannot be followed."""
+
+    keys: tuple[int, ...]
+    optimizers: tuple[int, ...] = ()
+    label: str = ""
+
+
+@dataclass(kw_only=True, eq=False)
+class IteratorConsumed(Event):
+    """A one-shot iterator over parameters was run to its end."""
+
+    iterator: int
+    label: str
+
+
+@dataclass(kw_only=True, eq=False)
+class ExpressionDiscarded(Event):
+    """A statement that is nothing but an expression."""
+
+    value: Value
+    expression: cst.CSTNode
+    is_last: bool = False
+
+
+@dataclass(kw_only=True, eq=False)
+class ConditionTested(Event):
+    """A value decided a branch, a filter or a comprehension."""
+
+    value: Value
+    expression: cst.CSTNode
+
+
+@dataclass(kw_only=True, eq=False)
+class ContextEntered(Event):
+    """``with value:``."""
+
+    value: Value
+    expression: cst.CSTNode
+
+
+@dataclass(kw_only=True, eq=False)
+class Called(Event):
+    """A library function or constructor was called."""
+
+    name: str
+    arguments: tuple[Value, ...]
+    keywords: dict[str, Value] = field(default_factory=dict)
+    call: cst.CSTNode | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class MethodCalled(Event):
+    """A method was called on a module, parameter or tensor."""
+
+    receiver: Value
+    name: str
+    arguments: tuple[Value, ...]
+    keywords: dict[str, Value]
+    label: str
+
+
+@dataclass(kw_only=True, eq=False)
+class LeafMade(Event):
+    """A tensor was turned into, or wrapped as, a leaf that requires gradients."""
+
+    tensor: Value | TensorValue
+    label: str | None

@@ -1,0 +1,79 @@
+"""Which files can matter at all: a look at their bytes, before anything heavy is loaded.
+
+Two gates follow each other. The coarse one knows a handful of words and keeps
+most files of most projects from ever loading the rules. The fine one asks each
+rule for its triggers.
+"""
+
+from __future__ import annotations
+
+import re
+from os.path import commonpath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from freezelint.rules.rule import Rule
+
+    _Condition = tuple[bytes | re.Pattern[bytes], ...]
+    """What is searched for; one hit is enough."""
+
+COARSE_WORDS = (b"grad", b"arameter", b"eval(", b"freeze", b"optim", b"inference_mode")
+"""No rule can fire without one of these: see :func:`is_covered`."""
+
+
+def may_matter(data: bytes) -> bool:
+    """Return whether any rule could fire on a file with these bytes."""
+    for word in COARSE_WORDS:  # noqa: SIM110
+        # Spelled out, since a generator costs more here than the searches.
+        if word in data:
+            return True
+    return False
+
+
+def is_covered(triggers: Sequence[Sequence[str]]) -> bool:
+    """Return whether the coarse gate lets every file pass that meets these triggers."""
+    return any(
+        all(any(coarse in word.encode() for coarse in COARSE_WORDS) for word in group)
+        for group in triggers
+    )
+
+
+class Gate:
+    """The triggers of some rules, prepared for many files."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """Prepare what the rules ask for; what several ask for is looked for once."""
+        self._conditions = [(rule.code, _conditions(rule)) for rule in rules]
+
+    def candidates(self, data: bytes) -> tuple[str, ...]:
+        """Return the codes of the rules that could fire on a file with these bytes."""
+        known: dict[_Condition, bool] = {}
+
+        def holds(condition: _Condition) -> bool:
+            if condition not in known:
+                known[condition] = any(
+                    part in data if isinstance(part, bytes) else bool(part.search(data))
+                    for part in condition
+                )
+            return known[condition]
+
+        return tuple(code for code, conditions in self._conditions if all(map(holds, conditions)))
+
+
+def _conditions(rule: Rule) -> tuple[_Condition, ...]:
+    groups = [tuple(word.encode() for word in group) for group in rule.triggers]
+    patterns = tuple(re.compile(pattern.encode()) for pattern in rule.trigger_patterns)
+    return (*map(_words, groups), *([patterns] if patterns else ()))
+
+
+def _words(group: tuple[bytes, ...]) -> _Condition:
+    """Return how to look for any of some words in the fastest way.
+
+    A search for one word is faster than any regular expression, but one for
+    several that begin alike is as fast as the search for their beginning.
+    """
+    if len(group) > 1 and len(commonpath(group)) > 1:
+        return (re.compile(b"|".join(map(re.escape, group))),)
+    return group

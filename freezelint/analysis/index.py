@@ -1,0 +1,160 @@
+"""Where the scopes of a file begin and end, and which names they mention.
+
+CPython's own parser is ten times as fast as LibCST. It serves as an index only:
+what the code means is the interpreter's business.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.syntax import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Definition:
+    """A function or method: its lines now, its tree when it is asked for."""
+
+    def __init__(self, node: AnyFunction, lines: Sequence[str], *, is_method: bool) -> None:
+        """Take the indexed node and the lines of the whole file."""
+        self.name = node.name
+        first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+        self._lines = lines[first - 1 : node.end_lineno]
+        self.chunk = Chunk(self._lines, first, is_method=is_method)
+        self.decorators = tuple(_dotted(each) or "" for each in node.decorator_list)
+        self.length = len(self._lines)
+
+    @functools.cached_property
+    def words(self) -> frozenset[str]:
+        """Every identifier in the text, comments and strings included."""
+        return frozenset(_WORD.findall("\n".join(self._lines)))
+
+    @property
+    def text(self) -> str:
+        """The lines as they stand in the file."""
+        return "\n".join(self._lines)
+
+
+class ClassDefinition:
+    """A class at the top level of the file."""
+
+    def __init__(self, node: ast.ClassDef, lines: Sequence[str]) -> None:
+        """Take the indexed node and the lines of the whole file."""
+        self.name = node.name
+        self.bases = tuple(_dotted(base) or "" for base in node.bases)
+        self.methods: dict[str, Definition] = {}
+        self.fields: set[str] = set()
+        self._node = node
+        for statement in node.body:
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self.methods[statement.name] = Definition(statement, lines, is_method=True)
+            elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                self.fields.add(statement.target.id)
+            elif isinstance(statement, ast.Assign):
+                self.fields.update(
+                    each.id for each in statement.targets if isinstance(each, ast.Name)
+                )
+
+    @functools.cached_property
+    def attributes_read(self) -> frozenset[str]:
+        """Names of attributes that the class reads from ``self``."""
+        return frozenset(
+            node.attr
+            for node in ast.walk(self._node)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Load)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "self"
+        )
+
+
+class Index:
+    """The top level of one file."""
+
+    def __init__(self, text: str) -> None:
+        """Parse the text; raises SyntaxError as CPython does."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+        self._lines = text.split("\n")
+        self.functions: dict[str, Definition] = {}
+        self.classes: dict[str, ClassDefinition] = {}
+        self.imports: dict[str, str] = {}
+        self._loose: list[tuple[int, int]] = []
+        for statement in tree.body:
+            self._add(statement)
+
+    def _add(self, statement: ast.stmt) -> None:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self.functions[statement.name] = Definition(statement, self._lines, is_method=False)
+            return
+        if isinstance(statement, ast.ClassDef):
+            self.classes[statement.name] = ClassDefinition(statement, self._lines)
+            return
+        for bound, dotted_name in _imports_in(statement):
+            self.imports.setdefault(bound, dotted_name)
+        assert statement.end_lineno is not None
+        first, last = statement.lineno, statement.end_lineno
+        if self._loose and first <= self._loose[-1][1]:
+            self._loose[-1] = (self._loose[-1][0], max(last, self._loose[-1][1]))
+        else:
+            self._loose.append((first, last))
+
+    @functools.cached_property
+    def loose_statements(self) -> tuple[tuple[Chunk, str], ...]:
+        """Top-level statements that define neither function nor class, with their text."""
+        chunks = []
+        for first, last in self._loose:
+            lines = self._lines[first - 1 : last]
+            chunks.append((Chunk(lines, first), "\n".join(lines)))
+        return tuple(chunks)
+
+    @property
+    def definitions(self) -> Iterator[Definition]:
+        """Every function and every method."""
+        yield from self.functions.values()
+        for each in self.classes.values():
+            yield from each.methods.values()
+
+
+def _dotted(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = _dotted(node.value)
+        return None if base is None else f"{base}.{node.attr}"
+    if isinstance(node, ast.Call):
+        return _dotted(node.func)
+    return None
+
+
+def _imports_in(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Yield (bound name, dotted name) for imports, also those under ``if`` and ``try``."""
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            if alias.asname:
+                yield alias.asname, alias.name
+            else:
+                root = alias.name.partition(".")[0]
+                yield root, root
+    elif isinstance(statement, ast.ImportFrom):
+        package = "." * statement.level + (statement.module or "")
+        for alias in statement.names:
+            yield alias.asname or alias.name, f"{package}.{alias.name}"
+    elif isinstance(statement, (ast.If, ast.Try, ast.With)):
+        for inner in ast.iter_child_nodes(statement):
+            if isinstance(inner, ast.stmt):
+                yield from _imports_in(inner)
+            elif isinstance(inner, ast.ExceptHandler):
+                for each in inner.body:
+                    yield from _imports_in(each)

@@ -1,0 +1,338 @@
+"""Assignments: to names, attributes, elements and tuples of these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.iteration import consume
+from freezelint.analysis.knowledge.torch import MODULE_BASES
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    Form,
+    InstanceValue,
+    LibraryValue,
+    MappingValue,
+    ModuleValue,
+    OptimizerValue,
+    ParameterSequence,
+    ParameterValue,
+    SequenceValue,
+    TensorValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def assign(
+    run: Interpreter, target: cst.BaseExpression, value: Value, source: cst.CSTNode
+) -> None:
+    """Store a value where an assignment puts it."""
+    if isinstance(target, cst.Name):
+        _assign_name(run, target, value)
+    elif isinstance(target, cst.Attribute):
+        receiver = evaluate(run, target.value)
+        write_attribute(run, receiver, target.attr.value, value, target, source)
+    elif isinstance(target, cst.Subscript):
+        _assign_subscript(run, target, value)
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        _unpack(run, target, value, source)
+    elif isinstance(target, cst.StarredElement):
+        assign(run, target.value, UNKNOWN, source)
+
+
+def _unpack(
+    run: Interpreter, target: cst.Tuple | cst.List, value: Value, source: cst.CSTNode
+) -> None:
+    items: tuple[Value, ...] = ()
+    if isinstance(value, SequenceValue) and len(value.items) == len(target.elements):
+        items = value.items
+    for number, element in enumerate(target.elements):
+        inner = element if isinstance(element, cst.StarredElement) else element.value
+        assign(run, inner, items[number] if items else UNKNOWN, source)
+
+
+def _assign_name(run: Interpreter, target: cst.Name, value: Value) -> None:
+    name = target.value
+    _name_object(run, value, name)
+    if isinstance(value, ModuleValue):
+        old = run.bindings.get((run.frame.key, name))
+        if isinstance(old, ModuleValue) and old.key != value.key:
+            run.announce(
+                events.NameRebound(
+                    place=run.place(target), name=name, old=old.key, new=value.key
+                )
+            )
+    run.bind(name, value)
+
+
+def _name_object(run: Interpreter, value: Value, label: str) -> None:
+    if isinstance(value, ModuleValue):
+        module = run.objects.module(value.key)
+        if module.label is None:
+            module.label = label
+    elif isinstance(value, OptimizerValue):
+        for key in value.keys:
+            optimizer = run.objects.optimizer(key)
+            if optimizer.label is None:
+                optimizer.label = label
+
+
+def by_annotation(
+    run: Interpreter, value: Value, annotation: cst.BaseExpression, name: cst.CSTNode
+) -> Value:
+    """Let ``x: nn.Module`` and its like tell what an unknown value is."""
+    if not isinstance(value, Unknown):
+        return value
+    if isinstance(annotation, cst.BinaryOperation):
+        left = by_annotation(run, value, annotation.left, name)
+        return by_annotation(run, left, annotation.right, name)
+    if isinstance(annotation, (cst.Subscript, cst.SimpleString)):
+        return value
+    kind = evaluate(run, annotation)
+    label = dotted(name)
+    if isinstance(kind, LibraryValue):
+        if kind.name in MODULE_BASES or _is_layer(kind.name):
+            return ModuleValue(run.given_module(label).key)
+        if kind.name in ("torch.optim.Optimizer", "torch.optim.optimizer.Optimizer"):
+            return OptimizerValue((run.objects.new_optimizer("").key,))
+        if kind.name in ("torch.Tensor", "torch.FloatTensor"):
+            return TensorValue()
+    return value
+
+
+def _is_layer(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    return name.startswith("torch.nn.") and last[:1].isupper() and last != "Parameter"
+
+
+def write_attribute(
+    run: Interpreter,
+    receiver: Value,
+    attribute: str,
+    value: Value,
+    node: cst.CSTNode,
+    source: cst.CSTNode,
+) -> None:
+    """``receiver.attribute = value``."""
+    receiver_node = node.value if isinstance(node, cst.Attribute) else None
+    run.announce(
+        events.AttributeWritten(
+            place=run.place(node),
+            receiver=receiver,
+            attribute=attribute,
+            value=value,
+            receiver_node=receiver_node,
+            value_node=source,
+        )
+    )
+    if attribute == "requires_grad":
+        _write_flag(run, receiver, value, node)
+        return
+    if attribute == "grad" and isinstance(receiver, ParameterValue):
+        to_none = isinstance(value, Constant) and value.value is None
+        run.announce(
+            events.GradientsCleared(
+                place=run.place(node), parts=receiver.parts, to_none=to_none
+            )
+        )
+        return
+    path = dotted(node) if isinstance(node, cst.Attribute) else None
+    if path is not None:
+        _name_object(run, value, path)
+    if isinstance(receiver, ModuleValue):
+        replace_child(run, receiver.key, attribute, value, node)
+    elif isinstance(receiver, InstanceValue):
+        run.bindings[receiver.key, attribute] = value
+    elif path is not None and attribute not in ("data",):
+        run.bindings[run.frame.key, path] = value
+
+
+def _write_flag(run: Interpreter, receiver: Value, value: Value, node: cst.CSTNode) -> None:
+    known = isinstance(value, Constant) and isinstance(value.value, bool)
+    flag = value.value if isinstance(value, Constant) and known else None
+    if isinstance(receiver, ParameterValue):
+        write_flag(run, receiver, flag, node)
+    elif isinstance(receiver, ModuleValue) and not run.proven(receiver):
+        # Perhaps a parameter, perhaps a module on which this does nothing.
+        parts = run.parts_of(receiver.key)
+        run.announce(
+            events.FlagWritten(
+                place=run.place(node),
+                parts=parts,
+                value=None,
+                label=run.objects.label(receiver.key),
+                certain=False,
+            )
+        )
+
+
+def write_flag(
+    run: Interpreter, receiver: Value, flag: bool | None, node: cst.CSTNode
+) -> None:
+    """Really set ``requires_grad`` of a module's or an element's parameters."""
+    if isinstance(receiver, ParameterValue):
+        parts = tuple(
+            each for part in receiver.parts for each in run.parts_of(part.key, part.predicate)
+        )
+    elif isinstance(receiver, ModuleValue):
+        parts = run.parts_of(receiver.key)
+    else:
+        return
+    if not parts:
+        return
+    label = run.objects.label(parts[0].key)
+    if run.objects.module(parts[0].key).is_module and len(parts) > 1:
+        label = ", ".join(dict.fromkeys(run.objects.label(part.key) for part in parts))
+    run.announce(
+        events.FlagWritten(place=run.place(node), parts=parts, value=flag, label=label)
+    )
+
+
+def replace_child(
+    run: Interpreter, parent: int, attribute: str, value: Value, node: cst.CSTNode
+) -> None:
+    """Put something else under an attribute or index of a module."""
+    before = run.bindings.get((parent, attribute))
+    owner = run.objects.module(parent)
+    old: int | None = None
+    if isinstance(before, ModuleValue):
+        old = before.key
+    elif before is None:
+        known = run.objects.known_child(parent, attribute)
+        fresh = owner.origin is Origin.OWN_CLASS
+        if known is not None or not fresh:
+            old = run.objects.child(parent, attribute).key
+    new = _registered_key(run, value)
+    if new is None and isinstance(value, Unknown):
+        # Something of which nothing is known but that it sits here now.
+        label = None if owner.label is None else f"{owner.label}.{attribute}"
+        made = run.objects.new_module(Origin.GIVEN, label)
+        made.flag_at_birth = None
+        made.parent = parent
+        run.mark_birth(made)
+        new = made.key
+        value = ModuleValue(new)
+    if old is not None and old == new:
+        return
+    run.announce(
+        events.SubmoduleReplaced(
+            place=run.place(node),
+            parent=parent,
+            attribute=attribute,
+            old=old,
+            new=new,
+            label=dotted(node) or attribute,
+        )
+    )
+    now = run.trace.now - 1
+    if old is not None:
+        run.objects.detach(old, parent, attribute, now)
+    if new is not None and new != parent:
+        run.objects.attach(new, parent, attribute, now)
+    run.bindings[parent, attribute] = value
+
+
+def _registered_key(run: Interpreter, value: Value) -> int | None:
+    if isinstance(value, ModuleValue):
+        return value.key
+    if isinstance(value, ParameterValue) and not value.is_element and len(value.parts) == 1:
+        return value.parts[0].key
+    return None
+
+
+def _assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> None:
+    receiver = evaluate(run, target.value)
+    path = dotted(target)
+    if isinstance(receiver, ModuleValue):
+        module = run.proven(receiver)
+        if path is not None and isinstance(value, ModuleValue) and value.key != receiver.key:
+            run.prove(receiver)
+            attribute = path[path.rindex("[") :]
+            _name_object(run, value, path)
+            replace_child(run, receiver.key, attribute, value, target)
+        elif module is not None:
+            keys, optimizers = run.keys_in([receiver])
+            run.announce(
+                events.HandedOver(place=run.place(target), keys=keys, optimizers=optimizers)
+            )
+        return
+    if isinstance(receiver, (MappingValue, SequenceValue, ParameterSequence)):
+        base = dotted(target.value)
+        if base is not None:
+            _forget(run, target.value)
+        return
+    if path is not None:
+        _name_object(run, value, path)
+        run.bindings[run.frame.key, path] = value
+
+
+def _forget(run: Interpreter, target: cst.BaseExpression) -> None:
+    if isinstance(target, cst.Name):
+        run.bind(target.value, UNKNOWN)
+    elif isinstance(target, cst.Attribute):
+        receiver = evaluate(run, target.value)
+        if isinstance(receiver, (InstanceValue, ModuleValue)):
+            run.bindings[receiver.key, target.attr.value] = UNKNOWN
+
+
+def augmented(run: Interpreter, node: cst.AugAssign) -> None:
+    """``x += y``: lists of parameters grow, anything else becomes unknown."""
+    value = evaluate(run, node.value)
+    before = evaluate(run, node.target)
+    result = UNKNOWN
+    if isinstance(node.operator, cst.AddAssign):
+        result = concatenated(run, before, value, node.value)
+    assign(run, node.target, result, node.value)
+
+
+def concatenated(run: Interpreter, first: Value, second: Value, node: cst.CSTNode) -> Value:
+    """``first + second`` for collections."""
+    if isinstance(first, Constant) and isinstance(second, Constant):
+        if isinstance(first.value, str) and isinstance(second.value, str):
+            return Constant(first.value + second.value)
+        return UNKNOWN
+    left, right = as_parameters(run, first, node), as_parameters(run, second, node)
+    if left is not None and right is not None:
+        return ParameterSequence(
+            left.parts + right.parts,
+            Form.COLLECTION,
+            named=left.named and right.named,
+            complete=left.complete and right.complete,
+        )
+    if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
+        return SequenceValue(first.items + second.items, first.complete and second.complete)
+    if left is not None:
+        return left._replace(complete=False, form=Form.COLLECTION, iterator=None)
+    return UNKNOWN
+
+
+def as_parameters(run: Interpreter, value: Value, node: cst.CSTNode) -> ParameterSequence | None:
+    """A value as a collection of parameters, if that is what it holds."""
+    if isinstance(value, ParameterSequence):
+        consumed = consume(run, value, node)
+        assert isinstance(consumed, ParameterSequence)
+        return consumed
+    if isinstance(value, SequenceValue):
+        collected: list[ParameterSequence] = []
+        for item in value.items:
+            if isinstance(item, ParameterValue):
+                collected.append(ParameterSequence(item.parts, Form.COLLECTION))
+            else:
+                return None
+        return ParameterSequence(
+            tuple(part for each in collected for part in each.parts),
+            Form.COLLECTION,
+            complete=value.complete,
+        )
+    return None
+

@@ -1,0 +1,193 @@
+"""Reading an attribute of a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.knowledge.torch import (
+    CONTAINERS,
+    HARMLESS_MODULE_METHODS,
+    LAYERS_WITH_WEIGHT,
+    MODULE_ITERATORS,
+    PARAMETER_ATTRIBUTES,
+    SAME_MODULE_METHODS,
+    SUBMODULE_ITERATORS,
+)
+from freezelint.analysis.knowledge.torchvision import child_kind
+from freezelint.analysis.objects import ModuleObject, Origin
+from freezelint.analysis.predicates import SOME, conjunction
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import (
+    UNKNOWN,
+    BoundMethod,
+    ClassValue,
+    FlagValue,
+    FunctionValue,
+    InstanceValue,
+    LibraryInstance,
+    LibraryValue,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    OptimizerValue,
+    ParameterSequence,
+    ParameterValue,
+    Part,
+    SequenceValue,
+    StateDictValue,
+    SuperValue,
+    TensorKind,
+    TensorValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+_MODULE_METHODS = (
+    frozenset(MODULE_ITERATORS)
+    | frozenset(SUBMODULE_ITERATORS)
+    | SAME_MODULE_METHODS
+    | HARMLESS_MODULE_METHODS
+    | {"add_module", "register_module", "register_parameter", "forward", "append", "extend"}
+    | {"get_submodule", "insert", "freeze", "unfreeze", "to_empty"}
+)
+
+_WRAPPED = frozenset({"module", "_orig_mod"})
+
+
+def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNode) -> Value:
+    """``receiver.name``."""
+    if isinstance(receiver, ModuleValue):
+        return _of_module(run, receiver, name)
+    if isinstance(receiver, LibraryValue):
+        return LibraryValue(f"{receiver.name}.{name}")
+    if isinstance(receiver, ParameterValue):
+        return _of_parameter(receiver, name)
+    if isinstance(receiver, TensorValue):
+        return FlagValue(receiver) if name == "requires_grad" else BoundMethod(receiver, name)
+    if isinstance(receiver, InstanceValue):
+        return _of_instance(run, receiver, name, node)
+    if isinstance(receiver, ClassValue):
+        method = find_method(run, receiver, name)
+        return UNKNOWN if method is None else method
+    if isinstance(receiver, (Unknown, FunctionValue)):
+        return UNKNOWN
+    if isinstance(
+        receiver,
+        (
+            ParameterSequence,
+            ModuleGroup,
+            OptimizerValue,
+            StateDictValue,
+            SequenceValue,
+            MappingValue,
+            LibraryInstance,
+            SuperValue,
+        ),
+    ):
+        if isinstance(receiver, OptimizerValue) and name == "param_groups":
+            return UNKNOWN
+        return BoundMethod(receiver, name)
+    return UNKNOWN
+
+
+def _of_module(run: Interpreter, receiver: ModuleValue, name: str) -> Value:
+    module = run.objects.module(receiver.key)
+    changed = run.bindings.get((receiver.key, name))
+    if changed is not None:
+        return changed
+    if module.owner_class is not None:
+        method = find_method(run, module.owner_class, name, receiver)
+        if method is not None:
+            return method if not _is_property(method) else UNKNOWN
+    if name in _MODULE_METHODS:
+        return BoundMethod(receiver, name)
+    if name in _WRAPPED and module.owner_class is None:
+        return receiver
+    if name == "requires_grad":
+        return FlagValue(receiver)
+    if name in ("data", "grad", "shape", "device", "dtype") and not module.is_module:
+        return UNKNOWN
+    return _child(run, receiver, module, name)
+
+
+def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: str) -> Value:
+    if module.origin is Origin.ELEMENT:
+        return _child_of_element(module, name)
+    child = run.objects.child(receiver.key, name)
+    if child.proof:
+        if child.origin is Origin.PARAMETER:
+            return ParameterValue((Part(child.key),))
+        return ModuleValue(child.key)
+    kind = _kind_of_child(module, name)
+    if kind == "parameter":
+        child.origin = Origin.PARAMETER
+        child.proof = True
+        return ParameterValue((Part(child.key),))
+    if kind is not None:
+        child.proof = True
+        child.library = kind
+    return ModuleValue(child.key)
+
+
+def _child_of_element(module: ModuleObject, name: str) -> Value:
+    assert module.parent is not None
+    predicate = conjunction(module.predicate, (SOME,))
+    if name in PARAMETER_ATTRIBUTES:
+        return ParameterValue((Part(module.parent, predicate),), is_element=True)
+    return UNKNOWN
+
+
+def _kind_of_child(module: ModuleObject, name: str) -> str | None:
+    """``parameter``, the dotted class of a submodule, or None when it is not known."""
+    library = module.library
+    if library is None:
+        if name in PARAMETER_ATTRIBUTES and module.is_module and module.owner_class is None:
+            return "parameter"
+        return None
+    last = library.rpartition(".")[2]
+    if library.startswith("torch.nn.") and last in LAYERS_WITH_WEIGHT:
+        return "parameter" if name in PARAMETER_ATTRIBUTES else None
+    if library.startswith("torch.nn.") and last in CONTAINERS and name.startswith("["):
+        return "torch.nn.Module"
+    if library.startswith("torchvision."):
+        return child_kind(library, name)
+    return "parameter" if name in PARAMETER_ATTRIBUTES else None
+
+
+def _is_property(method: FunctionValue) -> bool:
+    return method.definition is not None and any(
+        each in ("property", "cached_property") or each.endswith((".cached_property", ".setter"))
+        for each in method.definition.decorators
+    )
+
+
+def _of_parameter(receiver: ParameterValue, name: str) -> Value:
+    if name == "requires_grad":
+        return FlagValue(receiver)
+    if name == "data":
+        return TensorValue(TensorKind.TEMPORARY, "data", parts=receiver.parts)
+    if name in ("grad", "shape", "device", "dtype", "ndim"):
+        return TensorValue() if name == "grad" else UNKNOWN
+    return BoundMethod(receiver, name)
+
+
+def _of_instance(
+    run: Interpreter, receiver: InstanceValue, name: str, node: cst.CSTNode
+) -> Value:
+    value = run.bindings.get((receiver.key, name))
+    if value is not None and not isinstance(value, Unknown):
+        return value
+    method = find_method(run, receiver.owner, name, receiver)
+    if method is not None:
+        return method if not _is_property(method) else UNKNOWN
+    path = dotted(node)
+    judged = UNKNOWN if path is None else run.by_use(run.uses_of(path), path)
+    if judged is not UNKNOWN:
+        run.bindings[receiver.key, name] = judged
+    return judged

@@ -1,0 +1,308 @@
+"""Built-in functions, as far as they pass modules and parameters on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.attributes import read_attribute
+from freezelint.analysis.interpreter.conditions import ElementTest, judge
+from freezelint.analysis.interpreter.expressions import by_path, narrow_to_some
+from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
+from freezelint.analysis.predicates import SOME, conjunction
+from freezelint.analysis.values import (
+    UNKNOWN,
+    BoundMethod,
+    Constant,
+    ElementsValue,
+    Form,
+    FunctionValue,
+    InstanceValue,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    ParameterSequence,
+    RangeValue,
+    SequenceValue,
+    SuperValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.calls import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+    Builtin = Callable[[Interpreter, Arguments, cst.Call], Value]
+
+
+def call_builtin(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
+    """Call a built-in function; those not listed here look at their arguments only."""
+    handler = _HANDLERS.get(name)
+    return UNKNOWN if handler is None else handler(run, arguments, node)
+
+
+def _first(arguments: Arguments) -> Value:
+    return arguments.positional[0] if arguments.positional else UNKNOWN
+
+
+def _filter(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    if len(arguments.positional) != 2:
+        return UNKNOWN
+    test, sequence = arguments.positional
+    if not isinstance(sequence, ParameterSequence):
+        return ModuleGroup(sequence.key, (SOME,)) if isinstance(sequence, ModuleGroup) else UNKNOWN
+    predicate = _predicate_of(run, test, sequence)
+    if predicate is None:
+        return sequence._replace(parts=(), form=Form.COLLECTION, iterator=None)
+    parts = tuple(
+        part._replace(predicate=conjunction(part.predicate, predicate)) for part in sequence.parts
+    )
+    return ParameterSequence(
+        parts, Form.ITERATOR, sequence.named, sequence.complete, iterator=run.objects.new_key()
+    )
+
+
+def _predicate_of(run: Interpreter, test: Value, sequence: ParameterSequence):  # type: ignore[no-untyped-def]
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.calls import Arguments, bind_parameters
+
+    if not isinstance(test, FunctionValue):
+        return (SOME,)
+    code = test.node if test.node is not None else (test.chunk.body or [None])[0]
+    body = _returned(code)
+    if body is None:
+        return (SOME,)
+    outer, statement = run.frame, run.statement
+    frame = run.new_frame(test.chunk, run.frames[test.frame], code)
+    element = element_of(run, sequence)
+    passed = Arguments((element,), {}, (), {}, complete=True)
+    bind_parameters(run, frame.key, test, code.params, passed)
+    run.frame = frame
+    if not isinstance(code, cst.Lambda):
+        run.statement = code
+    run.element_names.append({parameter.name.value for parameter in code.params.params})
+    try:
+        verdict = judge(run, body)
+    finally:
+        run.element_names.pop()
+        run.frame, run.statement = outer, statement
+    if isinstance(verdict, ElementTest):
+        return verdict.when_true
+    if verdict is None:
+        return (SOME,)
+    return () if verdict else None
+
+
+def _returned(code: object) -> cst.BaseExpression | None:
+    """The expression that a lambda or a one-line function returns."""
+    import libcst as cst
+
+    if isinstance(code, cst.Lambda):
+        return code.body
+    if isinstance(code, cst.FunctionDef) and isinstance(code.body, cst.IndentedBlock):
+        last = code.body.body[-1]
+        if isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[0], cst.Return):
+            others = code.body.body[:-1]
+            if all(isinstance(each, cst.SimpleStatementLine) and _is_text(each) for each in others):
+                return last.body[0].value
+    return None
+
+
+def _is_text(line: cst.SimpleStatementLine) -> bool:
+    import libcst as cst
+
+    return all(
+        isinstance(each, cst.Expr) and isinstance(each.value, cst.SimpleString)
+        for each in line.body
+    )
+
+
+def _map(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    if len(arguments.positional) != 2:
+        return UNKNOWN
+    function, values = arguments.positional
+    if isinstance(values, ParameterSequence):
+        return UNKNOWN
+    items = items_of(run, values)
+    if items is None or not isinstance(function, (BoundMethod, FunctionValue)):
+        return UNKNOWN
+    from freezelint.analysis.interpreter.calls import Arguments as Passed
+    from freezelint.analysis.interpreter.calls import apply
+
+    return SequenceValue(
+        tuple(apply(run, function, Passed((each,), {}, (), {}, complete=True), node) for each in items)
+    )
+
+
+def _collect(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``list``, ``tuple``, ``set``, ``sorted``: run an iterator to its end."""
+    if not arguments.positional:
+        return SequenceValue(())
+    value = _first(arguments)
+    source = arguments.node(0, "") or node
+    if isinstance(value, ModuleValue):
+        items = items_of(run, value)
+        return SequenceValue(items) if items is not None else ModuleGroup(value.key, ())
+    if isinstance(value, RangeValue):
+        return value
+    return consume(run, value, source)
+
+
+def _pass_through(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    value = _first(arguments)
+    if isinstance(value, (ParameterSequence, ModuleGroup, ElementsValue, SequenceValue)):
+        return value
+    return UNKNOWN
+
+
+def _reversed(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    value = _first(arguments)
+    if isinstance(value, SequenceValue):
+        return value._replace(items=tuple(reversed(value.items)))
+    return _pass_through(run, arguments, node)
+
+
+def _enumerate(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    value = consume(run, _first(arguments), arguments.node(0, "") or node)
+    items = items_of(run, value)
+    if items is not None:
+        pairs = tuple(SequenceValue((Constant(n), each)) for n, each in enumerate(items))
+        return SequenceValue(pairs)
+    element = element_of(run, value)
+    return UNKNOWN if element == UNKNOWN else ElementsValue(SequenceValue((UNKNOWN, element)))
+
+
+def _zip(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    elements = []
+    for number, value in enumerate(arguments.positional):
+        consumed = consume(run, value, arguments.node(number, "") or node)
+        elements.append(element_of(run, consumed))
+    if all(each == UNKNOWN for each in elements):
+        return UNKNOWN
+    return ElementsValue(SequenceValue(tuple(elements)))
+
+
+def _range(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    numbers = [
+        each.value
+        for each in arguments.positional
+        if isinstance(each, Constant) and type(each.value) is int
+    ]
+    if not numbers or len(numbers) != len(arguments.positional) or len(numbers) > 3:
+        return UNKNOWN
+    if len(numbers) == 3 and numbers[2] == 0:
+        return UNKNOWN
+    values = range(*numbers)
+    return RangeValue(tuple(values)) if len(values) <= 64 else UNKNOWN
+
+
+def _sum(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """Adding up uses the iterator up; ``sum(lists, [])`` is also a way to concatenate."""
+    consumed = consume(run, _first(arguments), arguments.node(0, "") or node)
+    if len(arguments.positional) == 2 and isinstance(consumed, SequenceValue):
+        joined: Value = arguments.positional[1]
+        for item in consumed.items:
+            joined = assignment.concatenated(run, joined, item, node)
+        return joined
+    return UNKNOWN
+
+
+def _next(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    return narrow_to_some(run, element_of(run, _first(arguments)))
+
+
+def _getattr(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    if len(arguments.positional) < 2:
+        return UNKNOWN
+    receiver, name = arguments.positional[:2]
+    if isinstance(name, Constant) and isinstance(name.value, str):
+        value = read_attribute(run, receiver, name.value, node)
+        return by_path(run, value, node)
+    if isinstance(receiver, ModuleValue) and run.proven(receiver):
+        # Some submodule or parameter of it; which is not known.
+        return narrow_to_some(run, ModuleValue(element_of_module(run, receiver)))
+    if not isinstance(receiver, (ModuleValue, InstanceValue)) and hasattr(receiver, "name"):
+        return read_attribute(run, receiver, "Chosen", node)
+    return UNKNOWN
+
+
+def element_of_module(run: Interpreter, receiver: ModuleValue) -> int:
+    """A stand-in for an attribute whose name is not known."""
+    element = element_of(run, receiver)
+    assert isinstance(element, ModuleValue)
+    run.objects.module(element.key).proof = False
+    return element.key
+
+
+def _setattr(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    if len(arguments.positional) != 3:
+        return UNKNOWN
+    receiver, name, value = arguments.positional
+    if isinstance(name, Constant) and isinstance(name.value, str):
+        source = arguments.nodes[2]
+        assignment.write_attribute(run, receiver, name.value, value, node, source)
+    elif isinstance(receiver, (ModuleValue, InstanceValue)):
+        from freezelint.analysis.interpreter.calls import hand_over
+
+        hand_over(run, (receiver,), node)
+    return Constant(None)
+
+
+def _super(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    frame = run.frame
+    if frame.receiver is not None and frame.owner is not None:
+        return SuperValue(frame.receiver, frame.owner)
+    return UNKNOWN
+
+
+def _dict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    if arguments.positional:
+        value = _first(arguments)
+        if isinstance(value, ParameterSequence):
+            return UNKNOWN
+        return value if isinstance(value, MappingValue) else UNKNOWN
+    return MappingValue(tuple(arguments.keywords.items()), arguments.complete)
+
+
+def _use_up(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    for number, value in enumerate(arguments.positional):
+        if isinstance(value, ParameterSequence):
+            consume(run, value, arguments.node(number, "") or node)
+    return UNKNOWN
+
+
+def _str(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    value = _first(arguments)
+    return Constant(str(value.value)) if isinstance(value, Constant) else UNKNOWN
+
+
+_HANDLERS: dict[str, Builtin] = {
+    "filter": _filter,
+    "map": _map,
+    "list": _collect,
+    "tuple": _collect,
+    "set": _collect,
+    "frozenset": _collect,
+    "sorted": _collect,
+    "iter": _pass_through,
+    "reversed": _reversed,
+    "enumerate": _enumerate,
+    "zip": _zip,
+    "range": _range,
+    "sum": _sum,
+    "max": _use_up,
+    "min": _use_up,
+    "any": _use_up,
+    "all": _use_up,
+    "next": _next,
+    "getattr": _getattr,
+    "setattr": _setattr,
+    "super": _super,
+    "dict": _dict,
+    "str": _str,
+}

@@ -1,0 +1,379 @@
+"""Calls: to code of the file, which is followed, and to everything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import libcst as cst
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.classes import (
+    find_method,
+    is_module_class,
+    is_optimizer_class,
+)
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.machine import CALL_DEPTH, Flow
+from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.syntax import dotted, walk
+from freezelint.analysis.values import (
+    UNKNOWN,
+    BoundMethod,
+    BuiltinValue,
+    ClassValue,
+    Constant,
+    FunctionValue,
+    InstanceValue,
+    LibraryValue,
+    MappingValue,
+    ModuleValue,
+    SequenceValue,
+    SuperValue,
+    TensorKind,
+    TensorValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+_LONGEST_FOLLOWED = 400
+"""Lines; longer functions are treated as code that cannot be followed."""
+
+
+class Arguments(NamedTuple):
+    """What a call passes."""
+
+    positional: tuple[Value, ...]
+    keywords: dict[str, Value]
+    nodes: tuple[cst.BaseExpression, ...]
+    keyword_nodes: dict[str, cst.BaseExpression]
+    complete: bool
+    """False when ``*args`` or ``**kwargs`` pass something unknown."""
+
+    @property
+    def all(self) -> tuple[Value, ...]:
+        """Every value that is passed."""
+        return (*self.positional, *self.keywords.values())
+
+    def get(self, position: int, name: str) -> Value | None:
+        """An argument by position or keyword; None when it is not passed."""
+        if name in self.keywords:
+            return self.keywords[name]
+        return self.positional[position] if position < len(self.positional) else None
+
+    def node(self, position: int, name: str) -> cst.BaseExpression | None:
+        """The expression of an argument."""
+        if name in self.keyword_nodes:
+            return self.keyword_nodes[name]
+        return self.nodes[position] if position < len(self.nodes) else None
+
+
+def call(run: Interpreter, node: cst.Call) -> Value:
+    """Evaluate a call."""
+    function = evaluate(run, node.func)
+    arguments = _arguments(run, node)
+    return apply(run, function, arguments, node)
+
+
+def _arguments(run: Interpreter, node: cst.Call) -> Arguments:
+    positional: list[Value] = []
+    nodes: list[cst.BaseExpression] = []
+    keywords: dict[str, Value] = {}
+    keyword_nodes: dict[str, cst.BaseExpression] = {}
+    complete = True
+    for argument in node.args:
+        value = evaluate(run, argument.value)
+        if argument.star == "*":
+            items = items_of(run, value)
+            if items is None:
+                complete = False
+                items = (value,)
+            positional.extend(items)
+            nodes.extend([argument.value] * len(items))
+        elif argument.star == "**":
+            if isinstance(value, MappingValue):
+                keywords.update({str(key): each for key, each in value.items})
+                complete = complete and value.complete
+            else:
+                complete = False
+        elif argument.keyword is not None:
+            keywords[argument.keyword.value] = value
+            keyword_nodes[argument.keyword.value] = argument.value
+        else:
+            positional.append(value)
+            nodes.append(argument.value)
+    return Arguments(tuple(positional), keywords, tuple(nodes), keyword_nodes, complete)
+
+
+def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Call) -> Value:
+    """Call a value."""
+    from freezelint.analysis.interpreter import builtins, library_calls, methods
+
+    if isinstance(function, FunctionValue):
+        return follow(run, function, arguments, node)
+    if isinstance(function, ClassValue):
+        return instantiate(run, function, arguments, node)
+    if isinstance(function, LibraryValue):
+        return library_calls.call_library(run, function.name, arguments, node)
+    if isinstance(function, BuiltinValue):
+        return builtins.call_builtin(run, function.name, arguments, node)
+    if isinstance(function, BoundMethod):
+        return methods.call_method(run, function, arguments, node)
+    if isinstance(function, ModuleValue):
+        return run_forward(run, function, arguments, node)
+    return call_unknown(run, arguments, node)
+
+
+def call_unknown(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """Hand the arguments to code that cannot be followed."""
+    from freezelint.analysis.interpreter.methods import call_on_unknown
+
+    if isinstance(node.func, cst.Attribute):
+        return call_on_unknown(run, node.func, arguments, node)
+    hand_over(run, arguments.all, node)
+    return UNKNOWN
+
+
+def hand_over(run: Interpreter, values: tuple[Value, ...], node: cst.Call) -> None:
+    """Announce that modules or optimizers went out of sight."""
+    keys, optimizers = run.keys_in(values)
+    if keys or optimizers:
+        run.announce(
+            events.HandedOver(
+                place=run.place(node),
+                keys=keys,
+                optimizers=optimizers,
+                label=dotted(node.func) or "",
+            )
+        )
+
+
+def run_forward(
+    run: Interpreter, module: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    """``module(x)``."""
+    known = run.objects.module(module.key)
+    if known.origin is Origin.CHILD and not known.proof:
+        hand_over(run, arguments.all, node)
+        return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+    run.announce(events.ForwardRan(place=run.place(node), key=module.key))
+    if known.owner_class is not None:
+        method = find_method(run, known.owner_class, "forward", module)
+        if method is not None and _is_short(method):
+            result = follow(run, method, arguments, node)
+            if not isinstance(result, Unknown):
+                return result
+    return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+
+
+def _is_short(function: FunctionValue) -> bool:
+    return function.definition is None or function.definition.length <= _LONGEST_FOLLOWED
+
+
+def instantiate(
+    run: Interpreter, owner: ClassValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    """Make an object of a class of the file and run its ``__init__``."""
+    made: Value
+    if is_optimizer_class(run, owner):
+        from freezelint.analysis.interpreter.optimizers import build_optimizer
+
+        return build_optimizer(run, owner.definition.name, arguments, node)
+    if is_module_class(run, owner):
+        module = run.objects.new_module(Origin.OWN_CLASS, None)
+        module.owner_class = owner
+        module.place = run.place(node)
+        run.mark_birth(module)
+        made = ModuleValue(module.key)
+    else:
+        made = InstanceValue(run.objects.new_key(), owner)
+    constructor = find_method(run, owner, "__init__", made)
+    if constructor is not None:
+        follow(run, constructor, arguments, node)
+    elif isinstance(made, InstanceValue):
+        _fill_fields(run, made, arguments)
+    return made
+
+
+def _fill_fields(run: Interpreter, made: InstanceValue, arguments: Arguments) -> None:
+    """A dataclass keeps its keyword arguments under their names."""
+    for name, value in arguments.keywords.items():
+        run.bindings[made.key, name] = value
+
+
+def follow(
+    run: Interpreter, function: FunctionValue, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """Run a function of the file with these arguments."""
+    code = _code_of(function)
+    if code is None or len(run.active) >= CALL_DEPTH or code in run.active or not _is_short(function):
+        if isinstance(node, cst.Call):
+            values = arguments.all
+            if function.receiver is not None and code not in run.active:
+                values = (*values, function.receiver)
+            hand_over(run, values, node)
+        return UNKNOWN
+    if isinstance(code, cst.FunctionDef) and _is_generator(code):
+        if isinstance(node, cst.Call):
+            hand_over(run, arguments.all, node)
+        return UNKNOWN
+    return _activate(run, function, code, arguments, node)
+
+
+def _code_of(function: FunctionValue) -> cst.FunctionDef | cst.Lambda | None:
+    if function.node is not None:
+        code = function.node
+    else:
+        body = function.chunk.body
+        code = body[0] if body else None
+    return code if isinstance(code, (cst.FunctionDef, cst.Lambda)) else None
+
+
+def _is_generator(code: cst.FunctionDef) -> bool:
+    return any(isinstance(each, cst.Yield) for each in walk(code.body))
+
+
+def _activate(
+    run: Interpreter,
+    function: FunctionValue,
+    code: cst.FunctionDef | cst.Lambda,
+    arguments: Arguments,
+    node: cst.CSTNode,
+) -> Value:
+    from freezelint.analysis.interpreter.statements import run_body
+
+    outer = run.frame
+    saved = (run.statement, run.path, run.stack, run.activations, run.grad_enabled)
+    elements, run.element_names = run.element_names, []
+    exits, run.loop_exits = run.loop_exits, []
+    place = run.place(node) if outer.chunk is not None else None
+    frame = run.new_frame(function.chunk, run.frames[function.frame], code)
+    frame.receiver, frame.owner = function.receiver, function.owner
+    bind_parameters(run, frame.key, function, code.params, arguments)
+    run.frame = frame
+    run.active.append(code)
+    run.activations = (*run.activations, run.objects.new_key())
+    if place is not None:
+        run.stack = (*run.stack, place)
+    annotate_parameters(run, code.params)
+    try:
+        if isinstance(code, cst.Lambda):
+            result = evaluate(run, code.body)
+        else:
+            if _turns_grad_off(run, code):
+                run.grad_enabled = False
+            flow = run_body(run, code.body)
+            result = _result(run, flow)
+    finally:
+        run.frame = outer
+        run.active.pop()
+        run.statement, run.path, run.stack, run.activations, run.grad_enabled = saved
+        run.element_names, run.loop_exits = elements, exits
+    return result
+
+
+def _result(run: Interpreter, flow: Flow) -> Value:
+    frame = run.frame
+    states = list(frame.exits)
+    values = list(frame.returns)
+    if flow is not Flow.RETURN:
+        states.append(run.bindings)
+        values.append(Constant(None))
+    if states:
+        run.bindings = run.join(states)
+    if not values:
+        return UNKNOWN
+    result = values[0]
+    for other in values[1:]:
+        result = run.join_values(result, other)
+    return result
+
+
+def _turns_grad_off(run: Interpreter, code: cst.FunctionDef) -> bool:
+    for decorator in code.decorators:
+        function = decorator.decorator
+        name = function.func if isinstance(function, cst.Call) else function
+        text = dotted(name)
+        if text is None:
+            continue
+        value = evaluate(run, name)
+        if isinstance(value, LibraryValue) and GRAD_SWITCHES.get(value.name) is False:
+            return True
+    return False
+
+
+def bind_parameters(
+    run: Interpreter,
+    frame: int,
+    function: FunctionValue,
+    parameters: cst.Parameters,
+    arguments: Arguments,
+) -> None:
+    """Bind what is passed to the names of a function's parameters."""
+    positional = list(arguments.positional)
+    if function.receiver is not None:
+        positional.insert(0, function.receiver)
+    named = [*parameters.posonly_params, *parameters.params]
+    for number, parameter in enumerate(named):
+        name = parameter.name.value
+        if number < len(positional):
+            value = positional[number]
+        else:
+            value = _by_keyword(run, parameter, arguments)
+        run.bindings[frame, name] = value
+    for parameter in parameters.kwonly_params:
+        run.bindings[frame, parameter.name.value] = _by_keyword(run, parameter, arguments)
+    if isinstance(parameters.star_arg, cst.Param):
+        rest = tuple(positional[len(named) :])
+        run.bindings[frame, parameters.star_arg.name.value] = SequenceValue(
+            rest, complete=arguments.complete
+        )
+    if parameters.star_kwarg is not None:
+        run.bindings[frame, parameters.star_kwarg.name.value] = UNKNOWN
+
+
+def _by_keyword(run: Interpreter, parameter: cst.Param, arguments: Arguments) -> Value:
+    name = parameter.name.value
+    if name in arguments.keywords:
+        return arguments.keywords[name]
+    if parameter.default is not None and arguments.complete:
+        return _default(parameter.default)
+    return UNKNOWN
+
+
+def _default(node: cst.BaseExpression) -> Value:
+    """Defaults are evaluated where the function is defined; only literals are taken."""
+    if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
+        return Constant({"True": True, "False": False, "None": None}[node.value])
+    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
+        return Constant(node.evaluated_value)
+    return UNKNOWN
+
+
+def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:
+    """Let annotations tell what unknown arguments are."""
+    for parameter in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
+        key = (run.frame.key, parameter.name.value)
+        value = run.bindings.get(key, UNKNOWN)
+        if parameter.annotation is not None and isinstance(value, Unknown):
+            run.bindings[key] = assignment.by_annotation(
+                run, value, parameter.annotation.annotation, parameter.name
+            )
+
+
+def call_super(run: Interpreter, value: SuperValue, name: str) -> FunctionValue | None:
+    """The method that ``super().name`` means, if the file defines it."""
+    receiver = value.receiver
+    owner: ClassValue | None = None
+    if isinstance(receiver, ModuleValue):
+        owner = run.objects.module(receiver.key).owner_class
+    elif isinstance(receiver, InstanceValue):
+        owner = receiver.owner
+    if owner is None:
+        return None
+    return find_method(run, owner, name, receiver, after=value.owner)

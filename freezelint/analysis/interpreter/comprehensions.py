@@ -1,0 +1,136 @@
+"""Comprehensions: loops over parameters and modules that give a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.conditions import ElementTest, judge, narrow
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.iteration import consume, element_of, items_of, settle_flags
+from freezelint.analysis.predicates import SOME, conjunction
+from freezelint.analysis.values import (
+    Constant,
+    ElementsValue,
+    Form,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    ParameterSequence,
+    ParameterValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
+    """Evaluate a comprehension or generator expression."""
+    before = dict(run.bindings)
+    run.element_names.append(set())
+    try:
+        results, complete = _clause(run, node, node.for_in)
+    finally:
+        run.element_names.pop()
+    _restore_names(run, before)
+    is_lazy = isinstance(node, cst.GeneratorExp)
+    collected = _collected(run, results, complete=complete, is_lazy=is_lazy)
+    if is_lazy and not isinstance(collected, ParameterSequence):
+        # What runs such a generator is a sum or a count on the same line.
+        consume(run, evaluate(run, node.for_in.iter), node.for_in.iter)
+    return collected
+
+
+def _restore_names(run: Interpreter, before: dict[tuple[int, str], Value]) -> None:
+    """A comprehension's variables are its own; what it did to modules stays."""
+    frame = run.frame.key
+    for key in [key for key in run.bindings if key[0] == frame and key not in before]:
+        if "." not in key[1]:
+            del run.bindings[key]
+    for key, value in before.items():
+        if key[0] == frame:
+            run.bindings[key] = value
+
+
+def _clause(run: Interpreter, node: cst.BaseComp, clause: cst.CompFor) -> tuple[list[Value], bool]:
+    iterable = evaluate(run, clause.iter)
+    if not isinstance(node, cst.GeneratorExp):
+        iterable = consume(run, iterable, clause.iter)
+    items = items_of(run, iterable)
+    if items is not None and not all(isinstance(each, Constant) for each in items):
+        results: list[Value] = []
+        complete = True
+        for item in items:
+            found, known = _element(run, node, clause, item)
+            results.extend(found)
+            complete = complete and known
+        return results, complete
+    run.element_names[-1].update(
+        each.value for each in _names(clause.target)
+    )
+    element = element_of(run, iterable)
+    results, complete = _element(run, node, clause, element)
+    goes_over_parameters = isinstance(iterable, (ParameterSequence, ModuleGroup, ElementsValue))
+    known = goes_over_parameters and getattr(iterable, "complete", True)
+    return results, complete and known
+
+
+def _names(target: cst.CSTNode) -> list[cst.Name]:
+    from freezelint.analysis.syntax import walk
+
+    return [each for each in walk(target) if isinstance(each, cst.Name)]
+
+
+def _element(
+    run: Interpreter, node: cst.BaseComp, clause: cst.CompFor, element: Value
+) -> tuple[list[Value], bool]:
+    assignment.assign(run, clause.target, element, clause.iter)
+    for condition in clause.ifs:
+        verdict = judge(run, condition.test)
+        if verdict is False:
+            return [], True
+        if isinstance(verdict, ElementTest):
+            narrow(run, verdict.when_true)
+        elif verdict is None:
+            narrow(run, (SOME,))
+    if clause.inner_for_in is not None:
+        return _clause(run, node, clause.inner_for_in)
+    if isinstance(node, cst.DictComp):
+        evaluate(run, node.key)
+        return [evaluate(run, node.value)], True
+    assert isinstance(node, cst.BaseSimpleComp)
+    return [evaluate(run, node.elt)], True
+
+
+def _collected(run: Interpreter, results: list[Value], *, complete: bool, is_lazy: bool) -> Value:
+    parameters = [_parameter_in(each) for each in results]
+    if results and all(each is not None for each in parameters):
+        parts = tuple(part for each in parameters if each is not None for part in each.parts)
+        parts = tuple(dict.fromkeys(parts))
+        named = all(isinstance(each, SequenceValue) for each in results)
+        if is_lazy:
+            key = run.objects.new_key()
+            return ParameterSequence(parts, Form.ITERATOR, named, complete, iterator=key)
+        return ParameterSequence(settle_flags(run, parts), Form.COLLECTION, named, complete)
+    if len(results) == 1 and isinstance(results[0], MappingValue):
+        return SequenceValue(tuple(results), complete=complete)
+    if len(results) == 1 and isinstance(results[0], ModuleValue):
+        module = run.objects.module(results[0].key)
+        if module.parent is not None and run.objects.parts_of(module.key)[0].key != module.key:
+            return ModuleGroup(module.parent, conjunction(module.predicate, ()))
+    if len(results) == 1 and not complete:
+        return ElementsValue(results[0])
+    return SequenceValue(tuple(results), complete=complete)
+
+
+def _parameter_in(value: Value) -> ParameterValue | None:
+    if isinstance(value, ParameterValue):
+        return value
+    if isinstance(value, SequenceValue) and len(value.items) == 2:
+        second = value.items[1]
+        return second if isinstance(second, ParameterValue) else None
+    return None

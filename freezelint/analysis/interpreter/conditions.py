@@ -1,0 +1,301 @@
+"""Conditions: known, unknown, or a choice among the elements of a loop."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import libcst as cst
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.iteration import narrowed
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import (
+    SOME,
+    FlagTest,
+    NameTest,
+    Predicate,
+    TypeTest,
+)
+from freezelint.analysis.syntax import walk
+from freezelint.analysis.values import (
+    BoundMethod,
+    BuiltinValue,
+    ComparisonValue,
+    Constant,
+    FlagValue,
+    LibraryValue,
+    MappingValue,
+    ModuleValue,
+    ParameterName,
+    ParameterValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+class ElementTest(NamedTuple):
+    """A condition that picks some of the elements a loop goes over."""
+
+    when_true: Predicate
+    when_false: Predicate
+
+    @property
+    def negation(self) -> ElementTest:
+        """The test with its sides exchanged."""
+        return ElementTest(self.when_false, self.when_true)
+
+
+Verdict = bool | ElementTest | None
+
+_UNDECIDED = ElementTest((SOME,), (SOME,))
+
+
+def judge(run: Interpreter, node: cst.BaseExpression) -> Verdict:
+    """Evaluate a condition; None when nothing is known of it."""
+    verdict = _judge(run, node)
+    if verdict is None and _depends_on_element(run, node):
+        return _UNDECIDED
+    return verdict
+
+
+def _depends_on_element(run: Interpreter, node: cst.CSTNode) -> bool:
+    if not run.element_names:
+        return False
+    names = set().union(*run.element_names)
+    return any(isinstance(each, cst.Name) and each.value in names for each in walk(node))
+
+
+def _judge(run: Interpreter, node: cst.BaseExpression) -> Verdict:
+    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
+        inner = judge(run, node.expression)
+        if isinstance(inner, ElementTest):
+            return inner.negation
+        return None if inner is None else not inner
+    if isinstance(node, cst.BooleanOperation):
+        return _judge_pair(run, node)
+    if isinstance(node, cst.Call):
+        verdict = _judge_call(run, node)
+        if verdict is not None:
+            return verdict
+    value = evaluate(run, node)
+    run.announce(events.ConditionTested(place=run.place(node), value=value, expression=node))
+    return judge_value(run, value, node)
+
+
+def _judge_pair(run: Interpreter, node: cst.BooleanOperation) -> Verdict:
+    left, right = judge(run, node.left), judge(run, node.right)
+    decisive = isinstance(node.operator, cst.Or)
+    if left is decisive or right is decisive:
+        return decisive
+    if isinstance(left, bool):
+        return right
+    if isinstance(right, bool):
+        return left
+    if left is None and right is None:
+        return None
+    one = left if isinstance(left, ElementTest) else _UNDECIDED
+    other = right if isinstance(right, ElementTest) else _UNDECIDED
+    if decisive:
+        return _both(one.negation, other.negation).negation
+    return _both(one, other)
+
+
+def _both(one: ElementTest, other: ElementTest) -> ElementTest:
+    """True side: both hold. False side: at least one does not, which is no conjunction."""
+    return ElementTest(one.when_true + other.when_true, (SOME,))
+
+
+def judge_value(run: Interpreter, value: Value, node: cst.CSTNode) -> Verdict:
+    """What a value means as a condition."""
+    if isinstance(value, Constant):
+        return bool(value.value)
+    if isinstance(value, (BoundMethod, LibraryValue)):
+        return True
+    if isinstance(value, FlagValue):
+        return _flag_test(run, value, node, wanted=True)
+    if isinstance(value, ComparisonValue):
+        return _judge_comparison(run, value, node)
+    if isinstance(value, SequenceValue) and value.complete:
+        return bool(value.items)
+    return None
+
+
+def _flag_test(run: Interpreter, value: FlagValue, node: cst.CSTNode, *, wanted: bool) -> Verdict:
+    receiver = value.receiver
+    if isinstance(receiver, ParameterValue) and receiver.is_element:
+        place = run.place(node)
+        return ElementTest((FlagTest(wanted, place),), (FlagTest(not wanted, place),))
+    return None
+
+
+def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNode) -> Verdict:
+    left, operator, right = value
+    if isinstance(left, FlagValue) and isinstance(right, Constant) and operator in ("==", "is"):
+        return _flag_test(run, left, node, wanted=bool(right.value))
+    if isinstance(left, FlagValue) and isinstance(right, Constant) and operator in ("!=", "is not"):
+        return _flag_test(run, left, node, wanted=not right.value)
+    if isinstance(right, ParameterName) and operator in ("in", "not in"):
+        return _name_test(run, right, "contains", left, negated=operator == "not in")
+    if isinstance(left, ParameterName) and operator in ("in", "not in", "==", "!="):
+        kind = "child" if left.loop == 1 else "equals"
+        return _name_test(run, left, kind, right, negated=operator in ("not in", "!="))
+    return _judge_constants(left, operator, right)
+
+
+def _judge_constants(left: Value, operator: str, right: Value) -> Verdict:
+    nothing = Constant(None)
+    if right == nothing and isinstance(right, Constant) and operator in ("is", "is not", "==", "!="):
+        if isinstance(left, Constant):
+            return (left.value is None) == (operator in ("is", "=="))
+        if isinstance(left, (ModuleValue, SequenceValue, MappingValue)):
+            return operator in ("is not", "!=")
+        return None
+    if not isinstance(left, Constant):
+        return None
+    if isinstance(right, SequenceValue) and right.complete and operator in ("in", "not in"):
+        if all(isinstance(each, Constant) for each in right.items):
+            return (left in right.items) == (operator == "in")
+        return None
+    if not isinstance(right, Constant):
+        return None
+    return _compare(left.value, operator, right.value)
+
+
+def _compare(left: object, operator: str, right: object) -> bool | None:
+    if operator in ("==", "is"):
+        return left == right
+    if operator in ("!=", "is not"):
+        return left != right
+    if isinstance(left, str) and isinstance(right, str) and operator in ("in", "not in"):
+        return (left in right) == (operator == "in")
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return {
+            "<": left < right,
+            "<=": left <= right,
+            ">": left > right,
+            ">=": left >= right,
+        }.get(operator)
+    return None
+
+
+def _name_test(
+    run: Interpreter, name: ParameterName, kind: str, texts: Value, *, negated: bool
+) -> Verdict:
+    found = _texts(texts)
+    if found is None:
+        return _UNDECIDED
+    return ElementTest((NameTest(kind, found, negated),), (NameTest(kind, found, not negated),))
+
+
+def _texts(value: Value) -> tuple[str, ...] | None:
+    if isinstance(value, Constant) and isinstance(value.value, str):
+        return (value.value,)
+    if isinstance(value, SequenceValue) and value.complete:
+        texts = [each.value for each in value.items if isinstance(each, Constant)]
+        if len(texts) == len(value.items) and all(isinstance(each, str) for each in texts):
+            return tuple(texts)
+    return None
+
+
+def _judge_call(run: Interpreter, node: cst.Call) -> Verdict:
+    function = node.func
+    arguments = [each.value for each in node.args]
+    if isinstance(function, cst.Name) and isinstance(run.look_up(function.value), BuiltinValue):
+        if function.value == "any" and len(arguments) == 1:
+            return _judge_any(run, arguments[0])
+        if function.value == "isinstance" and len(arguments) == 2:
+            return _judge_isinstance(run, arguments[0], arguments[1])
+        if function.value == "hasattr":
+            return None
+    if isinstance(function, cst.Attribute) and arguments:
+        receiver = evaluate(run, function.value)
+        if isinstance(receiver, ParameterName) and function.attr.value in ("startswith", "endswith"):
+            texts = evaluate(run, arguments[0])
+            return _name_test(run, receiver, function.attr.value, texts, negated=False)
+    return None
+
+
+def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
+    """``any(text in name for text in TEXTS)`` with known texts."""
+    if not isinstance(node, (cst.GeneratorExp, cst.ListComp)):
+        return None
+    test, clause = node.elt, node.for_in
+    if clause.inner_for_in is not None or clause.ifs or not isinstance(clause.target, cst.Name):
+        return None
+    texts = evaluate(run, clause.iter)
+    variable = clause.target.value
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        comparison = test.comparisons[0]
+        if isinstance(comparison.operator, cst.In) and _is_name(test.left, variable):
+            name = evaluate(run, comparison.comparator)
+            if isinstance(name, ParameterName):
+                return _name_test(run, name, "contains", texts, negated=False)
+    if (
+        isinstance(test, cst.Call)
+        and isinstance(test.func, cst.Attribute)
+        and test.func.attr.value in ("startswith", "endswith")
+        and len(test.args) == 1
+        and _is_name(test.args[0].value, variable)
+    ):
+        name = evaluate(run, test.func.value)
+        if isinstance(name, ParameterName):
+            return _name_test(run, name, test.func.attr.value, texts, negated=False)
+    return None
+
+
+def _is_name(node: cst.BaseExpression, name: str) -> bool:
+    return isinstance(node, cst.Name) and node.value == name
+
+
+def _judge_isinstance(
+    run: Interpreter, tested: cst.BaseExpression, classes: cst.BaseExpression
+) -> Verdict:
+    value = evaluate(run, tested)
+    wanted = evaluate(run, classes)
+    if not isinstance(value, ModuleValue):
+        return None
+    module = run.objects.module(value.key)
+    names = wanted.items if isinstance(wanted, SequenceValue) else (wanted,)
+    if not all(isinstance(each, LibraryValue) for each in names):
+        return _UNDECIDED if module.origin is Origin.ELEMENT else None
+    texts = tuple(each.name for each in names if isinstance(each, LibraryValue))
+    if "torch.nn.Module" in texts and module.is_module:
+        return True
+    if module.origin is Origin.ELEMENT:
+        return ElementTest((TypeTest(texts),), (TypeTest(texts, negated=True),))
+    if module.library is not None and module.library.startswith("torch.nn."):
+        return True if module.library in texts else None
+    return None
+
+
+def narrow(run: Interpreter, predicate: Predicate) -> dict[tuple[int, str], tuple[Value, Value]]:
+    """Reduce the loop variables of this frame to the elements that a predicate picks.
+
+    Returns what was there before and what is now, by binding.
+    """
+    changed = {}
+    for key, value in run.bindings.items():
+        if key[0] == run.frame.key:
+            smaller = narrowed(value, predicate, run)
+            if smaller is not value:
+                changed[key] = (value, smaller)
+    for key, (_, smaller) in changed.items():
+        run.bindings[key] = smaller
+    return changed
+
+
+@contextlib.contextmanager
+def refined(run: Interpreter, predicate: Predicate) -> Iterator[None]:
+    """Narrow the loop variables for the length of a block."""
+    changed = narrow(run, predicate)
+    yield
+    for key, (value, smaller) in changed.items():
+        if run.bindings.get(key) is smaller:
+            run.bindings[key] = value

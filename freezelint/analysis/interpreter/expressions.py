@@ -1,0 +1,360 @@
+"""What each kind of expression evaluates to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
+from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.predicates import SOME, conjunction
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import (
+    UNKNOWN,
+    ComparisonValue,
+    Constant,
+    Form,
+    FunctionValue,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    ParameterSequence,
+    ParameterValue,
+    SequenceValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def evaluate(run: Interpreter, node: cst.BaseExpression) -> Value:
+    """Evaluate an expression, with all that its evaluation causes."""
+    handler = _HANDLERS.get(type(node))
+    return UNKNOWN if handler is None else handler(run, node)
+
+
+def _name(run: Interpreter, node: cst.Name) -> Value:
+    if node.value in ("True", "False", "None"):
+        return Constant({"True": True, "False": False, "None": None}[node.value])
+    if node.value == "__name__":
+        return Constant("__main__")
+    return run.look_up(node.value)
+
+
+def _attribute(run: Interpreter, node: cst.Attribute) -> Value:
+    from freezelint.analysis.interpreter.attributes import read_attribute
+
+    receiver = evaluate(run, node.value)
+    value = read_attribute(run, receiver, node.attr.value, node)
+    return by_path(run, value, node)
+
+
+def by_path(run: Interpreter, value: Value, node: cst.BaseExpression) -> Value:
+    """Let the uses of a dotted name decide what a value that is not certain is."""
+    if isinstance(value, ModuleValue):
+        if run.proven(value) is None and (path := dotted(node)) is not None:
+            return _settled_by_use(run, value, path)
+        return value
+    if not isinstance(value, Unknown) or (path := dotted(node)) is None:
+        return value
+    known = run.bindings.get((run.frame.key, path))
+    if known is not None and not isinstance(known, Unknown):
+        return known
+    return run.judge_by_use(run.frame, path)
+
+
+def _settled_by_use(run: Interpreter, value: ModuleValue, path: str) -> Value:
+    methods = run.uses_of(path)
+    if is_module_use(methods):
+        run.prove(value)
+    elif is_optimizer_use(methods):
+        module = run.objects.module(value.key)
+        made = run.by_use(methods, path)
+        if module.parent is not None and module.attribute is not None:
+            run.bindings[module.parent, module.attribute] = made
+        return made
+    return value
+
+
+def _string(run: Interpreter, node: cst.SimpleString | cst.ConcatenatedString) -> Value:
+    return Constant(node.evaluated_value) if node.evaluated_value is not None else UNKNOWN
+
+
+def _formatted_string(run: Interpreter, node: cst.FormattedString) -> Value:
+    text = ""
+    for part in node.parts:
+        if isinstance(part, cst.FormattedStringText):
+            text += part.value
+        else:
+            assert isinstance(part, cst.FormattedStringExpression)
+            value = evaluate(run, part.expression)
+            if not isinstance(value, Constant) or part.format_spec or part.conversion:
+                return UNKNOWN
+            text += str(value.value)
+    return Constant(text)
+
+
+def _number(run: Interpreter, node: cst.Integer | cst.Float) -> Value:
+    return Constant(node.evaluated_value)
+
+
+def _unary(run: Interpreter, node: cst.UnaryOperation) -> Value:
+    if isinstance(node.operator, cst.Not):
+        from freezelint.analysis.interpreter.conditions import judge
+
+        verdict = judge(run, node.expression)
+        return Constant(not verdict) if isinstance(verdict, bool) else UNKNOWN
+    value = evaluate(run, node.expression)
+    if isinstance(node.operator, cst.Minus) and isinstance(value, Constant):
+        if isinstance(value.value, (int, float)):
+            return Constant(-value.value)
+    return UNKNOWN
+
+
+def _boolean(run: Interpreter, node: cst.BooleanOperation) -> Value:
+    left, right = evaluate(run, node.left), evaluate(run, node.right)
+    if isinstance(left, Constant):
+        takes_right = bool(left.value) == isinstance(node.operator, cst.And)
+        return right if takes_right else left
+    return UNKNOWN
+
+
+_OPERATORS: dict[type[cst.BaseCompOp], str] = {
+    cst.Equal: "==",
+    cst.NotEqual: "!=",
+    cst.Is: "is",
+    cst.IsNot: "is not",
+    cst.In: "in",
+    cst.NotIn: "not in",
+    cst.LessThan: "<",
+    cst.LessThanEqual: "<=",
+    cst.GreaterThan: ">",
+    cst.GreaterThanEqual: ">=",
+}
+
+
+def _comparison(run: Interpreter, node: cst.Comparison) -> Value:
+    left = evaluate(run, node.left)
+    if len(node.comparisons) != 1:
+        for each in node.comparisons:
+            evaluate(run, each.comparator)
+        return UNKNOWN
+    comparison = node.comparisons[0]
+    right = evaluate(run, comparison.comparator)
+    return ComparisonValue(left, _OPERATORS.get(type(comparison.operator), "?"), right)
+
+
+def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
+    from freezelint.analysis.interpreter.conditions import judge
+
+    verdict = judge(run, node.test)
+    if verdict is True:
+        return evaluate(run, node.body)
+    if verdict is False:
+        return evaluate(run, node.orelse)
+    path, point = run.path, run.new_point()
+    run.path = (*path, (point, 0))
+    first = evaluate(run, node.body)
+    run.path = (*path, (point, 1))
+    second = evaluate(run, node.orelse)
+    run.path = path
+    return run.join_values(first, second)
+
+
+def _lambda(run: Interpreter, node: cst.Lambda) -> Value:
+    assert run.frame.chunk is not None
+    return FunctionValue(None, run.frame.chunk, node, run.frame.key)
+
+
+def _collection(run: Interpreter, node: cst.List | cst.Tuple | cst.Set) -> Value:
+    from freezelint.analysis.interpreter.assignment import concatenated
+
+    items: list[Value] = []
+    spread: list[Value] = []
+    for element in node.elements:
+        value = evaluate(run, element.value)
+        if not isinstance(element, cst.StarredElement):
+            items.append(value)
+            continue
+        known = items_of(run, value)
+        if known is not None:
+            items.extend(known)
+        else:
+            spread.append(value)
+    if not spread:
+        return SequenceValue(tuple(items))
+    result: Value = SequenceValue(tuple(items))
+    for value in spread:
+        result = concatenated(run, result, value, node)
+    return result
+
+
+def _dictionary(run: Interpreter, node: cst.Dict) -> Value:
+    items: list[tuple[Any, Value]] = []
+    complete = True
+    for element in node.elements:
+        if isinstance(element, cst.DictElement):
+            key = evaluate(run, element.key)
+            value = evaluate(run, element.value)
+            if isinstance(key, Constant):
+                items.append((key.value, value))
+            else:
+                complete = False
+        else:
+            spread = evaluate(run, element.value)
+            if isinstance(spread, MappingValue):
+                items.extend(spread.items)
+            complete = complete and isinstance(spread, MappingValue) and spread.complete
+    return MappingValue(tuple(items), complete)
+
+
+def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
+    from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
+
+    left, right = evaluate(run, node.left), evaluate(run, node.right)
+    if isinstance(node.operator, cst.Add):
+        if _is_number(left) and _is_number(right):
+            return Constant(left.value + right.value)  # type: ignore[union-attr]
+        return concatenated(run, left, right, node)
+    if isinstance(node.operator, cst.Subtract):
+        if _is_number(left) and _is_number(right):
+            return Constant(left.value - right.value)  # type: ignore[union-attr]
+        kept = as_parameters(run, left, node)
+        if kept is not None:
+            parts = tuple(
+                part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in kept.parts
+            )
+            return kept._replace(parts=parts)
+    if isinstance(node.operator, cst.BitOr):
+        return concatenated(run, left, right, node)
+    return UNKNOWN
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, Constant) and type(value.value) in (int, float)
+
+
+def _subscript(run: Interpreter, node: cst.Subscript) -> Value:
+    receiver = evaluate(run, node.value)
+    if len(node.slice) != 1:
+        return UNKNOWN
+    element = node.slice[0].slice
+    if isinstance(element, cst.Slice):
+        return _sliced(receiver)
+    assert isinstance(element, cst.Index)
+    index = evaluate(run, element.value)
+    value = _indexed(run, receiver, index)
+    return by_path(run, value, node)
+
+
+def _sliced(receiver: Value) -> Value:
+    if isinstance(receiver, ModuleValue):
+        return ModuleGroup(receiver.key, (SOME,))
+    if isinstance(receiver, ModuleGroup):
+        return receiver._replace(predicate=conjunction(receiver.predicate, (SOME,)))
+    if isinstance(receiver, ParameterSequence):
+        parts = tuple(
+            part._replace(predicate=conjunction(part.predicate, (SOME,)))
+            for part in receiver.parts
+        )
+        return receiver._replace(parts=parts, form=Form.COLLECTION, iterator=None)
+    return UNKNOWN
+
+
+def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
+    from freezelint.analysis.interpreter.iteration import element_of
+
+    if not isinstance(index, Constant):
+        if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
+            element = element_of(run, receiver)
+            return narrow_to_some(run, element)
+        return UNKNOWN
+    key = index.value
+    if isinstance(receiver, SequenceValue) and type(key) is int:
+        if receiver.complete and -len(receiver.items) <= key < len(receiver.items):
+            return receiver.items[key]
+        return UNKNOWN
+    if isinstance(receiver, MappingValue):
+        return receiver.get(key) or UNKNOWN
+    if isinstance(receiver, ModuleValue):
+        return run.child(receiver.key, f"[{key}]" if type(key) is int else f"[{key!r}]")
+    if isinstance(receiver, (ModuleGroup, ParameterSequence)):
+        return narrow_to_some(run, element_of(run, receiver))
+    return UNKNOWN
+
+
+def narrow_to_some(run: Interpreter, element: Value) -> Value:
+    """One element of which it is not known which."""
+    from freezelint.analysis.interpreter.iteration import narrowed
+
+    if isinstance(element, ParameterValue):
+        parts = tuple(
+            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in element.parts
+        )
+        return element._replace(parts=parts)
+    return narrowed(element, (SOME,), run)
+
+
+def _named(run: Interpreter, node: cst.NamedExpr) -> Value:
+    from freezelint.analysis.interpreter.assignment import assign
+
+    value = evaluate(run, node.value)
+    assign(run, node.target, value, node.value)
+    return value
+
+
+def _await(run: Interpreter, node: cst.Await) -> Value:
+    return evaluate(run, node.expression)
+
+
+def _yield(run: Interpreter, node: cst.Yield) -> Value:
+    if isinstance(node.value, cst.BaseExpression):
+        evaluate(run, node.value)
+    return UNKNOWN
+
+
+def _call(run: Interpreter, node: cst.Call) -> Value:
+    from freezelint.analysis.interpreter.calls import call
+
+    return call(run, node)
+
+
+def _comprehension(run: Interpreter, node: cst.BaseComp) -> Value:
+    from freezelint.analysis.interpreter.comprehensions import comprehend
+
+    return comprehend(run, node)
+
+
+_HANDLERS: dict[type[cst.CSTNode], Callable[[Interpreter, Any], Value]] = {
+    cst.Name: _name,
+    cst.Attribute: _attribute,
+    cst.Call: _call,
+    cst.SimpleString: _string,
+    cst.ConcatenatedString: _string,
+    cst.FormattedString: _formatted_string,
+    cst.Integer: _number,
+    cst.Float: _number,
+    cst.UnaryOperation: _unary,
+    cst.BooleanOperation: _boolean,
+    cst.Comparison: _comparison,
+    cst.IfExp: _conditional,
+    cst.Lambda: _lambda,
+    cst.List: _collection,
+    cst.Tuple: _collection,
+    cst.Set: _collection,
+    cst.Dict: _dictionary,
+    cst.BinaryOperation: _binary,
+    cst.Subscript: _subscript,
+    cst.NamedExpr: _named,
+    cst.Await: _await,
+    cst.Yield: _yield,
+    cst.ListComp: _comprehension,
+    cst.SetComp: _comprehension,
+    cst.GeneratorExp: _comprehension,
+    cst.DictComp: _comprehension,
+}

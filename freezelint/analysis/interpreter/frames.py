@@ -1,0 +1,80 @@
+"""Activations of functions, and what the names in them are used as."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
+from freezelint.analysis.syntax import dotted, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freezelint.analysis.syntax import Chunk
+    from freezelint.analysis.values import ClassValue, Value
+
+Uses = dict[str, set[str]]
+"""For a dotted name, the methods that the code calls on it."""
+
+Bindings = dict[tuple[int, str], "Value"]
+"""(frame or object, name) to value: the whole mutable state of a path."""
+
+
+class Frame:
+    """One activation of a function, or the top level of the file."""
+
+    __slots__ = ("chunk", "exits", "key", "owner", "parent", "receiver", "returns", "uses")
+
+    def __init__(self, key: int, chunk: Chunk | None, parent: Frame | None, uses: Uses) -> None:
+        """Bind nothing yet; ``parent`` is the lexically enclosing frame."""
+        self.key = key
+        self.chunk = chunk
+        self.parent = parent
+        self.uses = uses
+        self.receiver: Value | None = None
+        self.owner: ClassValue | None = None
+        self.returns: list[Value] = []
+        self.exits: list[Bindings] = []
+
+    def uses_of(self, name: str) -> set[str]:
+        """The methods called on a dotted name here and in the enclosing scopes."""
+        frame: Frame | None = self
+        found: set[str] = set()
+        while frame is not None:
+            found |= frame.uses.get(name, set())
+            frame = frame.parent
+        return found
+
+
+def uses_in(nodes: Iterable[cst.CSTNode]) -> Uses:
+    """Collect which methods are called on which dotted names."""
+    uses: Uses = {}
+    for root in nodes:
+        for node in walk(root):
+            if isinstance(node, cst.Call):
+                function = node.func
+                if isinstance(function, cst.Attribute):
+                    name = dotted(function.value)
+                    if name is not None:
+                        uses.setdefault(name, set()).add(function.attr.value)
+                elif (name := dotted(function)) is not None:
+                    uses.setdefault(name, set()).add("()")
+    return uses
+
+
+def is_module_use(methods: set[str]) -> bool:
+    """Whether only a module answers to all of these calls."""
+    if methods & STRONG_MODULE_EVIDENCE:
+        return methods & STRONG_MODULE_EVIDENCE != {"requires_grad_"} or bool(
+            methods & {"train", "eval", "children", "()"}
+        )
+    if "()" in methods and methods & {"train", "eval", "zero_grad", "children"}:
+        return True
+    return {"load_state_dict", "eval"} <= methods or {"train", "eval"} <= methods
+
+
+def is_optimizer_use(methods: set[str]) -> bool:
+    """Whether only an optimizer answers to all of these calls."""
+    return "step" in methods and bool(methods & {"zero_grad", "add_param_group"})

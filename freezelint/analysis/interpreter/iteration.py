@@ -1,0 +1,141 @@
+"""What a loop over a value sees, and what running an iterator to its end means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis import events
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import FlagTest, Predicate, conjunction
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    ElementsValue,
+    Form,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    ParameterName,
+    ParameterSequence,
+    ParameterValue,
+    Part,
+    RangeValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+UNROLL_LIMIT = 24
+"""Literal collections up to this long are gone through item by item."""
+
+
+def items_of(run: Interpreter, value: Value) -> tuple[Value, ...] | None:
+    """The elements of a value in order, if they are known one by one."""
+    if isinstance(value, SequenceValue) and value.complete and len(value.items) <= UNROLL_LIMIT:
+        return value.items
+    if isinstance(value, RangeValue) and len(value.values) <= UNROLL_LIMIT:
+        return tuple(Constant(each) for each in value.values)
+    if isinstance(value, MappingValue) and value.complete and len(value.items) <= UNROLL_LIMIT:
+        return tuple(Constant(key) for key, _ in value.items)
+    if isinstance(value, ModuleValue):
+        return _registered_items(run, value)
+    return None
+
+
+def _registered_items(run: Interpreter, value: ModuleValue) -> tuple[Value, ...] | None:
+    """The modules in a ``Sequential`` or ``ModuleList`` built in sight."""
+    if run.objects.module(value.key).library not in ("torch.nn.Sequential", "torch.nn.ModuleList"):
+        return None
+    items = []
+    while (item := run.bindings.get((value.key, f"[{len(items)}]"))) is not None:
+        items.append(item)
+    return tuple(items) or None
+
+
+def element_of(run: Interpreter, value: Value) -> Value:
+    """What stands for every element of a value."""
+    if isinstance(value, ParameterSequence):
+        element = ParameterValue(value.parts, is_element=True)
+        if value.named:
+            return SequenceValue((ParameterName(0), element))
+        return element
+    if isinstance(value, ModuleGroup):
+        module = ModuleValue(element_module(run, value.key, value.predicate))
+        return SequenceValue((ParameterName(1), module)) if value.named else module
+    if isinstance(value, ElementsValue):
+        return value.element
+    if isinstance(value, ModuleValue) and run.proven(value):
+        return ModuleValue(element_module(run, value.key, ()))
+    if isinstance(value, SequenceValue) and value.items:
+        joined = value.items[0]
+        for other in value.items[1:]:
+            joined = run.join_values(joined, other)
+        return joined
+    return UNKNOWN
+
+
+def element_module(run: Interpreter, container: int, predicate: Predicate) -> int:
+    """A module that stands for each of several submodules of ``container``."""
+    element = run.objects.new_module(Origin.ELEMENT, None)
+    element.parent = container
+    element.predicate = predicate
+    element.flag_at_birth = None
+    run.mark_birth(element)
+    return element.key
+
+
+def settle_flags(run: Interpreter, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Evaluate lazy tests of ``requires_grad`` now."""
+    settled = []
+    for part in parts:
+        atoms = tuple(
+            atom._replace(at=run.trace.now) if isinstance(atom, FlagTest) and atom.at is None else atom
+            for atom in part.predicate
+        )
+        settled.append(part._replace(predicate=atoms))
+    return tuple(settled)
+
+
+def consume(run: Interpreter, value: Value, node: cst.CSTNode) -> Value:
+    """Run an iterator to its end and return what it held, as a collection."""
+    if isinstance(value, SequenceValue):
+        return value._replace(items=tuple(consume(run, each, node) for each in value.items))
+    if isinstance(value, MappingValue):
+        return value._replace(
+            items=tuple((key, consume(run, each, node)) for key, each in value.items)
+        )
+    if not isinstance(value, ParameterSequence):
+        return value
+    if value.iterator is not None:
+        run.announce(
+            events.IteratorConsumed(
+                place=run.place(node), iterator=value.iterator, label=run.label(node)
+            )
+        )
+    return value._replace(
+        parts=settle_flags(run, value.parts), form=Form.COLLECTION, iterator=None
+    )
+
+
+def narrowed(value: Value, predicate: Predicate, run: Interpreter) -> Value:
+    """A loop variable for only those elements that a predicate picks."""
+    if not predicate:
+        return value
+    if isinstance(value, ParameterValue) and value.is_element:
+        return value._replace(
+            parts=tuple(
+                part._replace(predicate=conjunction(part.predicate, predicate))
+                for part in value.parts
+            )
+        )
+    if isinstance(value, ModuleValue) and value.key in run.objects:
+        module = run.objects.module(value.key)
+        if module.origin is Origin.ELEMENT and module.parent is not None:
+            key = element_module(run, module.parent, conjunction(module.predicate, predicate))
+            run.objects.module(key).label = module.label
+            return ModuleValue(key)
+    return value

@@ -1,0 +1,236 @@
+"""Calls of imported functions and classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter.calls import hand_over
+from freezelint.analysis.interpreter.iteration import consume, items_of
+from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
+from freezelint.analysis.knowledge.torch import (
+    GRAD_SWITCHES,
+    HARMLESS_CALLS,
+    HARMLESS_PREFIXES,
+    ITERATOR_CONSUMERS,
+    OPTIMIZERS_ELSEWHERE,
+    PARAMETER_REPLACERS,
+    TENSOR_CONSTRUCTORS,
+    TRANSPARENT_WRAPPERS,
+)
+from freezelint.analysis.knowledge.zoo import MODULE_FIRST_OF_TUPLE, builds_module
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import SOME
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    Form,
+    LibraryInstance,
+    ModuleGroup,
+    ModuleValue,
+    ParameterSequence,
+    ParameterValue,
+    Part,
+    SequenceValue,
+    TensorKind,
+    TensorValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.calls import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
+    """Call something imported, by its dotted name."""
+    run.announce(
+        events.Called(
+            place=run.place(node),
+            name=name,
+            arguments=arguments.positional,
+            keywords=arguments.keywords,
+            call=node,
+        )
+    )
+    package, _, last = name.rpartition(".")
+    if is_optimizer(name):
+        return build_optimizer(run, last, arguments, node)
+    if name in GRAD_SWITCHES or last == "set_grad_enabled":
+        return LibraryInstance(name, 0, arguments.positional)
+    if name in ("torch.nn.Parameter", "torch.nn.parameter.Parameter"):
+        return _parameter(run, arguments, node)
+    if name in ("copy.deepcopy", "copy.copy"):
+        return _copy(run, arguments, node)
+    if name.startswith("itertools."):
+        return _chain(run, last, arguments, node)
+    if name in TRANSPARENT_WRAPPERS or name in PARAMETER_REPLACERS:
+        return _wrap(run, name, arguments, node)
+    if package == "torch.nn" and last[:1].isupper():
+        return _layer(run, name, arguments, node)
+    if name.startswith("torch.nn.modules.") and last[:1].isupper():
+        return _layer(run, f"torch.nn.{last}", arguments, node)
+    if builds_module(name):
+        return _loaded(run, name, node)
+    if name in MODULE_FIRST_OF_TUPLE:
+        others = (UNKNOWN,) * (1 if name == "clip.load" else 2)
+        return SequenceValue((_loaded(run, name, node), *others))
+    return _elsewhere(run, name, arguments, node)
+
+
+def is_optimizer(name: str) -> bool:
+    """Whether a dotted name is the class of an optimizer."""
+    if name in OPTIMIZERS_ELSEWHERE:
+        return True
+    last = name.rpartition(".")[2]
+    return (
+        name.startswith(("torch.optim.", "torch_optimizer.", "bitsandbytes.optim.", "timm.optim."))
+        and last[:1].isupper()
+        and ".lr_scheduler" not in name
+        and ".swa_utils" not in name
+        and last not in ("Optimizer", "Lookahead")
+    )
+
+
+def _parameter(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    made = run.objects.new_module(Origin.PARAMETER, None)
+    flag = arguments.get(1, "requires_grad")
+    known = flag is None or (isinstance(flag, Constant) and isinstance(flag.value, bool))
+    made.flag_at_birth = None
+    if known:
+        made.flag_at_birth = True if flag is None else flag == Constant(True)
+    made.place = run.place(node)
+    run.mark_birth(made)
+    return ParameterValue((Part(made.key),))
+
+
+def _copy(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    value = arguments.positional[0] if arguments.positional else UNKNOWN
+    if not isinstance(value, ModuleValue) or run.proven(value) is None:
+        return UNKNOWN
+    source = run.objects.module(value.key)
+    copied = run.objects.new_module(Origin.COPY, None)
+    copied.source = value.key
+    copied.owner_class = source.owner_class
+    copied.library = source.library
+    copied.place = run.place(node)
+    run.mark_birth(copied)
+    return ModuleValue(copied.key)
+
+
+def _chain(run: Interpreter, last: str, arguments: Arguments, node: cst.Call) -> Value:
+    values = arguments.positional
+    if last == "from_iterable" and len(values) == 1:
+        values = items_of(run, values[0]) or ()
+    elif last != "chain":
+        return UNKNOWN
+    parts, complete = parameters_in(run, SequenceValue(values), node)
+    if not values or not parts:
+        return UNKNOWN
+    named = all(isinstance(each, ParameterSequence) and each.named for each in values)
+    return ParameterSequence(
+        parts, Form.ITERATOR, named, complete, iterator=run.objects.new_key()
+    )
+
+
+def _wrap(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
+    value = arguments.get(0, "module")
+    if value is None:
+        value = arguments.keywords.get("model", UNKNOWN)
+    if not isinstance(value, ModuleValue):
+        return value if isinstance(value, Unknown) else UNKNOWN
+    run.prove(value)
+    if name in PARAMETER_REPLACERS:
+        run.announce(
+            events.ParametersReplaced(
+                place=run.place(node),
+                key=value.key,
+                label=run.objects.label(value.key),
+                how=name.rpartition(".")[2],
+            )
+        )
+        hand_over(run, (value,), node)
+        if name.startswith("peft."):
+            return ModuleValue(run.given_module(None).key)
+        return value
+    run.announce(events.Wrapped(place=run.place(node), key=value.key, wrapper=name))
+    return value
+
+
+def _layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
+    module = run.objects.new_module(Origin.BUILT, None)
+    module.library = name
+    module.place = run.place(node)
+    run.mark_birth(module)
+    last = name.rpartition(".")[2]
+    if last not in ("Sequential", "ModuleList", "ModuleDict"):
+        return ModuleValue(module.key)
+    values = arguments.positional
+    if last == "ModuleList" and len(values) == 1:
+        held = items_of(run, values[0])
+        values = held if held is not None else values
+    for number, value in enumerate(values):
+        if isinstance(value, ModuleValue):
+            attribute = f"[{number}]"
+            run.objects.attach(value.key, module.key, attribute, run.trace.now)
+            run.bindings[module.key, attribute] = value
+        elif isinstance(value, ModuleGroup):
+            module.origin = Origin.DERIVED
+            module.source = value.key
+            module.predicate = value.predicate or (SOME,)
+            module.flag_at_birth = None
+        elif isinstance(value, (Unknown, SequenceValue)):
+            module.flag_at_birth = None
+    return ModuleValue(module.key)
+
+
+def _loaded(run: Interpreter, name: str, node: cst.Call) -> ModuleValue:
+    module = run.objects.new_module(Origin.BUILT, None)
+    module.library = name
+    module.place = run.place(node)
+    if name.startswith("peft."):
+        module.flag_at_birth = None
+    run.mark_birth(module)
+    return ModuleValue(module.key)
+
+
+def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
+    last = name.rpartition(".")[2]
+    if name in ITERATOR_CONSUMERS:
+        for number, value in enumerate(arguments.positional[:1]):
+            consume(run, value, arguments.node(number, "parameters") or node)
+        return UNKNOWN
+    if name in TENSOR_CONSTRUCTORS:
+        return TensorValue(TensorKind.PLAIN, last, is_fresh=True)
+    if name.startswith(HARMLESS_PREFIXES) or name in HARMLESS_CALLS:
+        if last[:1].isupper():
+            return LibraryInstance(name, run.objects.new_key(), arguments.positional)
+        return TensorValue() if name.startswith("torch.nn.functional.") else UNKNOWN
+    if name.startswith("torch.") and last[:1].islower() and name.count(".") == 1:
+        return _torch_function(last)
+    if last[:1].isupper():
+        return _instance(run, name, arguments, node)
+    hand_over(run, arguments.all, node)
+    return UNKNOWN
+
+
+def _torch_function(last: str) -> Value:
+    if last in ("load", "compile", "device", "manual_seed", "is_tensor"):
+        return UNKNOWN
+    return TensorValue()
+
+
+def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
+    """An object of an imported class: it may keep what it is given."""
+    keys, optimizers = run.keys_in(arguments.all)
+    if keys and not optimizers:
+        # A wrapper or trainer around a module: whatever it does, it does out of sight.
+        hand_over(run, arguments.all, node)
+    made = LibraryInstance(name, run.objects.new_key(), arguments.positional)
+    if dotted(node.func) is None:
+        return UNKNOWN
+    return made

@@ -1,0 +1,152 @@
+"""Loops: over parameters, over a few known things, or over anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
+from freezelint.analysis.interpreter.machine import Flow
+from freezelint.analysis.syntax import walk
+from freezelint.analysis.values import (
+    Constant,
+    ElementsValue,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    ParameterSequence,
+    ParameterValue,
+    RangeValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+    Body = Callable[[Interpreter, cst.BaseSuite], Flow]
+
+DEEPEST_REPETITION = 2
+"""Loops nested deeper than this run their body once."""
+
+
+def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
+    """Run a ``for`` loop over whatever it iterates over."""
+    iterable = evaluate(run, node.iter)
+    once = consume(run, iterable, node.iter)
+    items = items_of(run, once)
+    if items is not None and _worth_unrolling(once, items, node):
+        return _unroll(run, node, items, body)
+    element = element_of(run, once)
+    if _goes_over_elements(once):
+        return _over_elements(run, node, element, body)
+
+    def iteration() -> Flow:
+        assignment.assign(run, node.target, element, node.iter)
+        return body(run, node.body)
+
+    return repeat(run, iteration)
+
+
+def _goes_over_elements(value: Value) -> bool:
+    if isinstance(value, ElementsValue):
+        element = value.element
+        items = element.items if isinstance(element, SequenceValue) else (element,)
+        return any(isinstance(each, (ParameterValue, ModuleValue)) or _nested(each) for each in items)
+    return isinstance(value, (ParameterSequence, ModuleGroup, ModuleValue))
+
+
+def _nested(value: Value) -> bool:
+    return isinstance(value, SequenceValue) and any(
+        isinstance(each, (ParameterValue, ModuleValue)) for each in value.items
+    )
+
+
+def _worth_unrolling(value: Value, items: tuple[Value, ...], node: cst.For) -> bool:
+    """Numbers and strings matter only where they choose an attribute or an element."""
+    if isinstance(value, RangeValue) or all(isinstance(each, Constant) for each in items):
+        names = {each.value for each in walk(node.target) if isinstance(each, cst.Name)}
+        return isinstance(value, MappingValue) or any(
+            isinstance(each, cst.Name) and each.value in names
+            for chosen in walk(node.body)
+            if isinstance(chosen, (cst.FormattedString, cst.Subscript, cst.Call, cst.Comparison))
+            for each in walk(chosen)
+        )
+    return any(not isinstance(each, Constant) for each in items)
+
+
+def _unroll(run: Interpreter, node: cst.For, items: tuple[Value, ...], body: Body) -> Flow:
+    for item in items:
+        flow = _contained(run, lambda item=item: _bind_and_run(run, node, item, body))  # type: ignore[misc]
+        if flow is Flow.RETURN:
+            return flow
+        if flow is Flow.BREAK:
+            break
+    return Flow.NEXT
+
+
+def _bind_and_run(run: Interpreter, node: cst.For, item: Value, body: Body) -> Flow:
+    assignment.assign(run, node.target, item, node.iter)
+    return body(run, node.body)
+
+
+def _over_elements(run: Interpreter, node: cst.For, element: Value, body: Body) -> Flow:
+    """One run of the body stands for all elements; conditions on them only narrow."""
+    names = {each.value for each in walk(node.target) if isinstance(each, cst.Name)}
+    run.element_names.append(names | assigned_names(node.body))
+    path = run.path
+    try:
+        flow = _contained(run, lambda: _bind_and_run(run, node, element, body))
+    finally:
+        run.element_names.pop()
+    # Whether some element led to a return, the others do not.
+    run.path = path
+    return flow if flow is Flow.RETURN and not run.element_names else Flow.NEXT
+
+
+def assigned_names(node: cst.CSTNode) -> set[str]:
+    """Names that the code below a node assigns."""
+    names: set[str] = set()
+    for each in walk(node):
+        if isinstance(each, (cst.AssignTarget, cst.AugAssign, cst.NamedExpr, cst.For)):
+            names.update(name.value for name in walk(each.target) if isinstance(name, cst.Name))
+    return names
+
+
+def _contained(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
+    """Run one iteration; states that left it early are joined in."""
+    run.loop_exits.append([])
+    path = run.path
+    flow = iteration()
+    left = run.loop_exits.pop()
+    states = [run.bindings, *left] if flow is Flow.NEXT else left
+    if states:
+        run.bindings = run.join(states)
+    if flow is not Flow.RETURN:
+        run.path = path
+    return flow
+
+
+def repeat(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
+    """Run a loop body twice: what the first time left behind meets the second."""
+    outer_loops, outer_repeated, path = run.loops, run.repeated, run.path
+    times = 2 if len(run.loops) < DEEPEST_REPETITION else 1
+    run.loops = (*outer_loops, run.new_point())
+    flow = Flow.NEXT
+    for number in range(times):
+        run.repeated = outer_repeated or number > 0
+        flow = _contained(run, iteration)
+        if flow in (Flow.RETURN, Flow.BREAK):
+            break
+    run.loops, run.repeated = outer_loops, outer_repeated
+    if flow is not Flow.RETURN:
+        run.path = path
+    # A loop may run no time at all, so what follows it is reached anyway.
+    return Flow.NEXT
+
+

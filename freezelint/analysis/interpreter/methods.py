@@ -1,0 +1,379 @@
+"""Methods of modules, parameters, tensors and of objects nobody knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.calls import (
+    Arguments,
+    call_super,
+    follow,
+    hand_over,
+    run_forward,
+)
+from freezelint.analysis.interpreter.iteration import element_module
+from freezelint.analysis.interpreter.optimizers import (
+    call_on_optimizer,
+    clears_to_none,
+)
+from freezelint.analysis.interpreter.sequences import call_on_mapping, call_on_sequence
+from freezelint.analysis.knowledge.torch import (
+    CONVERSIONS,
+    HARMLESS_MODULE_METHODS,
+    MODULE_ITERATORS,
+    SAME_MODULE_METHODS,
+    SUBMODULE_ITERATORS,
+)
+from freezelint.analysis.predicates import OF_CHILDREN, SOME, Predicate
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import (
+    UNKNOWN,
+    BoundMethod,
+    Constant,
+    Form,
+    FunctionValue,
+    LibraryInstance,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    OptimizerValue,
+    ParameterSequence,
+    ParameterValue,
+    Part,
+    SequenceValue,
+    StateDictValue,
+    SuperValue,
+    TensorKind,
+    TensorValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def call_method(
+    run: Interpreter, method: BoundMethod, arguments: Arguments, node: cst.Call
+) -> Value:
+    """Call a method of a value that is known."""
+    receiver, name = method
+    if isinstance(receiver, (ModuleValue, ParameterValue, TensorValue)):
+        _announce_call(run, receiver, name, arguments, node)
+    if isinstance(receiver, ModuleValue):
+        return call_on_module(run, receiver, name, arguments, node)
+    if isinstance(receiver, ParameterValue):
+        return _on_parameter(run, receiver, name, arguments, node)
+    if isinstance(receiver, TensorValue):
+        return _on_tensor(run, receiver, name, arguments, node)
+    if isinstance(receiver, OptimizerValue):
+        return call_on_optimizer(run, receiver, name, arguments, node)
+    if isinstance(receiver, (ParameterSequence, SequenceValue)):
+        return call_on_sequence(run, receiver, name, arguments, node)
+    if isinstance(receiver, MappingValue):
+        return call_on_mapping(run, receiver, name, arguments, node)
+    if isinstance(receiver, StateDictValue):
+        return _on_state_dict(receiver, name)
+    if isinstance(receiver, SuperValue):
+        return _on_super(run, receiver, name, arguments, node)
+    if isinstance(receiver, LibraryInstance):
+        return _on_library_instance(run, receiver, name, arguments, node)
+    return UNKNOWN
+
+
+def _announce_call(
+    run: Interpreter, receiver: Value, name: str, arguments: Arguments, node: cst.Call
+) -> None:
+    label = run.label(node.func.value) if isinstance(node.func, cst.Attribute) else ""
+    run.announce(
+        events.MethodCalled(
+            place=run.place(node),
+            receiver=receiver,
+            name=name,
+            arguments=arguments.positional,
+            keywords=arguments.keywords,
+            label=label,
+        )
+    )
+
+
+def call_on_module(
+    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    """A method of ``nn.Module``, or one that cannot be followed."""
+    if name in MODULE_ITERATORS:
+        return _parameters(run, receiver, name, arguments)
+    if name in SUBMODULE_ITERATORS:
+        run.prove(receiver)
+        predicate: Predicate = (OF_CHILDREN,) if name.endswith("children") else ()
+        return ModuleGroup(receiver.key, predicate, named=SUBMODULE_ITERATORS[name])
+    if name in SAME_MODULE_METHODS:
+        _change(run, receiver, name, arguments, node)
+        return receiver
+    if name == "state_dict":
+        keeps = arguments.keywords.get("keep_vars") == Constant(True)
+        return StateDictValue(receiver.key, keeps)
+    if name == "forward":
+        return run_forward(run, receiver, arguments, node)
+    if name == "zero_grad":
+        run.announce(
+            events.GradientsCleared(
+                place=run.place(node),
+                parts=run.parts_of(receiver.key),
+                to_none=clears_to_none(arguments),
+            )
+        )
+        return UNKNOWN
+    if name in ("add_module", "register_module", "register_parameter"):
+        return _register(run, receiver, arguments, node)
+    if name == "get_submodule":
+        return _submodule(run, receiver, arguments.get(0, "target"))
+    if name in ("append", "extend", "insert"):
+        return _extend(run, receiver, arguments, node)
+    if name == "load_state_dict":
+        return _load(run, receiver, arguments, node)
+    if name == "to_empty" or name not in HARMLESS_MODULE_METHODS:
+        hand_over(run, (receiver, *arguments.all), node)
+    return UNKNOWN
+
+
+def _parameters(
+    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments
+) -> ParameterSequence:
+    run.prove(receiver)
+    recursive = arguments.get(1 if name == "named_parameters" else 0, "recurse")
+    predicate: Predicate = () if recursive in (None, Constant(True)) else (SOME,)
+    return ParameterSequence(
+        (Part(receiver.key, predicate),),
+        Form.ITERATOR,
+        named=MODULE_ITERATORS[name],
+        iterator=run.objects.new_key(),
+    )
+
+
+def _change(
+    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
+) -> None:
+    if name in ("train", "eval"):
+        _set_mode(run, receiver, name, arguments, node)
+    elif name == "requires_grad_":
+        choice = arguments.get(0, "requires_grad")
+        flag = _flag(choice)
+        assignment.write_flag(run, receiver, flag, node)
+    elif name == "apply" and arguments.positional:
+        _apply(run, receiver, arguments.positional[0], node)
+
+
+def _flag(choice: Value | None) -> bool | None:
+    if choice is None:
+        return True
+    if isinstance(choice, Constant) and isinstance(choice.value, bool):
+        return choice.value
+    return None
+
+
+def _set_mode(
+    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
+) -> None:
+    mode = False if name == "eval" else _flag(arguments.get(0, "mode"))
+    for part in run.parts_of(receiver.key)[:1]:
+        run.announce(
+            events.ModeSet(
+                place=run.place(node),
+                part=part,
+                training=mode,
+                label=run.label(node.func.value)
+                if isinstance(node.func, cst.Attribute)
+                else run.objects.label(receiver.key),
+            )
+        )
+
+
+def _apply(run: Interpreter, receiver: ModuleValue, function: Value, node: cst.Call) -> None:
+    """``module.apply(function)`` calls it on every submodule and on the module itself."""
+    if isinstance(function, FunctionValue):
+        element = ModuleValue(element_module(run, receiver.key, ()))
+        follow(run, function, Arguments((element,), {}, (), {}, complete=True), node)
+    else:
+        hand_over(run, (receiver,), node)
+
+
+def _register(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    name, value = arguments.get(0, "name"), arguments.get(1, "module")
+    value = value if value is not None else arguments.keywords.get("param")
+    if isinstance(name, Constant) and isinstance(name.value, str) and value is not None:
+        assignment.replace_child(run, receiver.key, name.value, value, node)
+    else:
+        hand_over(run, (receiver,), node)
+    return UNKNOWN
+
+
+def _submodule(run: Interpreter, receiver: ModuleValue, target: Value | None) -> Value:
+    if not isinstance(target, Constant) or not isinstance(target.value, str):
+        return UNKNOWN
+    value: Value = receiver
+    for step in filter(None, target.value.split(".")):
+        if not isinstance(value, ModuleValue):
+            return UNKNOWN
+        value = run.child(value.key, f"[{step}]" if step.isdigit() else step)
+    run.prove(value)
+    return value
+
+
+def _extend(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    """``ModuleList.append`` and its kin: something joins the module."""
+    for value in arguments.positional:
+        if isinstance(value, ModuleValue):
+            run.objects.attach(value.key, receiver.key, "[+]", run.trace.now)
+    return receiver
+
+
+def _load(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    if arguments.keywords.get("assign") == Constant(True):
+        run.announce(
+            events.ParametersReplaced(
+                place=run.place(node),
+                key=receiver.key,
+                label=run.objects.label(receiver.key),
+                how="load_state_dict(assign=True)",
+            )
+        )
+    return UNKNOWN
+
+
+def _on_parameter(
+    run: Interpreter, receiver: ParameterValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    if name == "requires_grad_":
+        assignment.write_flag(run, receiver, _flag(arguments.get(0, "requires_grad")), node)
+        return receiver
+    if name == "detach_":
+        assignment.write_flag(run, receiver, False, node)
+        return receiver
+    if name in CONVERSIONS:
+        return TensorValue(TensorKind.CONVERTED, name, parts=receiver.parts)
+    if name in ("detach", "clone"):
+        return TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
+    if name.endswith("_"):
+        return receiver
+    return TensorValue() if name in ("mean", "sum", "norm", "pow", "view", "abs") else UNKNOWN
+
+
+def _on_tensor(
+    run: Interpreter, receiver: TensorValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    if name == "backward":
+        _backward(run, receiver, node)
+        return Constant(None)
+    if name == "requires_grad_":
+        return receiver
+    if name in ("item", "tolist", "numpy", "size", "dim", "numel", "shape"):
+        return UNKNOWN
+    if name == "detach" and receiver.modules:
+        run.announce(events.OutputDetached(place=run.place(node), keys=receiver.modules))
+        return TensorValue(TensorKind.TEMPORARY, name)
+    if receiver.kind is TensorKind.OUTPUT:
+        return receiver
+    if name in ("detach", "clone"):
+        return TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
+    return receiver if receiver.is_fresh else TensorValue()
+
+
+def _backward(run: Interpreter, loss: Value, node: cst.Call) -> None:
+    label = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
+    run.announce(events.BackwardRan(place=run.place(node), loss=loss, label=label))
+
+
+def _on_state_dict(receiver: StateDictValue, name: str) -> Value:
+    if name in ("items", "values"):
+        kind = TensorValue(TensorKind.TEMPORARY, "state_dict", parts=(Part(receiver.key),))
+        return SequenceValue((SequenceValue((UNKNOWN, kind)),) if name == "items" else (kind,), False)
+    return UNKNOWN
+
+
+def _on_super(
+    run: Interpreter, receiver: SuperValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    method = call_super(run, receiver, name)
+    if method is not None:
+        return follow(run, method, arguments, node)
+    inner = receiver.receiver
+    if isinstance(inner, ModuleValue) and name in (SAME_MODULE_METHODS | set(MODULE_ITERATORS)):
+        return call_on_module(run, inner, name, arguments, node)
+    return UNKNOWN
+
+
+def _on_library_instance(
+    run: Interpreter, receiver: LibraryInstance, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    last = receiver.name.rpartition(".")[2]
+    if last == "GradScaler" and name == "scale" and arguments.positional:
+        return arguments.positional[0]
+    if name == "step" and arguments.positional:
+        first = arguments.positional[0]
+        if isinstance(first, OptimizerValue):
+            run.announce(events.Stepped(place=run.place(node), keys=first.keys))
+            return UNKNOWN
+    if name in ("backward", "manual_backward") and arguments.positional:
+        _backward_of(run, arguments, node)
+        return UNKNOWN
+    if last in ("Accelerator", "Fabric") and name in ("prepare", "setup", "setup_module"):
+        values = arguments.positional
+        return values[0] if len(values) == 1 else SequenceValue(values)
+    if receiver.name.startswith(("torch.optim.lr_scheduler.", "torch.utils.tensorboard.")):
+        return UNKNOWN
+    if last in ("Trainer", "Seq2SeqTrainer", "SFTTrainer") or arguments.all:
+        hand_over(run, (*arguments.all, *receiver.arguments), node)
+    return UNKNOWN
+
+
+def _backward_of(run: Interpreter, arguments: Arguments, node: cst.Call) -> None:
+    source = arguments.node(0, "loss")
+    run.announce(
+        events.BackwardRan(
+            place=run.place(node),
+            loss=arguments.positional[0],
+            label=dotted(source) if source is not None else None,
+        )
+    )
+
+
+def call_on_unknown(
+    run: Interpreter, function: cst.Attribute, arguments: Arguments, node: cst.Call
+) -> Value:
+    """A method of an object of which nothing is known."""
+    name = function.attr.value
+    if name == "backward" and not arguments.all:
+        _backward(run, UNKNOWN, node)
+        return UNKNOWN
+    if name in ("backward", "manual_backward") and arguments.positional:
+        _backward_of(run, arguments, node)
+        return UNKNOWN
+    if name == "scale" and len(arguments.positional) == 1:
+        return arguments.positional[0]
+    if name == "step" and arguments.positional:
+        first = arguments.positional[0]
+        if isinstance(first, OptimizerValue):
+            run.announce(events.Stepped(place=run.place(node), keys=first.keys))
+            return UNKNOWN
+    if name == "step":
+        run.announce(events.Stepped(place=run.place(node), keys=()))
+        return UNKNOWN
+    if name == "prepare" and len(arguments.positional) > 1:
+        return SequenceValue(arguments.positional)
+    if name in ("append", "add", "info", "debug", "warning", "print", "write", "log"):
+        return UNKNOWN
+    if name in ("unscale_", "update"):
+        return UNKNOWN
+    if name == "detach" and not arguments.all:
+        return UNKNOWN
+    hand_over(run, arguments.all, node)
+    return UNKNOWN
+

@@ -1,0 +1,113 @@
+"""Optimizers: which parameters they take hold of, and what is done with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter.iteration import consume
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    MappingValue,
+    ModuleValue,
+    OptimizerValue,
+    ParameterSequence,
+    ParameterValue,
+    Part,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.calls import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def build_optimizer(
+    run: Interpreter, name: str, arguments: Arguments, node: cst.Call
+) -> OptimizerValue:
+    """Construct an optimizer from what it is passed."""
+    passed = arguments.get(0, "params")
+    if passed is None:
+        passed = arguments.keywords.get("parameters", UNKNOWN)
+    source = arguments.node(0, "params") or arguments.keyword_nodes.get("parameters")
+    parts, complete = parameters_in(run, passed, source or node)
+    optimizer = run.objects.new_optimizer(name)
+    run.announce(
+        events.OptimizerBuilt(
+            place=run.place(node),
+            key=optimizer.key,
+            parts=parts,
+            complete=complete and arguments.complete,
+            label=run.label(source) if source is not None else "",
+            name=name,
+            argument=source,
+        )
+    )
+    return OptimizerValue((optimizer.key,))
+
+
+def parameters_in(
+    run: Interpreter, value: Value, node: cst.CSTNode
+) -> tuple[tuple[Part, ...], bool]:
+    """The parameters that an optimizer finds in its first argument, and whether that is all."""
+    if isinstance(value, ParameterSequence):
+        consumed = consume(run, value, node)
+        assert isinstance(consumed, ParameterSequence)
+        owned = tuple(
+            each
+            for part in consumed.parts
+            for each in run.parts_of(part.key, part.predicate)
+        )
+        return owned, consumed.complete
+    if isinstance(value, ParameterValue):
+        return value.parts, True
+    if isinstance(value, MappingValue):
+        held = value.get("params")
+        return parameters_in(run, held, node) if held is not None else ((), False)
+    if isinstance(value, SequenceValue):
+        found: list[Part] = []
+        complete = value.complete
+        for item in value.items:
+            parts, whole = parameters_in(run, item, node)
+            found.extend(parts)
+            complete = complete and whole
+        return tuple(found), complete
+    if isinstance(value, ModuleValue):
+        # Passing the module itself is what some factories ask for.
+        return (), False
+    return (), False
+
+
+def call_on_optimizer(
+    run: Interpreter, receiver: OptimizerValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    """``optimizer.step()`` and the other methods."""
+    place = run.place(node)
+    if name == "step":
+        run.announce(events.Stepped(place=place, keys=receiver.keys))
+    elif name == "zero_grad":
+        run.announce(
+            events.GradientsCleared(
+                place=place, optimizers=receiver.keys, to_none=clears_to_none(arguments)
+            )
+        )
+    elif name == "add_param_group":
+        parts, complete = parameters_in(run, arguments.get(0, "param_group") or UNKNOWN, node)
+        run.announce(
+            events.GroupAdded(place=place, keys=receiver.keys, parts=parts, complete=complete)
+        )
+    elif name == "minimize":
+        run.announce(events.Stepped(place=place, keys=receiver.keys))
+    return UNKNOWN
+
+
+def clears_to_none(arguments: Arguments) -> bool | None:
+    """What ``zero_grad`` leaves behind: None since torch 2.0 unless it is told otherwise."""
+    choice = arguments.get(0, "set_to_none")
+    if choice is None:
+        return True
+    return bool(choice.value) if isinstance(choice, Constant) else None

@@ -1,0 +1,98 @@
+"""Methods of lists and dicts that hold parameters or modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    Form,
+    InstanceValue,
+    MappingValue,
+    ModuleValue,
+    ParameterSequence,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.calls import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def call_on_sequence(
+    run: Interpreter,
+    receiver: ParameterSequence | SequenceValue,
+    name: str,
+    arguments: Arguments,
+    node: cst.Call,
+) -> Value:
+    """``append``, ``extend`` and the other methods that change a list."""
+    if not isinstance(node.func, cst.Attribute) or not arguments.positional:
+        return UNKNOWN
+    value = arguments.positional[-1]
+    if name in ("append", "insert", "add"):
+        _store(run, node.func.value, _appended(run, receiver, value, node))
+    elif name in ("extend", "update"):
+        _store(run, node.func.value, concatenated(run, receiver, value, node))
+    elif name in ("remove", "pop", "clear", "discard"):
+        _store(run, node.func.value, UNKNOWN)
+    return UNKNOWN
+
+
+def _appended(
+    run: Interpreter, receiver: ParameterSequence | SequenceValue, value: Value, node: cst.Call
+) -> Value:
+    if isinstance(receiver, SequenceValue):
+        # In a loop over elements one append stands for many.
+        grows = bool(run.element_names) or bool(run.loops)
+        items = receiver.items
+        if grows and items and items[-1] == value:
+            return receiver
+        complete = receiver.complete and (not grows or hasattr(value, "parts"))
+        return SequenceValue((*items, value), complete)
+    more = as_parameters(run, SequenceValue((value,)), node)
+    if more is None:
+        return receiver._replace(complete=False)
+    parts = tuple(dict.fromkeys(receiver.parts + more.parts))
+    return ParameterSequence(parts, Form.COLLECTION, receiver.named, receiver.complete)
+
+
+def _store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
+    """Put the changed list back where it came from."""
+    from freezelint.analysis.interpreter.expressions import evaluate
+
+    if isinstance(target, cst.Name):
+        frame = run.frame
+        while frame.parent is not None and (frame.key, target.value) not in run.bindings:
+            frame = frame.parent
+        run.bindings[frame.key, target.value] = value
+    elif isinstance(target, cst.Attribute):
+        receiver = evaluate(run, target.value)
+        if isinstance(receiver, (ModuleValue, InstanceValue)):
+            run.bindings[receiver.key, target.attr.value] = value
+
+
+def call_on_mapping(
+    run: Interpreter, receiver: MappingValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    """``get``, ``values`` and ``items`` of a dict whose keys are known."""
+    if name == "get" and arguments.positional:
+        key = arguments.positional[0]
+        if isinstance(key, Constant) and receiver.complete:
+            default = arguments.get(1, "default") or Constant(None)
+            return receiver.get(key.value) or default
+    if name == "values":
+        return SequenceValue(tuple(value for _, value in receiver.items), receiver.complete)
+    if name == "items":
+        pairs = tuple(SequenceValue((Constant(key), value)) for key, value in receiver.items)
+        return SequenceValue(pairs, receiver.complete)
+    if name in ("update", "pop", "setdefault", "clear") and isinstance(node.func, cst.Attribute):
+        _store(run, node.func.value, UNKNOWN)
+    return UNKNOWN
+
+

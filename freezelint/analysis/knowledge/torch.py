@@ -1,0 +1,323 @@
+"""Facts about PyTorch that the interpreter and the rules look up.
+
+Sources: the reference at https://docs.pytorch.org/docs/stable/ for ``torch.nn``,
+``torch.optim`` and ``torch.Tensor``, and runs against torch 2.13.
+"""
+
+from __future__ import annotations
+
+MODULE_ITERATORS = {
+    "parameters": False,
+    "named_parameters": True,
+}
+"""Methods that yield parameters; True when they yield pairs with a name."""
+
+SUBMODULE_ITERATORS = {
+    "children": False,
+    "modules": False,
+    "named_children": True,
+    "named_modules": True,
+}
+
+SAME_MODULE_METHODS = frozenset(
+    {
+        "to",
+        "cuda",
+        "cpu",
+        "xpu",
+        "ipu",
+        "half",
+        "float",
+        "double",
+        "bfloat16",
+        "type",
+        "share_memory",
+        "apply",
+        "train",
+        "eval",
+        "requires_grad_",
+    }
+)
+"""Methods of a module that return the module itself."""
+
+HARMLESS_MODULE_METHODS = frozenset(
+    {
+        "buffers",
+        "named_buffers",
+        "get_buffer",
+        "get_parameter",
+        "extra_repr",
+        "state_dict",
+        "load_state_dict",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_backward_hook",
+        "zero_grad",
+        "print_trainable_parameters",
+        "num_parameters",
+        "get_nb_trainable_parameters",
+        "save_pretrained",
+        "generate",
+        "log",
+        "log_dict",
+        "save_hyperparameters",
+        "size",
+        "dim",
+        "keys",
+        "values",
+        "items",
+        "get_input_embeddings",
+        "get_output_embeddings",
+        "gradient_checkpointing_enable",
+        "gradient_checkpointing_disable",
+        "compile",
+    }
+)
+"""Methods that change neither flags nor modes nor which parameters there are."""
+
+STRONG_MODULE_EVIDENCE = frozenset(
+    {
+        "parameters",
+        "named_parameters",
+        "modules",
+        "named_modules",
+        "named_children",
+        "named_buffers",
+        "get_submodule",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "requires_grad_",
+    }
+)
+"""Only a module answers to these calls (a tensor answers to the last one too)."""
+
+TENSOR_EVIDENCE = frozenset({"data", "grad", "shape", "dtype", "size", "numel", "detach", "item"})
+
+TENSOR_TEMPORARIES = frozenset({"detach", "clone", "cpu", "cuda", "to", "float", "half", "double"})
+"""Methods of a tensor that return another tensor (``to`` and its kin: where anything changes)."""
+
+CONVERSIONS = frozenset(
+    {"to", "cuda", "cpu", "half", "float", "double", "bfloat16", "type", "xpu", "type_as"}
+)
+
+OPTIMIZERS_ELSEWHERE = frozenset(
+    {
+        "transformers.AdamW",
+        "transformers.Adafactor",
+        "transformers.optimization.AdamW",
+        "transformers.optimization.Adafactor",
+        "apex.optimizers.FusedAdam",
+        "apex.optimizers.FusedLAMB",
+        "apex.optimizers.FusedSGD",
+        "bitsandbytes.optim.Adam8bit",
+        "bitsandbytes.optim.AdamW8bit",
+        "bitsandbytes.optim.PagedAdamW8bit",
+        "bitsandbytes.optim.Lion8bit",
+        "lion_pytorch.Lion",
+        "torch_optimizer.RAdam",
+        "torch_optimizer.Lookahead",
+        "timm.optim.AdamP",
+        "timm.optim.RAdam",
+        "timm.optim.Lamb",
+        "timm.optim.Lion",
+    }
+)
+
+GRAD_SWITCHES = {
+    "torch.no_grad": False,
+    "torch.autograd.no_grad": False,
+    "torch.inference_mode": False,
+    "torch.autograd.inference_mode": False,
+    "torch.enable_grad": True,
+    "torch.autograd.enable_grad": True,
+    "torch.autograd.grad_mode.no_grad": False,
+}
+"""Context managers that act only when entered, and whether gradients are on inside."""
+
+TRANSPARENT_WRAPPERS = frozenset(
+    {
+        "torch.nn.DataParallel",
+        "torch.nn.parallel.DataParallel",
+        "torch.nn.parallel.DistributedDataParallel",
+        "torch.nn.parallel.distributed.DistributedDataParallel",
+        "torch.compile",
+        "torch.nn.SyncBatchNorm.convert_sync_batchnorm",
+        "apex.parallel.DistributedDataParallel",
+        "apex.parallel.convert_syncbn_model",
+        "torch.jit.script",
+    }
+)
+"""Calls whose result holds the very same parameters."""
+
+PARAMETER_REPLACERS = frozenset(
+    {
+        "torch.distributed.fsdp.FullyShardedDataParallel",
+        "torch.distributed.fsdp.fully_shard",
+        "torch.distributed._composable.fsdp.fully_shard",
+        "torch.nn.utils.parametrizations.weight_norm",
+        "torch.nn.utils.weight_norm",
+        "peft.get_peft_model",
+    }
+)
+"""Calls after which an optimizer built before holds parameters that nobody uses."""
+
+HARMLESS_CALLS = frozenset(
+    {
+        "torch.nn.utils.clip_grad_norm_",
+        "torch.nn.utils.clip_grad_norm",
+        "torch.nn.utils.clip_grad_value_",
+        "torch.save",
+        "torchinfo.summary",
+        "torchsummary.summary",
+        "thop.profile",
+        "copy.deepcopy",
+        "copy.copy",
+        "time.time",
+        "pprint.pprint",
+        "itertools.chain",
+        "wandb.watch",
+    }
+)
+"""Calls that take modules or parameters and leave flags, modes and parameters alone."""
+
+HARMLESS_PREFIXES = (
+    "torch.nn.init.",
+    "torch.nn.functional.",
+    "torch.optim.lr_scheduler.",
+    "torch.utils.data.",
+    "torch.utils.tensorboard.",
+    "torch.cuda.",
+    "torch.autograd.",
+    "torch.distributed.",
+    "logging.",
+    "os.",
+    "math.",
+    "numpy.",
+    "random.",
+    "collections.",
+    "functools.",
+    "warnings.",
+    "json.",
+)
+
+ITERATOR_CONSUMERS = frozenset(
+    {
+        "torch.nn.utils.clip_grad_norm_",
+        "torch.nn.utils.clip_grad_norm",
+        "torch.nn.utils.clip_grad_value_",
+        "torch.nn.utils.parameters_to_vector",
+    }
+)
+
+TENSOR_CONSTRUCTORS = frozenset(
+    {
+        "torch.tensor",
+        "torch.as_tensor",
+        "torch.from_numpy",
+        "torch.zeros",
+        "torch.ones",
+        "torch.rand",
+        "torch.randn",
+        "torch.randint",
+        "torch.empty",
+        "torch.full",
+        "torch.arange",
+        "torch.linspace",
+        "torch.eye",
+        "torch.FloatTensor",
+        "torch.LongTensor",
+        "torch.Tensor",
+        "torch.autograd.Variable",
+        "torch.zeros_like",
+        "torch.ones_like",
+        "torch.randn_like",
+        "torch.rand_like",
+    }
+)
+
+LAYERS_WITH_WEIGHT = frozenset(
+    {
+        "Linear",
+        "Bilinear",
+        "Conv1d",
+        "Conv2d",
+        "Conv3d",
+        "ConvTranspose1d",
+        "ConvTranspose2d",
+        "ConvTranspose3d",
+        "BatchNorm1d",
+        "BatchNorm2d",
+        "BatchNorm3d",
+        "SyncBatchNorm",
+        "InstanceNorm1d",
+        "InstanceNorm2d",
+        "InstanceNorm3d",
+        "LayerNorm",
+        "GroupNorm",
+        "RMSNorm",
+        "Embedding",
+        "EmbeddingBag",
+        "PReLU",
+        "LazyLinear",
+        "LazyConv2d",
+    }
+)
+"""Layers whose ``weight`` (and, where there is one, ``bias``) is a parameter."""
+
+CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
+
+PARAMETER_ATTRIBUTES = frozenset({"weight", "bias"})
+"""Attributes that are parameters in every layer of torch that has them."""
+
+NORMALIZATION_LAYERS = frozenset(
+    {
+        "BatchNorm1d",
+        "BatchNorm2d",
+        "BatchNorm3d",
+        "SyncBatchNorm",
+        "_BatchNorm",
+        "InstanceNorm1d",
+        "InstanceNorm2d",
+        "InstanceNorm3d",
+        "Dropout",
+        "Dropout1d",
+        "Dropout2d",
+        "Dropout3d",
+        "AlphaDropout",
+        "LayerNorm",
+        "GroupNorm",
+    }
+)
+"""Layers for which ``eval()`` is the right way to stop what they do in training."""
+
+MODULE_BASES = frozenset(
+    {
+        "torch.nn.Module",
+        "torch.nn.modules.Module",
+        "torch.nn.modules.module.Module",
+        "torch.jit.ScriptModule",
+        "pytorch_lightning.LightningModule",
+        "lightning.LightningModule",
+        "lightning.pytorch.LightningModule",
+        "pytorch_lightning.core.LightningModule",
+        "lightning.pytorch.core.LightningModule",
+        "transformers.PreTrainedModel",
+        "transformers.modeling_utils.PreTrainedModel",
+        "diffusers.ModelMixin",
+        "diffusers.models.modeling_utils.ModelMixin",
+        "mmcv.runner.BaseModule",
+        "mmengine.model.BaseModule",
+        "mmengine.model.BaseModel",
+        "fairseq.models.BaseFairseqModel",
+        "fairseq.models.FairseqEncoder",
+        "fairseq.models.FairseqDecoder",
+        "fairseq.models.FairseqEncoderModel",
+        "fairseq.models.FairseqEncoderDecoderModel",
+        "fairseq.models.FairseqLanguageModel",
+    }
+)
+
+LIGHTNING_BASES = frozenset(name for name in MODULE_BASES if name.endswith("LightningModule"))

@@ -1,0 +1,69 @@
+"""Which calls of other libraries hand out modules.
+
+Sources: the public references of torchvision, timm, transformers, diffusers,
+peft, segmentation-models-pytorch, open_clip and CLIP.
+"""
+
+from __future__ import annotations
+
+FACTORIES = frozenset(
+    {
+        "timm.create_model",
+        "timm.models.create_model",
+        "torch.hub.load",
+        "torchvision.models.get_model",
+        "pretrainedmodels.utils.get_model",
+        "sentence_transformers.SentenceTransformer",
+        "segmentation_models_pytorch.create_model",
+        "segmentation_models_pytorch.encoders.get_encoder",
+    }
+)
+
+MODULE_FIRST_OF_TUPLE = frozenset(
+    {"clip.load", "open_clip.create_model_and_transforms", "open_clip.create_model_from_pretrained"}
+)
+
+LOWERCASE_FACTORY_PACKAGES = (
+    "torchvision.models.",
+    "torchvision.models.segmentation.",
+    "torchvision.models.detection.",
+    "torchvision.models.video.",
+    "torchvision.models.quantization.",
+)
+"""Packages whose lowercase functions build a model."""
+
+NOT_FACTORIES = frozenset({"list_models", "get_weight", "get_model_weights", "get_model_builder"})
+
+CLASS_PACKAGES = ("segmentation_models_pytorch.", "torchvision.models.", "efficientnet_pytorch.")
+"""Packages whose capitalised names build a model."""
+
+PRETRAINED_PACKAGES = ("transformers.", "diffusers.", "peft.", "efficientnet_pytorch.")
+"""Packages whose classes load a model with ``from_pretrained`` (or ``from_config``)."""
+
+NOT_MODULES = (
+    "Tokenizer",
+    "TokenizerFast",
+    "Config",
+    "Processor",
+    "FeatureExtractor",
+    "Scheduler",
+    "Pipeline",
+    "GenerationMixin",
+)
+"""Endings of class names in those packages that are no modules."""
+
+EVALUATING_LOADERS = ("from_pretrained",)
+"""Loaders that return the model in eval mode."""
+
+
+def builds_module(name: str) -> bool:
+    """Whether calling this dotted name returns a module whose parameters are trainable."""
+    if name in FACTORIES:
+        return True
+    package, _, last = name.rpartition(".")
+    if last in ("from_pretrained", "from_config", "from_name"):
+        owner = package.rpartition(".")[2]
+        return package.startswith(PRETRAINED_PACKAGES) and not owner.endswith(NOT_MODULES)
+    if package + "." in LOWERCASE_FACTORY_PACKAGES and last.islower() and last not in NOT_FACTORIES:
+        return True
+    return name.startswith(CLASS_PACKAGES) and last[:1].isupper() and not last.endswith("Weights")

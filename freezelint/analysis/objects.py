@@ -1,0 +1,213 @@
+"""Modules, parameters and optimizers by identity: what each is and where it hangs."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from freezelint.analysis.predicates import SOME, Predicate, conjunction
+from freezelint.analysis.values import Part
+
+if TYPE_CHECKING:
+    from freezelint.analysis.events import Path
+    from freezelint.analysis.syntax import Place
+    from freezelint.analysis.values import ClassValue
+
+
+class Origin(enum.Enum):
+    """Where a module comes from; it decides what is known of its flags at first."""
+
+    BUILT = "built"
+    """A constructor or factory that is known to hand out trainable parameters."""
+    OWN_CLASS = "own class"
+    """An instance of a class of the checked file, or ``self`` in one."""
+    CHILD = "child"
+    ELEMENT = "element"
+    """A loop variable over submodules."""
+    DERIVED = "derived"
+    """A new container around submodules of another module."""
+    COPY = "copy"
+    JOINED = "joined"
+    """One of several, depending on a branch."""
+    GIVEN = "given"
+    """An argument, or the result of code that cannot be followed."""
+    PARAMETER = "parameter"
+
+
+class ModuleObject:
+    """One module, or one lone parameter."""
+
+    __slots__ = (
+        "attribute",
+        "attachments",
+        "born",
+        "born_path",
+        "flag_at_birth",
+        "key",
+        "label",
+        "library",
+        "origin",
+        "owner_class",
+        "parent",
+        "place",
+        "predicate",
+        "proof",
+        "source",
+    )
+
+    def __init__(self, key: int, origin: Origin, label: str | None) -> None:
+        """Start with nothing known but where it comes from."""
+        self.key = key
+        self.origin = origin
+        self.label = label
+        self.parent: int | None = None
+        self.attribute: str | None = None
+        self.predicate: Predicate = ()
+        self.owner_class: ClassValue | None = None
+        self.library: str | None = None
+        self.proof = origin not in (Origin.CHILD, Origin.GIVEN)
+        """Whether it is certain that this is a module (or parameter), not something else."""
+        self.born = -1
+        self.born_path: Path = ()
+        self.place: Place | None = None
+        self.source: int | None = None
+        self.flag_at_birth: bool | None = True
+        self.attachments: list[Attachment] = []
+
+    @property
+    def is_module(self) -> bool:
+        """Whether this is known to be a module."""
+        return self.proof and self.origin is not Origin.PARAMETER
+
+
+class Attachment(NamedTuple):
+    """A stretch of time during which an object was a given attribute of a parent."""
+
+    parent: int
+    attribute: str
+    since: int
+    until: int | None
+
+
+class OptimizerObject:
+    """One optimizer."""
+
+    __slots__ = ("key", "label", "name")
+
+    def __init__(self, key: int, name: str, label: str | None) -> None:
+        """Name is that of the class, label what the code calls the object."""
+        self.key = key
+        self.name = name
+        self.label = label
+
+
+class Objects:
+    """Everything with an identity in the analysis of one file."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._modules: dict[int, ModuleObject] = {}
+        self._children: dict[tuple[int, str], int] = {}
+        self._optimizers: dict[int, OptimizerObject] = {}
+        self._next_key = 1
+
+    def new_key(self) -> int:
+        """A fresh identity."""
+        self._next_key += 1
+        return self._next_key
+
+    def new_module(self, origin: Origin, label: str | None) -> ModuleObject:
+        """Register a module that was not there before."""
+        made = ModuleObject(self.new_key(), origin, label)
+        self._modules[made.key] = made
+        return made
+
+    def new_optimizer(self, name: str) -> OptimizerObject:
+        """Register an optimizer."""
+        made = OptimizerObject(self.new_key(), name, None)
+        self._optimizers[made.key] = made
+        return made
+
+    def __contains__(self, key: int) -> bool:
+        """Whether this is the identity of a module or parameter."""
+        return key in self._modules
+
+    def module(self, key: int) -> ModuleObject:
+        """The module with this identity."""
+        return self._modules[key]
+
+    def optimizer(self, key: int) -> OptimizerObject:
+        """The optimizer with this identity."""
+        return self._optimizers[key]
+
+    def child(self, parent: int, attribute: str) -> ModuleObject:
+        """The submodule that ``parent`` was made with under this attribute."""
+        key = self._children.get((parent, attribute))
+        if key is not None:
+            return self._modules[key]
+        above = self._modules[parent]
+        separator = "" if attribute.startswith("[") else "."
+        label = None if above.label is None else f"{above.label}{separator}{attribute}"
+        made = self.new_module(Origin.CHILD, label)
+        made.parent = parent
+        made.attribute = attribute
+        made.flag_at_birth = None
+        made.attachments.append(Attachment(parent, attribute, -1, None))
+        self._children[parent, attribute] = made.key
+        return made
+
+    def known_child(self, parent: int, attribute: str) -> ModuleObject | None:
+        """The original submodule if the code has mentioned it."""
+        key = self._children.get((parent, attribute))
+        return None if key is None else self._modules[key]
+
+    def attach(self, key: int, parent: int, attribute: str, since: int) -> None:
+        """Record that an object became an attribute of ``parent``."""
+        self._modules[key].attachments.append(Attachment(parent, attribute, since, None))
+
+    def detach(self, key: int, parent: int, attribute: str, until: int) -> None:
+        """Record that an object is that attribute no more."""
+        attachments = self._modules[key].attachments
+        for position, each in enumerate(attachments):
+            if each.parent == parent and each.attribute == attribute and each.until is None:
+                attachments[position] = each._replace(until=until)
+
+    def route(self, ancestor: int, key: int, at: int) -> str | None:
+        """The dotted way from ``ancestor`` down to ``key`` at a moment; None when there is none.
+
+        The empty string means that both are the same object.
+        """
+        return self._route(ancestor, key, at, 12)
+
+    def _route(self, ancestor: int, key: int, at: int, depth: int) -> str | None:
+        if ancestor == key:
+            return ""
+        if depth == 0:
+            return None
+        for each in self._modules[key].attachments:
+            if each.since > at or (each.until is not None and each.until <= at):
+                continue
+            above = self._route(ancestor, each.parent, at, depth - 1)
+            if above is not None:
+                step = each.attribute.strip("[]")
+                return f"{above}.{step}" if above else step
+        return None
+
+    def parts_of(self, key: int, predicate: Predicate = ()) -> tuple[Part, ...]:
+        """Name parameters by the modules that own them: elements stand for their container."""
+        module = self._modules[key]
+        if module.origin is Origin.ELEMENT and module.parent is not None:
+            return self.parts_of(module.parent, conjunction(module.predicate, predicate))
+        if module.origin is Origin.DERIVED and module.source is not None:
+            shared = conjunction(module.predicate or (SOME,), predicate)
+            return (Part(key, predicate), *self.parts_of(module.source, shared))
+        return (Part(key, predicate),)
+
+    def label(self, key: int) -> str:
+        """What the code calls a module."""
+        module = self._modules[key]
+        if module.origin is Origin.ELEMENT and module.parent is not None and not module.label:
+            return self.label(module.parent)
+        return module.label or "the module"
+
+

@@ -1,0 +1,163 @@
+"""Where the interpreter starts: the top level of the file, each function, each class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.calls import Arguments, follow
+from freezelint.analysis.interpreter.classes import (
+    find_method,
+    is_lightning_class,
+    is_module_class,
+    lineage,
+)
+from freezelint.analysis.interpreter.frames import is_module_use, uses_in
+from freezelint.analysis.interpreter.machine import BudgetSpent, Interpreter
+from freezelint.analysis.interpreter.statements import run_block
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import ClassValue, FunctionValue, InstanceValue, ModuleValue, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from freezelint.analysis.index import ClassDefinition, Definition, Index
+    from freezelint.analysis.relevance import Relevance
+    from freezelint.analysis.trace import Trace
+
+_NOTHING_KNOWN = Arguments((), {}, (), {}, complete=False)
+
+
+class Root:
+    """A scope that is run on its own, with nothing known of what surrounds it."""
+
+    def __init__(self, name: str, index: Index, package: str) -> None:
+        """Name the scope for error messages."""
+        self.name = name
+        self.interpreter = Interpreter(index, package)
+
+    def run(self) -> Trace | None:
+        """Run the scope; None when it is too large to be followed to its end."""
+        try:
+            self._run()
+        except BudgetSpent:
+            return None
+        return self.interpreter.trace
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+class TopLevel(Root):
+    """The statements of the file outside functions and classes."""
+
+    def __init__(self, index: Index, package: str) -> None:
+        """Take the file's index."""
+        super().__init__("the top level", index, package)
+        self._index = index
+
+    def _run(self) -> None:
+        run = self.interpreter
+        chunks = [chunk for chunk, _ in self._index.loose_statements]
+        run.module_frame.uses = uses_in(each for chunk in chunks for each in chunk.body)
+        for chunk in chunks:
+            run.module_frame.chunk = chunk
+            run_block(run, chunk.body)
+
+
+class FunctionRoot(Root):
+    """A function, called with arguments of which nothing is known."""
+
+    def __init__(self, definition: Definition, index: Index, package: str) -> None:
+        """Take the function's definition."""
+        super().__init__(f"function {definition.name}", index, package)
+        self._definition = definition
+
+    def _run(self) -> None:
+        run = self.interpreter
+        function = run.function_value(self._definition)
+        _call(run, function)
+
+
+class ClassRoot(Root):
+    """A class: ``__init__``, then each method on its own, all with one ``self``."""
+
+    def __init__(
+        self,
+        definition: ClassDefinition,
+        methods: Sequence[Definition],
+        index: Index,
+        package: str,
+    ) -> None:
+        """Take the class and those of its methods in which something can happen."""
+        super().__init__(f"class {definition.name}", index, package)
+        self._definition = definition
+        self._methods = methods
+
+    def _run(self) -> None:
+        run = self.interpreter
+        owner = ClassValue(self._definition)
+        self._collect_uses(owner)
+        receiver = self._receiver(owner)
+        constructor = find_method(run, owner, "__init__", receiver)
+        if constructor is not None:
+            _call(run, constructor)
+        first = ["__init__"]
+        if is_lightning_class(run, owner):
+            optimizers = find_method(run, owner, "configure_optimizers", receiver)
+            if optimizers is not None:
+                _call(run, optimizers)
+            first.append("configure_optimizers")
+        point, path, start = run.new_point(), run.path, run.bindings
+        for number, method in enumerate(self._methods):
+            if method.name in first:
+                continue
+            run.path = (*path, (point, number))
+            run.bindings = dict(start)
+            bound = find_method(run, owner, method.name, receiver)
+            if bound is not None:
+                _call(run, bound)
+
+    def _receiver(self, owner: ClassValue) -> Value:
+        run = self.interpreter
+        uses = run.class_uses.get(owner.definition.name, {}).get("self", set())
+        if is_module_class(run, owner) or is_module_use(uses - {"()"}):
+            module = run.objects.new_module(Origin.OWN_CLASS, "self")
+            module.owner_class = owner
+            if not is_module_class(run, owner):
+                module.flag_at_birth = None
+            run.mark_birth(module)
+            return ModuleValue(module.key)
+        return InstanceValue(run.objects.new_key(), owner)
+
+    def _collect_uses(self, owner: ClassValue) -> None:
+        run = self.interpreter
+        chunks = [method.chunk for method in self._methods]
+        for each in lineage(run, owner):
+            constructor = each.definition.methods.get("__init__")
+            if constructor is not None:
+                chunks.append(constructor.chunk)
+        uses = uses_in(node for chunk in chunks for node in chunk.body)
+        for each in lineage(run, owner):
+            run.class_uses[each.definition.name] = uses
+
+
+def _call(run: Interpreter, function: FunctionValue) -> None:
+    """Call a function of which the arguments are not known."""
+    code = function.chunk.body[0]
+    if isinstance(code, cst.FunctionDef):
+        follow(run, function, _NOTHING_KNOWN, code)
+
+
+def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]:
+    """Every scope of a file in which a rule may fire."""
+    loose = "\n".join(text for _, text in index.loose_statements)
+    if relevance.of_text(loose):
+        yield TopLevel(index, package)
+    for function in index.functions.values():
+        if relevance.of_function(function):
+            yield FunctionRoot(function, index, package)
+    for each in index.classes.values():
+        if relevance.of_class(each):
+            yield ClassRoot(each, list(relevance.methods(each)), index, package)

@@ -1,0 +1,175 @@
+"""Text to LibCST, a piece at a time, and the way back from a node to its place.
+
+LibCST parses below one megabyte a second and works positions out by printing
+the whole tree again. So a scope is parsed when the interpreter first enters it,
+and positions are computed for a piece when a finding in it is reported.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, NamedTuple
+
+import libcst as cst
+
+from freezelint.findings import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from libcst.metadata import CodeRange
+
+_METHOD_SHELL = "class _:\n"
+
+_TRIVIA = frozenset(
+    {
+        "asname_whitespace",
+        "colon",
+        "comma",
+        "dot",
+        "equal",
+        "footer",
+        "header",
+        "lbrace",
+        "lbracket",
+        "leading_lines",
+        "lines_after_decorators",
+        "lines_after_module_header",
+        "lpar",
+        "operator",
+        "rbrace",
+        "rbracket",
+        "rpar",
+        "semicolon",
+        "star",
+        "trailing_whitespace",
+    }
+)
+
+
+class Chunk:
+    """A run of whole lines of one file, parsed on first use."""
+
+    __slots__ = ("_first_line", "_is_method", "_lines", "_module", "_positions")
+
+    def __init__(self, lines: Sequence[str], first_line: int, *, is_method: bool = False) -> None:
+        """Take the lines (without newlines) and the number of the first, from 1."""
+        self._lines = lines
+        self._first_line = first_line
+        self._is_method = is_method
+        self._module: cst.Module | None = None
+        self._positions: Mapping[cst.CSTNode, CodeRange] | None = None
+
+    @property
+    def module(self) -> cst.Module:
+        """The parsed lines; raises ``libcst.ParserSyntaxError`` when they do not parse."""
+        if self._module is None:
+            text = "\n".join(self._lines) + "\n"
+            self._module = cst.parse_module(_METHOD_SHELL + text if self._is_method else text)
+        return self._module
+
+    @property
+    def body(self) -> Sequence[cst.BaseStatement]:
+        """The statements of these lines; for a method, the method itself."""
+        statements: Sequence[cst.BaseStatement] = self.module.body  # type: ignore[assignment]
+        if self._is_method:
+            shell = statements[0]
+            assert isinstance(shell, cst.ClassDef)
+            return shell.body.body  # type: ignore[return-value]
+        return statements
+
+    def span(self, node: cst.CSTNode) -> Span:
+        """Where a node of this chunk stands in the file."""
+        if self._positions is None:
+            from libcst.metadata import MetadataWrapper, PositionProvider
+
+            wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
+            self._positions = wrapper.resolve(PositionProvider)
+        place = self._positions[node]
+        shift = self._first_line - 1 - (1 if self._is_method else 0)
+        return Span(
+            place.start.line + shift,
+            place.start.column + 1,
+            place.end.line + shift,
+            place.end.column + 1,
+        )
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The source text of a node, on one line."""
+        return " ".join(self.module.code_for_node(node).split())
+
+
+class Place(NamedTuple):
+    """A node, the statement it belongs to, and the chunk that knows where they are."""
+
+    chunk: Chunk
+    node: cst.CSTNode
+    statement: cst.CSTNode
+
+    @property
+    def span(self) -> Span:
+        """Where the node stands."""
+        return self.chunk.span(self.node)
+
+    @property
+    def code(self) -> str:
+        """The node as it is written."""
+        return self.chunk.code(self.node)
+
+    @property
+    def statement_lines(self) -> tuple[int, int]:
+        """First and last line of the statement; of a compound one, up to the node's end."""
+        whole = self.chunk.span(self.statement)
+        if isinstance(self.statement, cst.BaseCompoundStatement):
+            return min(whole.line, self.span.line), self.span.end_line
+        return whole.line, whole.end_line
+
+
+@functools.cache
+def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    names = kind.__dataclass_fields__
+    return tuple(
+        name for name in names if name not in _TRIVIA and not name.startswith("whitespace")
+    )
+
+
+def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Yield a node and all below it that carry meaning, in no promised order."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        for name in _fields(type(current)):
+            value = getattr(current, name)
+            if isinstance(value, cst.CSTNode):
+                stack.append(value)
+            elif isinstance(value, (tuple, list)):
+                stack.extend(each for each in value if isinstance(each, cst.CSTNode))
+
+
+def dotted(node: cst.CSTNode) -> str | None:
+    """``a.b[0].c`` for names, attributes and plain subscripts; None for anything else."""
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        base = dotted(node.value)
+        return None if base is None else f"{base}.{node.attr.value}"
+    if isinstance(node, cst.Subscript) and len(node.slice) == 1:
+        base = dotted(node.value)
+        element = node.slice[0].slice
+        if base is not None and isinstance(element, cst.Index):
+            index = _index_text(element.value)
+            return None if index is None else f"{base}[{index}]"
+    return None
+
+
+def _index_text(node: cst.BaseExpression) -> str | None:
+    if isinstance(node, (cst.Integer, cst.SimpleString)):
+        return node.value
+    if (
+        isinstance(node, cst.UnaryOperation)
+        and isinstance(node.operator, cst.Minus)
+        and isinstance(node.expression, cst.Integer)
+    ):
+        return f"-{node.expression.value}"
+    return None

@@ -1,0 +1,180 @@
+"""The record of one abstract run, and the questions rules ask of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    HandedOver,
+    Path,
+)
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import decide, is_total
+from freezelint.analysis.values import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from freezelint.analysis.objects import Objects
+    from freezelint.analysis.syntax import Place
+
+E = TypeVar("E", bound=Event)
+
+
+class FlagState(NamedTuple):
+    """What is known of the flags below a module at one moment."""
+
+    value: bool | None
+    """True or False when all parameters have that flag; None when mixed or unknown."""
+    write: FlagWritten | None
+    """The write that set them all, if there was one."""
+
+
+class Trace:
+    """Events in the order in which the code would cause them."""
+
+    def __init__(self, objects: Objects) -> None:
+        """Start with nothing recorded."""
+        self.objects = objects
+        self.events: list[Event] = []
+        self._by_kind: dict[str, list[Event]] = {}
+
+    def record(self, event: Event) -> None:
+        """Append an event."""
+        event.index = len(self.events)
+        self.events.append(event)
+        self._by_kind.setdefault(event.kind, []).append(event)
+
+    @property
+    def now(self) -> int:
+        """Index of the next event."""
+        return len(self.events)
+
+    def all(self, kind: type[E]) -> list[E]:
+        """Every event of one kind, in order."""
+        return self._by_kind.get(kind.__name__, [])  # type: ignore[return-value]
+
+    def before(self, event: Event, kind: type[E]) -> Iterator[E]:
+        """Events of one kind that may have happened before this one, latest first."""
+        for each in reversed(self.all(kind)):
+            if each.index < event.index and compatible(each.path, event.path):
+                yield each
+
+    def after(self, event: Event, kind: type[E]) -> Iterator[E]:
+        """Events of one kind that may happen after this one, earliest first."""
+        for each in self.all(kind):
+            if each.index > event.index and compatible(each.path, event.path):
+                yield each
+
+    def between(self, first: Event, last: Event, kind: type[E]) -> Iterator[E]:
+        """Events of one kind that may happen between two others."""
+        for each in self.all(kind):
+            if first.index < each.index < last.index and (
+                compatible(each.path, first.path) and compatible(each.path, last.path)
+            ):
+                yield each
+
+    def overlaps(self, part: Part, key: int, at: int) -> bool:
+        """Whether the part may hold parameters of the module ``key`` at a moment."""
+        down = self.objects.route(part.key, key, at)
+        if down is not None:
+            return decide(part.predicate, down) is not False
+        up = self.objects.route(key, part.key, at)
+        return up is not None
+
+    def covers(self, part: Part, key: int, at: int) -> bool:
+        """Whether the part certainly holds every parameter of the module ``key``."""
+        down = self.objects.route(part.key, key, at)
+        return down is not None and decide(part.predicate, down) is True
+
+    def part_covers(self, whole: Part, piece: Part, at: int) -> bool:
+        """Whether the first part certainly holds all of the second."""
+        down = self.objects.route(whole.key, piece.key, at)
+        if down is None:
+            return False
+        if decide(whole.predicate, down) is True:
+            return True
+        return down == "" and all(atom in piece.predicate for atom in whole.predicate)
+
+    def parts_overlap(self, first: Part, second: Part, at: int) -> bool:
+        """Whether two parts may share a parameter."""
+        down = self.objects.route(first.key, second.key, at)
+        if down is not None:
+            return decide(first.predicate, down) is not False
+        up = self.objects.route(second.key, first.key, at)
+        return up is not None and decide(second.predicate, up) is not False
+
+    def flag(self, key: int, at: int, path: Path) -> FlagState:
+        """The flags below a module just before the moment ``at`` on a path."""
+        for event in reversed(self.events[:at]):
+            if not compatible(event.path, path):
+                continue
+            if isinstance(event, HandedOver) and any(
+                self._related(each, key, event.index) for each in event.keys
+            ):
+                return FlagState(None, None)
+            if not isinstance(event, FlagWritten):
+                continue
+            if any(self.overlaps(part, key, event.index) for part in event.parts):
+                covered = any(self.covers(part, key, event.index) for part in event.parts)
+                if covered and event.certain and implies(path, event.path):
+                    return FlagState(event.value, event)
+                return FlagState(None, None)
+        module = self.objects.module(key)
+        if module.origin is Origin.COPY and module.source is not None:
+            return self.flag(module.source, module.born, module.born_path)
+        while module.origin is Origin.CHILD and module.parent is not None:
+            # No write reached the child, so it is as its parent was made.
+            module = self.objects.module(module.parent)
+        return FlagState(module.flag_at_birth, None)
+
+    def _related(self, first: int, second: int, at: int) -> bool:
+        return (
+            self.objects.route(first, second, at) is not None
+            or self.objects.route(second, first, at) is not None
+        )
+
+    def related(self, first: int, second: int, at: int) -> bool:
+        """Whether one of two modules holds the other (or is it) at a moment."""
+        return self._related(first, second, at)
+
+    def meeting_place(self, event: Event, *others: Event) -> Place:
+        """Where to point at for an event, as seen from the code that caused the others too.
+
+        A write inside a helper is shown where the helper is called if the other
+        events happened outside of that call.
+        """
+        shared = len(event.stack)
+        for other in others:
+            shared = min(shared, _common_length(event.activations, other.activations) - 1)
+        shared = max(shared, 0)
+        return event.stack[shared] if shared < len(event.stack) else event.place
+
+
+def compatible(first: Path, second: Path) -> bool:
+    """Whether two paths can be parts of one run."""
+    if not first or not second:
+        return True
+    taken = dict(first)
+    return all(taken.get(point, arm) == arm for point, arm in second)
+
+
+def implies(path: Path, condition: Path) -> bool:
+    """Whether whoever is on ``path`` certainly passed through ``condition``."""
+    return set(condition) <= set(path)
+
+
+def is_whole(parts: Iterable[Part]) -> bool:
+    """Whether some part takes all parameters of its module."""
+    return any(is_total(part.predicate) for part in parts)
+
+
+def _common_length(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+    length = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        length += 1
+    return length

@@ -1,0 +1,208 @@
+"""The command: it parses options, calls, and prints."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from freezelint import __version__
+
+if TYPE_CHECKING:
+    from freezelint.config import Config
+    from freezelint.engine import CheckResult, StandardInput
+    from freezelint.reports.progress import ProgressBar
+
+CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes; a failure outweighs findings."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="freezelint", message="%(prog)s %(version)s")
+def main() -> None:
+    """Find freeze bugs in PyTorch training code.
+
+    What should be frozen and moves, what should train and never does.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character of the checked code gets its escape.
+            stream.reconfigure(errors="backslashreplace")
+
+
+_CODES: dict[str, Any] = {"multiple": True, "metavar": "CODES"}
+
+
+@main.command()
+@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.option("--select", **_CODES, help="Run these rules only: codes or prefixes, with commas.")
+@click.option("--extend-select", **_CODES, help="Run these rules as well.")
+@click.option("--ignore", **_CODES, help="Do not run these rules.")
+@click.option("--strict", is_flag=True, help="Also show info findings and unused suppressions.")
+@click.option(
+    "--output-format",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Processes to use; all cores by default."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print findings only, no summary.")
+@click.option("--statistics", is_flag=True, help="Print how often each rule fired, not where.")
+@click.option(
+    "--stdin-filename", default="<stdin>", metavar="PATH", help="What to call standard input."
+)
+def check(
+    paths: tuple[str, ...],
+    select: tuple[str, ...],
+    extend_select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    strict: bool,
+    output_format: str,
+    exit_zero: bool,
+    jobs: int | None,
+    quiet: bool,
+    statistics: bool,
+    stdin_filename: str,
+) -> None:
+    """Check files and folders; `-` is standard input, and the default is `.`.
+
+    Exits with 0 if nothing was found, 1 if something was, and 2 if something
+    could not be checked.
+    """
+    from freezelint import engine
+
+    config = _config(select, extend_select, ignore, strict=strict, jobs=jobs)
+    given_text = _standard_input(stdin_filename) if "-" in paths else None
+    given = [path for path in paths or (".",) if path != "-"]
+    progress = _progress(quiet=quiet)
+    try:
+        result = engine.check(given, config, standard_input=given_text, progress=progress)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    finally:
+        if progress is not None:
+            progress.close()
+    _print_problems(result)
+    _print(result, output_format, quiet=quiet, statistics=statistics)
+    sys.exit(_exit_code(result, exit_zero=exit_zero))
+
+
+@main.command()
+def rules() -> None:
+    """List all rules."""
+    from freezelint.reports import catalogue
+
+    catalogue.print_rules(is_terminal=sys.stdout.isatty())
+
+
+@main.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Explain what a rule finds, why it matters, and what to write instead."""
+    from freezelint.config import UnknownCode, nearest_code
+    from freezelint.reports import catalogue
+
+    documented = {each.code: each for each in catalogue.documented()}
+    if code.upper() not in documented:
+        raise click.UsageError(str(UnknownCode(code, nearest_code(code, list(documented)))))
+    catalogue.print_explanation(documented[code.upper()], is_terminal=sys.stdout.isatty())
+
+
+def _config(
+    select: tuple[str, ...],
+    extend_select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    *,
+    strict: bool,
+    jobs: int | None,
+) -> Config:
+    from freezelint.config import Config, UnknownCode, available_cores, normalized_codes
+
+    if select or extend_select or ignore:
+        from freezelint.reports.catalogue import documented
+
+        known = [each.code for each in documented()]
+        try:
+            select, extend_select, ignore = (
+                normalized_codes(codes, known) for codes in (select, extend_select, ignore)
+            )
+        except UnknownCode as error:
+            raise click.UsageError(str(error)) from None
+    return Config(select, extend_select, ignore, strict, jobs or available_cores())
+
+
+def _standard_input(name: str) -> StandardInput:
+    from freezelint.engine import StandardInput
+
+    return StandardInput(name, sys.stdin.buffer.read())
+
+
+def _progress(*, quiet: bool) -> ProgressBar | None:
+    if quiet or not sys.stderr.isatty():
+        return None
+    from freezelint.reports.progress import ProgressBar
+
+    return ProgressBar()
+
+
+def _print_problems(result: CheckResult) -> None:
+    if not result.problems:
+        return
+    from freezelint.reports.display import safe
+
+    for problem in result.problems:
+        place = problem.path if problem.line is None else f"{problem.path}:{problem.line}"
+        click.echo(f"error: {safe(place)}: {safe(problem.reason)}", err=True)
+
+
+def _print(result: CheckResult, output_format: str, *, quiet: bool, statistics: bool) -> None:
+    if output_format == "json":
+        from freezelint.reports import json
+
+        click.echo(json.render(result))
+        return
+    if output_format == "github":
+        from freezelint.reports import github
+
+        for line in github.render(result):
+            click.echo(line)
+        return
+    from freezelint.reports import summary
+
+    if statistics:
+        for line in summary.by_rule(result):
+            click.echo(line)
+    elif result.findings:
+        _print_text(result)
+    if not quiet:
+        click.echo(summary.in_one_line(result))
+
+
+def _print_text(result: CheckResult) -> None:
+    from freezelint.reports import text
+    from freezelint.reports.excerpts import Excerpts
+    from freezelint.reports.snippet import Painter
+
+    color = _wants_color()
+    for block in text.render(result, Excerpts(result.standard_input), Painter(color=color)):
+        click.echo(block, color=color)
+
+
+def _exit_code(result: CheckResult, *, exit_zero: bool) -> int:
+    if result.problems:
+        return FAILED
+    return FOUND if result.findings and not exit_zero else CLEAN
+
+
+def _wants_color() -> bool:
+    import os
+
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and sys.stdout.isatty()

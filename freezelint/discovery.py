@@ -1,0 +1,142 @@
+"""Which files to check: walking folders the way git sees them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from freezelint.findings import Problem
+from freezelint.ignore_files import IgnoreFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EXCLUDED_FOLDERS = frozenset(
+    {
+        ".bzr",
+        ".direnv",
+        ".eggs",
+        ".git",
+        ".hg",
+        ".ipynb_checkpoints",
+        ".mypy_cache",
+        ".nox",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".svn",
+        ".tox",
+        ".venv",
+        "__pycache__",
+        "__pypackages__",
+        "build",
+        "dist",
+        "node_modules",
+        "site-packages",
+        "venv",
+    }
+)
+"""Folders that are not entered unless they are named on the command line."""
+
+
+class Discovered(NamedTuple):
+    """The files to check, sorted, and what could not be looked at."""
+
+    files: tuple[str, ...]
+    named: frozenset[str]
+    """Those of the files that were asked for by name, not found in a folder."""
+    problems: tuple[Problem, ...]
+
+
+def discover(paths: Iterable[str]) -> Discovered:
+    """Return the ``.py`` files in the folders among ``paths``, and the files among them.
+
+    A file that is named is taken whatever its suffix, and whether git ignores it
+    or not. Links to folders are not followed unless named: in training code they
+    lead to data sets, and back into the tree.
+    """
+    files: set[str] = set()
+    named: set[str] = set()
+    problems: list[Problem] = []
+    for path in paths:
+        shown = shown_path(path)
+        if os.path.isdir(path):
+            _walk(shown, files, problems)
+            continue
+        reason = _why_missing(path)
+        if reason:
+            problems.append(Problem(shown, reason))
+        else:
+            files.add(shown)
+            named.add(shown)
+    return Discovered(tuple(sorted(files)), frozenset(named), tuple(sorted(set(problems))))
+
+
+def shown_path(path: str) -> str:
+    """Return ``path`` as people see it: relative if it lies below the working folder."""
+    if os.path.isabs(path):
+        here = os.getcwd().rstrip(os.sep) + os.sep
+        if path.startswith(here):
+            path = path[len(here) :] or os.curdir
+    # Only what is surely the same file: `a/../b` differs from `b` where `a` is a link.
+    parts = path.split(os.sep)
+    kept = [part for index, part in enumerate(parts) if part not in {"", "."} or not index]
+    if len(kept) > 1 and kept[0] == ".":
+        kept = kept[1:]
+    return os.sep.join(kept) or os.sep
+
+
+def _walk(top: str, files: set[str], problems: list[Problem]) -> None:
+    """Add what lies below ``top``; an explicit stack, since trees can be deep."""
+    stack = [("" if top == os.curdir else top, IgnoreFiles.above(top, problems))]
+    while stack:
+        folder, ignores = stack.pop()
+        prefix = folder if not folder or folder.endswith(os.sep) else folder + os.sep
+        try:
+            with os.scandir(folder or os.curdir) as entries:
+                found = list(entries)
+        except OSError as error:
+            problems.append(Problem(folder or os.curdir, reason_of(error)))
+            continue
+        if any(entry.name == ".gitignore" for entry in found):
+            ignores = ignores.with_file_in(folder or os.curdir, problems)
+        for entry in found:
+            name = entry.name
+            path = prefix + name
+            if entry.is_dir(follow_symlinks=False):
+                if name not in EXCLUDED_FOLDERS and not ignores.ignores_folder(path):
+                    stack.append((path, ignores))
+            elif name.endswith(".py") and not ignores.ignores_file(path):
+                _add_found_file(entry, path, files, problems)
+
+
+def _add_found_file(
+    entry: os.DirEntry[str], path: str, files: set[str], problems: list[Problem]
+) -> None:
+    try:
+        if entry.is_file():
+            files.add(path)
+        # Emacs marks a file that is being edited with a link `.#name` to nowhere.
+        elif entry.is_symlink() and not os.path.exists(path) and not entry.name.startswith(".#"):
+            problems.append(Problem(path, _why_missing(path) or "cannot be read"))
+    except OSError as error:
+        problems.append(Problem(path, reason_of(error)))
+
+
+def _why_missing(path: str) -> str | None:
+    """Return why ``path`` leads to no file, or None if it does."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            return f"broken link to {os.readlink(path)}"
+        return "no such file or folder"
+    except (OSError, ValueError) as error:
+        return reason_of(error)
+    return None
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return the operating system's words for an error, without its number and path."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return str(error)

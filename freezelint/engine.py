@@ -1,0 +1,109 @@
+"""From paths to findings: survey, examine what can matter, put in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from freezelint.discovery import discover
+from freezelint.examination import Outcome, examine
+from freezelint.sources.python import Source, UnreadableSource, decode
+from freezelint.survey import Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from freezelint.config import Config
+    from freezelint.findings import Finding, Problem
+    from freezelint.workers import Workers
+
+    Progress = Callable[[int, int], None]
+    """Called with the number of files done and the number of all."""
+
+PARALLEL_FROM = 200_000
+"""Bytes to examine from which on starting processes pays."""
+
+
+class StandardInput(NamedTuple):
+    """What ``-`` stands for."""
+
+    name: str
+    data: bytes
+
+
+class CheckResult(NamedTuple):
+    """Everything a report needs to know about a run."""
+
+    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    files_checked: int = 0
+    suppressed: int = 0
+    standard_input: Source | None = None
+    """What was read from standard input, which cannot be read again."""
+
+
+def check(
+    paths: Sequence[str],
+    config: Config,
+    *,
+    standard_input: StandardInput | None = None,
+    progress: Progress | None = None,
+) -> CheckResult:
+    """Check files and folders and return what was found, the same for any number of jobs."""
+    discovered = discover(paths)
+    survey = Survey(config)
+    workers: Workers | None = None
+    try:
+        if standard_input is not None:
+            survey.look_at_text(*standard_input)
+        for path in discovered.files:
+            survey.look_at_file(path, is_named=path in discovered.named)
+            if workers is None and config.jobs > 1 and survey.bytes_to_examine > PARALLEL_FROM:
+                from freezelint.workers import Workers
+
+                # While they load LibCST, the rest is read here.
+                workers = Workers(config)
+        outcomes = survey.outcomes()
+        tasks = survey.tasks
+        total = len(outcomes) + len(tasks)
+        examined: Iterable[Outcome] = (
+            workers.examine(tasks) if workers else (examine(task, config) for task in tasks)
+        )
+        for outcome in examined:
+            outcomes.append(outcome)
+            if progress is not None:
+                progress(len(outcomes), total)
+    finally:
+        if workers is not None:
+            workers.close()
+    return _result(outcomes, discovered.problems, standard_input)
+
+
+def _result(
+    outcomes: Sequence[Outcome],
+    undiscovered: Sequence[Problem],
+    standard_input: StandardInput | None,
+) -> CheckResult:
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    problems = [problem for outcome in outcomes for problem in outcome.problems]
+    # A file that one rule failed on was checked by the others.
+    unchecked = {problem.path for problem in problems if problem.rule is None}
+    return CheckResult(
+        tuple(sorted(findings, key=lambda each: (*each.sort_key, each.message))),
+        tuple(sorted((*undiscovered, *problems), key=_problem_order)),
+        len(outcomes) - len(unchecked),
+        sum(outcome.suppressed for outcome in outcomes),
+        _decoded(standard_input),
+    )
+
+
+def _problem_order(problem: Problem) -> tuple[str, int, str, str]:
+    return (problem.path, problem.line or 0, problem.reason, problem.rule or "")
+
+
+def _decoded(standard_input: StandardInput | None) -> Source | None:
+    if standard_input is None:
+        return None
+    try:
+        return decode(*standard_input)
+    except UnreadableSource:
+        return None

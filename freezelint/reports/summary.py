@@ -1,0 +1,47 @@
+"""How many there were: the last line of a report, and the counts by rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from freezelint.findings import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.engine import CheckResult
+
+
+def in_one_line(result: CheckResult) -> str:
+    """Return the last line of a report."""
+    files = _count(result.files_checked, "file")
+    if not result.findings:
+        text = f"No freeze bugs found in {files}."
+    else:
+        levels = Counter(finding.level for finding in result.findings)
+        nouns = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "info finding"}
+        counts = [_count(levels[level], noun) for level, noun in nouns.items() if levels[level]]
+        *most, last = counts
+        text = f"{', '.join(most)} and {last}" if most else last
+        where = _count(len({finding.path for finding in result.findings}), "file")
+        text = f"Found {text} in {where} ({result.files_checked} checked)."
+    unchecked = len({problem.path for problem in result.problems if problem.rule is None})
+    if unchecked:
+        text += f" {_count(unchecked, 'path')} could not be checked."
+    failed = len({problem for problem in result.problems if problem.rule is not None})
+    if failed:
+        text += f" {_count(failed, 'internal error')} may hide more."
+    return text
+
+
+def by_rule(result: CheckResult) -> Iterator[str]:
+    """Yield a line for each code that was found, the most frequent first."""
+    counts = Counter((finding.code, finding.name) for finding in result.findings)
+    width = len(str(max(counts.values(), default=0)))
+    for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{count:>{width}}  {code}  {name}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

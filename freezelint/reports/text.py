@@ -1,0 +1,43 @@
+"""Findings for people: the wrong line, the lines that make it wrong, and what to write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.reports.display import safe
+from freezelint.reports.snippet import Mark, Painter, snippet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.engine import CheckResult
+    from freezelint.findings import Finding
+    from freezelint.reports.excerpts import Excerpts
+
+
+def render_finding(finding: Finding, excerpts: Excerpts, paint: Painter) -> str:
+    """Return one finding, the way rustc prints a diagnostic."""
+    span = finding.span
+    head = paint(f"{finding.level.value}[{finding.code}]", finding.level)
+    lines = [f"{head}{paint.bold(f': {safe(finding.message)}')}"]
+    marks = [Mark(finding.path, span, finding.name, is_primary=True)]
+    marks += [Mark(each.path, each.span, each.message) for each in finding.evidence]
+    margin = len(str(max(mark.span.line for mark in marks)))
+    lines += snippet(marks, excerpts, margin, finding.level, paint)
+    bar = " " * (margin + 1)
+    for label, text in (
+        ("help", finding.help),
+        ("see", f"freezelint explain {finding.code}"),
+    ):
+        first, *rest = text.split("\n") if text else [""]
+        if not first:
+            continue
+        lines.append(f"{bar}{paint.frame('=')} {paint.bold(label)}: {safe(first)}")
+        lines += [f"{bar}  {' ' * len(label)}  {safe(line)}" for line in rest]
+    return "\n".join(lines)
+
+
+def render(result: CheckResult, excerpts: Excerpts, paint: Painter) -> Iterator[str]:
+    """Yield each finding as a block of lines that ends with an empty one."""
+    for finding in result.findings:
+        yield render_finding(finding, excerpts, paint) + "\n"

@@ -1,0 +1,92 @@
+"""`requires_grad` is compared where it should be assigned."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class ComparisonInsteadOfAssignment(Rule):
+    """Finds `p.requires_grad == False` written as a statement.
+
+    What it does:
+        Reports an expression statement that compares `requires_grad` with `==` or
+        `is`. The result is thrown away.
+
+    Why is this bad:
+        One character too many turns the freeze into a question that nobody reads the
+        answer to. The flag stays as it was, without a message.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for param in model.backbone.parameters():
+            param.requires_grad == False  # expect: FZ105
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for param in model.backbone.parameters():
+            param.requires_grad = False
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Comparisons whose result is used: in `assert`, `if`, `return`, an argument or
+        an assignment; the last expression of a notebook cell, which is displayed; and
+        doctest prompts.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad.html
+    """
+
+    code = "FZ105"
+    name = "comparison-instead-of-assignment"
+    level = Level.ERROR
+    consequences = ("moves",)
+    triggers = (("requires_grad",), ("==", "is"))
+    fixable = False

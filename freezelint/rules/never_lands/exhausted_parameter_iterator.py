@@ -1,0 +1,108 @@
+"""An iterator over parameters is consumed a second time, when it is empty."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class ExhaustedParameterIterator(Rule):
+    """Finds an iterator over parameters that is consumed twice.
+
+    What it does:
+        Reports the second use of a one-shot iterator over parameters (`parameters()`,
+        `filter`, `map`, `chain`, `zip` or a generator expression) that is bound to a
+        name and already consumed on the same path. A use inside a loop that does not
+        create the iterator counts as two.
+
+    Why is this bad:
+        The second consumer sees nothing, mostly without a message. A parameter group
+        stays empty, so its parameters never train; `clip_grad_norm_` clips nothing; a
+        freezing loop freezes nothing. Only an optimizer that is given the bare
+        iterator stops, with `ValueError: optimizer got an empty parameter list`; an
+        empty group in a dict is accepted.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        backbone_params = filter(lambda p: p.requires_grad, model.backbone.parameters())
+        print("backbone:", sum(p.numel() for p in backbone_params), "trainable parameters")
+
+        groups = [
+            {"params": backbone_params, "lr": 1e-4},  # expect: FZ113
+            {"params": model.head.parameters()},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        backbone_params = [p for p in model.backbone.parameters() if p.requires_grad]
+        print("backbone:", sum(p.numel() for p in backbone_params), "trainable parameters")
+
+        groups = [
+            {"params": backbone_params, "lr": 1e-4},
+            {"params": model.head.parameters()},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Lists and tuples, names that are bound again between the two uses,
+        `itertools.tee`, uses on branches that exclude each other, and the bound
+        method `model.parameters` itself.
+
+    References:
+        https://docs.pytorch.org/docs/stable/optim.html
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+        https://github.com/PixArt-alpha/PixArt-alpha/issues/160
+        https://github.com/pytorch/pytorch/issues/148259
+    """
+
+    code = "FZ113"
+    name = "exhausted-parameter-iterator"
+    level = Level.ERROR
+    consequences = ("dead",)
+    triggers = (("parameters",),)
+    fixable = False

@@ -1,0 +1,92 @@
+"""`requires_grad` is set on the iterator that `parameters()` returns."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class FlagOnIterator(Rule):
+    """Finds `requires_grad` set on an iterator over parameters.
+
+    What it does:
+        Reports `model.parameters().requires_grad = value`, `.requires_grad_(...)`
+        called on it, and the same on `named_parameters()`, `children()`, `modules()`
+        and the other methods that return iterators.
+
+    Why is this bad:
+        These methods return generators, which take no attributes. The line raises
+        `AttributeError: 'generator' object has no attribute 'requires_grad'` when it
+        is reached, which in a branch for a rare option may be long after it was
+        written.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        model.backbone.parameters().requires_grad = False  # expect: FZ108
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        model.backbone.requires_grad_(False)
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Classes that define such a method themselves and return something else.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.parameters
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.requires_grad_
+    """
+
+    code = "FZ108"
+    name = "flag-on-iterator"
+    level = Level.ERROR
+    consequences = ("raises",)
+    triggers = (("requires_grad",), ("parameters", "buffers", "children", "modules"))
+    fixable = False

@@ -1,0 +1,114 @@
+"""The flag is set on a temporary tensor instead of the parameter."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class FlagOnTemporary(Rule):
+    """Finds the flag set on `.data`, `.detach()` or a copy of a parameter.
+
+    What it does:
+        Reports `requires_grad` written, by assignment or by `requires_grad_()`, on a
+        tensor that was just derived from a parameter and is not kept: `p.data`,
+        `p.detach()`, `p.clone()`, or a conversion such as `p.half()`.
+
+    Why is this bad:
+        `.data` and `.detach()` make a new tensor each time. The flag is set on that
+        tensor, the tensor is dropped at the end of the statement, and the parameter
+        trains on, without a message.
+
+        A clone or a conversion of a trainable parameter is no leaf, so writing its
+        flag raises a RuntimeError ("you can only change requires_grad flags of leaf
+        variables"). A conversion that changes nothing, such as `.cpu()` of a
+        parameter on the CPU, returns the parameter itself: the line works there and
+        raises on a GPU.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class TextClassifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embedding = nn.EmbeddingBag(100, 16)
+                self.head = nn.Linear(16, 3)
+
+            def forward(self, tokens):
+                return self.head(self.embedding(tokens))
+
+
+        model = TextClassifier()
+        model.embedding.weight.data.requires_grad = False  # expect: FZ106
+
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        tokens, labels = torch.randint(100, (64, 12)), torch.randint(3, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(tokens), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class TextClassifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embedding = nn.EmbeddingBag(100, 16)
+                self.head = nn.Linear(16, 3)
+
+            def forward(self, tokens):
+                return self.head(self.embedding(tokens))
+
+
+        model = TextClassifier()
+        model.embedding.weight.requires_grad = False
+
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        tokens, labels = torch.randint(100, (64, 12)), torch.randint(3, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(tokens), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        A `data` attribute of the user's own classes, a copy that is bound to a name
+        and used, and receivers that cannot be shown to be parameters.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad.html
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
+    """
+
+    code = "FZ106"
+    name = "flag-on-temporary"
+    level = Level.ERROR
+    consequences = ("moves",)
+    triggers = (
+        ("requires_grad",),
+        (
+            "data",
+            "detach",
+            "clone",
+            "to(",
+            "cpu(",
+            "cuda(",
+            "half(",
+            "float(",
+            "double(",
+            "bfloat16(",
+            "type(",
+        ),
+    )
+    fixable = False

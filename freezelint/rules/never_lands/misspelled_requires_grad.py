@@ -1,0 +1,123 @@
+"""`requires_grad` is misspelled, which only creates an attribute."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class MisspelledRequiresGrad(Rule):
+    """Finds a misspelled `requires_grad` or `requires_grad_()`.
+
+    What it does:
+        Reports near misses such as `require_grad`, `requires_grads`, `required_grad`,
+        `requires_gradient` and `requires_gard`, where they are assigned on a
+        parameter, a tensor or a module, called on one, or passed to a function that
+        makes one. On a tensor that takes no part in training the assignment is only
+        dead, and the finding is an info.
+
+    Why is this bad:
+        Tensors and modules accept any attribute. The misspelled one is stored without
+        a message and nothing reads it, so the parameters stay trainable. The
+        misspelled call (`p.require_grad_(False)`) raises an AttributeError and the
+        misspelled keyword argument a TypeError, but only once the line is reached.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class SmallVGG(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.features = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(4))
+                self.classifier = nn.Linear(8 * 3 * 3, 5)
+
+            def forward(self, x):
+                return self.classifier(self.features(x).flatten(1))
+
+
+        model = SmallVGG()
+        for param in model.features.parameters():
+            param.require_grad = False  # expect: FZ102
+
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        images, labels = torch.randn(32, 3, 16, 16), torch.randint(5, (32,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class SmallVGG(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.features = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(4))
+                self.classifier = nn.Linear(8 * 3 * 3, 5)
+
+            def forward(self, x):
+                return self.classifier(self.features(x).flatten(1))
+
+
+        model = SmallVGG()
+        for param in model.features.parameters():
+            param.requires_grad = False
+
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        images, labels = torch.randn(32, 3, 16, 16), torch.randint(5, (32,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Configuration objects, attributes of the user's own classes, attributes that
+        the file reads elsewhere, and other frameworks' parameters.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad.html
+        https://github.com/udacity/deep-learning-v2-pytorch/issues/12
+        https://github.com/SvenBecker/vscode-pytorch/issues/8
+        https://github.com/codertimo/BERT-pytorch/issues/104
+        https://github.com/pytorch/benchmark/issues/1771
+    """
+
+    code = "FZ102"
+    name = "misspelled-requires-grad"
+    level = Level.ERROR
+    consequences = ("moves",)
+    triggers = (
+        (
+            "require_g",
+            "required_g",
+            "requires_grads",
+            "requires_grade",
+            "requires_gradi",
+            "requires_grad_grad",
+            "requires_gard",
+            "requires_gred",
+            "requires_grd",
+            "requeires_g",
+            "requiers_g",
+            "requies_g",
+            "requirs_g",
+            "requre_g",
+            "requres_g",
+            "requries_g",
+            "reqires_g",
+            "reqiures_g",
+            "request_grad",
+            "reuires_g",
+        ),
+    )
+    fixable = False

@@ -1,0 +1,94 @@
+"""`requires_grad` is assigned on a module, which only creates an attribute."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class ModuleAttributeFreeze(Rule):
+    """Finds `requires_grad` assigned on a module instead of on its parameters.
+
+    What it does:
+        Reports `requires_grad` assigned as an attribute of an `nn.Module`: a model, a
+        submodule, an element of `children()` or `modules()`, or `self` inside a
+        module class.
+
+    Why is this bad:
+        Modules have no such property. The assignment creates a plain Python attribute
+        that nothing reads, without a message, and every parameter keeps its flag.
+        `requires_grad_()`, with a trailing underscore, is the method that reaches the
+        parameters.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        model.backbone.requires_grad = False  # expect: FZ101
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        model.backbone.requires_grad_(False)
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Parameters and tensors, loop variables over `parameters()` whatever their
+        name, classes that define `requires_grad` themselves, and objects that cannot
+        be shown to be modules.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.requires_grad_
+        https://github.com/catalyst-team/catalyst/issues/81
+    """
+
+    code = "FZ101"
+    name = "module-attribute-freeze"
+    level = Level.ERROR
+    consequences = ("moves",)
+    triggers = (("requires_grad",),)
+    fixable = False

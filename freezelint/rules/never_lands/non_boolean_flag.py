@@ -1,0 +1,95 @@
+"""`requires_grad` of a tensor is given something that is not a bool."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class NonBooleanFlag(Rule):
+    """Finds a flag that is given a number, a string or `None`.
+
+    What it does:
+        Reports `requires_grad` of a parameter or a tensor set to a number, a string
+        or `None`, by assignment, by `requires_grad_(...)` or as a keyword argument of
+        a function that makes a tensor.
+
+    Why is this bad:
+        The flag takes a bool and nothing that merely acts like one. The assignment
+        raises `RuntimeError: requires_grad must be a bool`, the call and the keyword
+        a TypeError. NumPy bools and bool tensors raise as well. On a module the
+        assignment passes without a message; that is FZ101.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for param in model.backbone.parameters():
+            param.requires_grad = 0  # expect: FZ118
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for param in model.backbone.parameters():
+            param.requires_grad = False
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Values whose type is not known, comparisons and other expressions that give a
+        bool, objects that are not tensors, and tests that expect the error.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad.html
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html
+    """
+
+    code = "FZ118"
+    name = "non-boolean-flag"
+    level = Level.ERROR
+    consequences = ("raises",)
+    triggers = (("requires_grad",),)
+    fixable = False

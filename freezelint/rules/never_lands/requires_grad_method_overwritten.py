@@ -1,0 +1,97 @@
+"""The method `requires_grad_` is overwritten instead of called."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class RequiresGradMethodOverwritten(Rule):
+    """Finds an assignment to `requires_grad_`, which is a method.
+
+    What it does:
+        Reports `x.requires_grad_ = value` where `x` is a module, a parameter or a
+        tensor.
+
+    Why is this bad:
+        The assignment hides the method behind a value on this one object and changes
+        no flag. Nothing is said until somebody calls `x.requires_grad_(...)` later
+        and gets `TypeError: 'bool' object is not callable`.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Regressor(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder = nn.ModuleList([nn.Linear(32, 32) for _ in range(3)])
+                self.head = nn.Linear(32, 1)
+
+            def forward(self, x):
+                for layer in self.encoder:
+                    x = torch.tanh(layer(x))
+                return self.head(x)
+
+
+        model = Regressor()
+        for layer in model.encoder[:-1]:
+            layer.requires_grad_ = False  # expect: FZ103
+
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 32), torch.randn(64, 1)
+        for epoch in range(3):
+            loss = nn.functional.mse_loss(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Regressor(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder = nn.ModuleList([nn.Linear(32, 32) for _ in range(3)])
+                self.head = nn.Linear(32, 1)
+
+            def forward(self, x):
+                for layer in self.encoder:
+                    x = torch.tanh(layer(x))
+                return self.head(x)
+
+
+        model = Regressor()
+        for layer in model.encoder[:-1]:
+            layer.requires_grad_(False)
+
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 32), torch.randn(64, 1)
+        for epoch in range(3):
+            loss = nn.functional.mse_loss(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Objects of classes that define such a field themselves, and objects that
+        cannot be shown to come from torch.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.requires_grad_
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html
+    """
+
+    code = "FZ103"
+    name = "requires-grad-method-overwritten"
+    level = Level.ERROR
+    consequences = ("moves",)
+    triggers = (("requires_grad_",),)
+    fixable = False

@@ -1,0 +1,103 @@
+"""A submodule is frozen or unfrozen and then replaced, which drops the flags."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class HeadReplacedAfterUnfreeze(Rule):
+    """Finds a submodule that is frozen or unfrozen and then replaced by a new one.
+
+    What it does:
+        Reports an assignment that puts a new module where one stood whose flags had
+        been written on purpose, by a write to that submodule itself. The flags go
+        away with the old module.
+
+    Why is this bad:
+        A new module is trainable, whatever was set on the one before it. A frozen
+        part that is replaced trains after all. An unfrozen part that is replaced
+        trains anyway, so the unfreezing did nothing, and it misleads the next reader
+        about what makes the new part trainable.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        model.head.requires_grad_(False)
+        prototypes = nn.functional.normalize(torch.randn(6, 32), dim=1)
+        model.head = nn.Linear(32, 6, bias=False)  # expect: FZ601
+        with torch.no_grad():
+            model.head.weight.copy_(prototypes)
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        prototypes = nn.functional.normalize(torch.randn(6, 32), dim=1)
+        model.head = nn.Linear(32, 6, bias=False)
+        with torch.no_grad():
+            model.head.weight.copy_(prototypes)
+
+        model.head.requires_grad_(False)
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Flags written on the whole model or on a larger part before the replacement:
+        freezing everything and then attaching a new head is the standard recipe.
+        Submodules replaced before their flags are written, flags written again on the
+        new module, and replacements that keep the old module inside.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.requires_grad_
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+    """
+
+    code = "FZ601"
+    name = "head-replaced-after-unfreeze"
+    level = Level.WARNING
+    consequences = ("moves",)
+    triggers = (("requires_grad", "freeze"),)
+    fixable = False

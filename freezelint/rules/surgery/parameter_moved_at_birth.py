@@ -1,0 +1,102 @@
+"""A parameter is converted or moved right after it is made and is lost."""
+
+from __future__ import annotations
+
+from freezelint.findings import Level
+from freezelint.rules.rule import Rule
+
+
+class ParameterMovedAtBirth(Rule):
+    """Finds a parameter that is moved or converted in the statement that makes it.
+
+    What it does:
+        Reports `self.x = nn.Parameter(...).to(...)` and the same with `.cuda()`,
+        `.half()` and the other conversions, where the result is kept in place of the
+        parameter.
+
+    Why is this bad:
+        If the device or the dtype changes, the result is not a parameter but a tensor
+        computed from one. The module does not register it: it is missing from
+        `parameters()` and from the checkpoint, no optimizer holds it, and it never
+        changes. If nothing changes, the parameter itself comes back. So the line
+        works on a CPU and fails, without a message, on a GPU.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        dtype = torch.float64
+
+
+        class ScaledClassifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.gain = nn.Parameter(torch.ones(16)).to(device, dtype)  # expect: FZ605
+                self.head = nn.Linear(16, 4, device=device, dtype=dtype)
+
+            def forward(self, x):
+                return self.head(self.gain * x)
+
+
+        model = ScaledClassifier()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        inputs = torch.randn(64, 16, device=device, dtype=dtype)
+        targets = torch.randint(4, (64,), device=device)
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        dtype = torch.float64
+
+
+        class ScaledClassifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.gain = nn.Parameter(torch.ones(16, device=device, dtype=dtype))
+                self.head = nn.Linear(16, 4, device=device, dtype=dtype)
+
+            def forward(self, x):
+                return self.head(self.gain * x)
+
+
+        model = ScaledClassifier()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        inputs = torch.randn(64, 16, device=device, dtype=dtype)
+        targets = torch.randint(4, (64,), device=device)
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Tensors that are made with the device and dtype they are moved to, conversions
+        inside the parentheses of `nn.Parameter(...)`, results wrapped in
+        `nn.Parameter` again, and conversions of the whole module.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+        https://github.com/pytorch/pytorch/issues/9303
+        https://github.com/pytorch/pytorch/issues/17484
+        https://github.com/pytorch/pytorch/issues/94828
+    """
+
+    code = "FZ605"
+    name = "parameter-moved-at-birth"
+    level = Level.ERROR
+    consequences = ("dead",)
+    triggers = (
+        ("Parameter",),
+        ("to(", "cuda(", "half(", "float(", "double(", "bfloat16(", "type(", "cpu("),
+    )
+    fixable = False

@@ -1,0 +1,93 @@
+"""Examining files in several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING
+
+from freezelint.config import Config
+from freezelint.examination import Outcome, Task, examine
+from freezelint.findings import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_config = Config()
+"""That of the run, in a worker process."""
+
+
+class Workers:
+    """Processes that are started at once and fed later."""
+
+    def __init__(self, config: Config) -> None:
+        """Start them, so that they load LibCST while the caller goes on."""
+        self._config = config
+        self._executor = _executor(config, config.jobs)
+        self._executor.submit(_load_analyzer)
+
+    def examine(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Yield the outcome of each task, as they come."""
+        waiting: dict[Future[Outcome], Task] = {}
+        lost = []
+        # The largest first, or one process would end up alone with it.
+        for task in sorted(tasks, key=lambda task: -task.size):
+            try:
+                waiting[self._executor.submit(_examine_here, task)] = task
+            except BrokenProcessPool:
+                lost.append(task)
+        for future in as_completed(waiting):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                lost.append(waiting[future])
+        yield from self._examine_one_by_one(lost)
+
+    def close(self) -> None:
+        """Let the processes end after what they are at, and drop what waits."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _examine_one_by_one(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Find out which file kills its process; the others are innocent."""
+        executor = None
+        for task in tasks:
+            executor = executor or _executor(self._config, 1)
+            try:
+                yield executor.submit(_examine_here, task).result()
+            except BrokenProcessPool:
+                executor.shutdown(wait=False)
+                executor = None
+                reason = "internal error: the process that checked this file died"
+                yield Outcome(task.path, problems=(Problem(task.path, reason),))
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+
+def _executor(config: Config, processes: int) -> ProcessPoolExecutor:
+    # Forking is safe here, as no thread runs yet, and spares each process the start of Python.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    return ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context(method),
+        initializer=_start,
+        initargs=(config,),
+    )
+
+
+def _start(config: Config) -> None:
+    global _config  # noqa: PLW0603
+    _config = config
+    # Ctrl-C reaches every process of the terminal; only the first has something to say.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _load_analyzer()
+
+
+def _load_analyzer() -> None:
+    import freezelint.analysis.analyze  # noqa: F401
+
+
+def _examine_here(task: Task) -> Outcome:
+    return examine(task, _config)

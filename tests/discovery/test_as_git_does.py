@@ -1,0 +1,60 @@
+"""Real git is asked what it would leave out."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from freezelint.discovery import discover
+
+if TYPE_CHECKING:
+    from tests.conftest import Project
+
+PATHS = ["a.py", "b.py", "src/a.py", "src/out/b.py", "src/out/in/a.py", "out/a.py", "out/c d.py"]
+SEGMENTS = ["a.py", "b.py", "*.py", "src", "out", "in", "*", "**", "?ut", "[a-c].py", "c d.py", "c\\ d.py"]
+
+lines = st.builds(
+    lambda negated, rooted, segments, slash, blank: (
+        "!" * negated + "/" * rooted + "/".join(segments) + "/" * slash + " " * blank
+    ),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3),
+    st.booleans(),
+    st.booleans(),
+)
+ignore_files = st.lists(lines, max_size=4).map("\n".join)
+
+
+def git(project: Project, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-c", "core.quotePath=off", *arguments],
+        cwd=project.folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(outer=ignore_files, inner=ignore_files)
+def test_git_would_list_the_same_files(project: Project, outer: str, inner: str) -> None:
+    if not (project.folder / ".git").exists():
+        git(project, "init", "-q")
+        for path in PATHS:
+            project.write(path)
+    project.write(".gitignore", outer)
+    project.write("src/.gitignore", inner)
+    listed = git(project, "ls-files", "--others", "--exclude-standard", "--", "*.py")
+    assert list(discover(["."]).files) == sorted(listed.splitlines())

@@ -1,0 +1,196 @@
+"""Rewrites the table of what the attributes of torchvision's models hold.
+
+Usage::
+
+    python tools/generate_torchvision.py          # rewrite the table
+    python tools/generate_torchvision.py --check  # exit 1 where it is out of date
+
+Every registered architecture is built twice, its weights on the meta device: bare, and as if
+with its default weights, because a few builders choose other submodules then (the
+detectors take frozen batch norms, GoogLeNet loses its auxiliary heads). Nothing is
+downloaded: reading and loading weights are replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+import torchvision  # type: ignore[import-untyped]
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+TABLE = Path(__file__).parents[1] / "freezelint" / "analysis" / "knowledge" / "torchvision.json"
+
+MODELS = "torchvision.models."
+
+Kinds = dict[str, str]
+
+
+class WithoutStorage(TorchFunctionMode):
+    """Leaves what layers allocate without storage.
+
+    Unlike ``torch.device("meta")`` it keeps the values of the small tensors that some
+    builders compute widths and rates with.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Allocate weights and buffers on the meta device, and skip filling them."""
+        if func in (torch.empty, torch.ones, torch.zeros):
+            return func(*args, **{**(kwargs or {}), "device": "meta"})
+        name = getattr(func, "__name__", "")
+        if name.endswith("_") and not name.startswith("_") and args:
+            target = args[0]
+            if isinstance(target, torch.Tensor) and target.is_meta:
+                return target
+        return func(*args, **(kwargs or {}))
+
+
+def class_name(cls: type) -> str:
+    """The dotted name of a class, in its public spelling where it is one of ``torch.nn``."""
+    if getattr(nn, cls.__name__, None) is cls:
+        return f"torch.nn.{cls.__name__}"
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def kinds_of(module: nn.Module) -> Kinds:
+    """What each parameter or submodule directly on a module is."""
+    kinds = {name: "parameter" for name, _ in module.named_parameters(recurse=False)}
+    # Not named_children, which leaves out a submodule that has a second name.
+    held = {name: child for name, child in module._modules.items() if child is not None}
+    return kinds | {name: class_name(type(child)) for name, child in held.items()}
+
+
+def agreed(tables: list[Kinds]) -> Kinds:
+    """The entries that all the tables share."""
+    first, *others = tables
+    return {
+        name: kind
+        for name, kind in first.items()
+        if all(other.get(name) == kind for other in others)
+    }
+
+
+def handed_in(cls: type) -> set[str]:
+    """Attributes of a published class that its caller may choose freely.
+
+    Someone who builds ``FasterRCNN(backbone, 2)`` has any module as ``backbone``,
+    whatever torchvision's own builders put there.
+    """
+    published = getattr(importlib.import_module(cls.__module__), "__all__", ())
+    return set(inspect.signature(cls).parameters) if cls.__name__ in published else set()
+
+
+def short_path(builder: Callable[..., nn.Module]) -> str:
+    """Where users find a builder, below ``torchvision.models``."""
+    package = builder.__module__.rpartition(".")[0]
+    return f"{package}.{builder.__name__}".removeprefix(MODELS)
+
+
+def variants(builder: Callable[..., nn.Module]) -> Iterator[nn.Module]:
+    """The models that a builder makes without weights, and with its default ones."""
+    parameters = inspect.signature(builder).parameters
+    names = [name for name in ("weights", "weights_backbone") if name in parameters]
+    yield builder(**dict.fromkeys(names))
+    if "quantize" in parameters:
+        # Default weights are for the quantised model, which has nothing to train.
+        return
+    if list(torchvision.models.get_model_weights(builder)):
+        yield builder(weights="DEFAULT")
+    if "weights_backbone" in names:
+        yield builder()
+
+
+def build_all() -> Iterator[tuple[str, list[nn.Module]]]:
+    """Every registered architecture by its short path, in its variants."""
+    weights: Any = torchvision.models.WeightsEnum
+    with (
+        WithoutStorage(),
+        mock.patch.object(weights, "get_state_dict", lambda *_, **__: {}),
+        mock.patch.object(nn.Module, "load_state_dict", lambda *_, **__: None),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        for name in torchvision.models.list_models():
+            builder = torchvision.models.get_model_builder(name)
+            yield short_path(builder), list(variants(builder))
+
+
+def generate() -> dict[str, Any]:
+    """The whole table, for the installed torchvision."""
+    seen: defaultdict[type, list[Kinds]] = defaultdict(list)
+    built: dict[str, tuple[type, Kinds]] = {}
+    for path, models in build_all():
+        for model in models:
+            for module in model.modules():
+                if type(module).__module__.startswith("torchvision."):
+                    kinds = kinds_of(module)
+                    if kinds not in seen[type(module)]:
+                        seen[type(module)].append(kinds)
+        built[path] = (type(models[0]), agreed([kinds_of(model) for model in models]))
+    classes: dict[str, Kinds] = {}
+    for cls, tables in seen.items():
+        free = handed_in(cls)
+        classes[class_name(cls)] = {
+            name: kind for name, kind in agreed(tables).items() if name not in free
+        }
+    factories = {}
+    for path, (cls, kinds) in built.items():
+        known = classes[class_name(cls)]
+        own = {name: kind for name, kind in kinds.items() if name not in known}
+        factories[path] = [class_name(cls), own]
+    return {
+        "release": torchvision.__version__.partition("+")[0],
+        "factories": factories,
+        "classes": {name: kinds for name, kinds in classes.items() if kinds},
+    }
+
+
+def render(table: dict[str, Any]) -> str:
+    """The table as JSON, one builder or class a line."""
+
+    def block(entries: dict[str, Any]) -> str:
+        lines = (
+            f"{json.dumps(key)}: {json.dumps(entry, sort_keys=True)}"
+            for key, entry in sorted(entries.items())
+        )
+        return "{\n" + ",\n".join(lines) + "\n}"
+
+    release = json.dumps(table["release"])
+    factories, classes = block(table["factories"]), block(table["classes"])
+    return f'{{\n"release": {release},\n"factories": {factories},\n"classes": {classes}\n}}\n'
+
+
+def main() -> int:
+    """Rewrite the table, or with ``--check`` say whether it would change."""
+    parser = argparse.ArgumentParser(description="Rewrite the table of torchvision's models.")
+    parser.add_argument("--check", action="store_true", help="exit 1 where it would change")
+    checking = parser.parse_args().check
+    text = render(generate())
+    if not checking:
+        TABLE.write_text(text, encoding="utf-8")
+        return 0
+    if TABLE.is_file() and TABLE.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{TABLE} is out of date: run python tools/generate_torchvision.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
