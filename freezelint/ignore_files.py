@@ -7,45 +7,19 @@ check the same project.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from freezelint.findings import Problem
-
-if TYPE_CHECKING:
-    import re
-    from collections.abc import Iterator
-
-_PYTHON_FILE_ENDINGS = ("y", "*", "?", "]", "\\")
-_BELOW = "ps_d"
-"""The group in which pathspec's expressions catch the slash after what a pattern names."""
-
-
-class _Pattern(NamedTuple):
-    """One line of an ignore file."""
-
-    matches: re.Pattern[str]
-    ignores: bool
-    """False for a line that starts with an exclamation mark."""
-
-    def names(self, path: str) -> bool:
-        """Return whether the pattern names ``path``, not only a folder above it.
-
-        A folder's path ends with a slash. Git decides folder by folder on the way
-        down, so what is above has had its say already.
-        """
-        match = self.matches.match(path)
-        if match is None or _BELOW not in self.matches.groupindex:
-            return match is not None
-        return match.start(_BELOW) in {-1, len(path) - 1}
+from freezelint.ignore_patterns import Pattern, parse
 
 
 class _IgnoreFile(NamedTuple):
     """The patterns of one file, which apply below one folder; the last one counts first."""
 
     folder: str
-    """Absolute, with a separator at the end."""
-    for_folders: tuple[_Pattern, ...]
-    for_files: tuple[_Pattern, ...]
+    """Absolute, with a slash at the end."""
+    for_folders: tuple[Pattern, ...]
+    for_files: tuple[Pattern, ...]
     """Only those that can name something that ends in ``.py``; most cannot."""
 
 
@@ -82,61 +56,43 @@ class IgnoreFiles(NamedTuple):
 
     def ignores_folder(self, path: str) -> bool:
         """Return whether git would not enter this folder."""
-        return bool(self.layers) and _decides(self.layers, path, folder=True)
+        return bool(self.layers) and _decides(self.layers, path, is_folder=True)
 
     def ignores_file(self, path: str) -> bool:
         """Return whether git leaves out this file, whose name ends in ``.py``."""
-        return bool(self.file_layers) and _decides(self.file_layers, path, folder=False)
+        return bool(self.file_layers) and _decides(self.file_layers, path, is_folder=False)
 
     def with_file(self, path: str, folder: str, problems: list[Problem]) -> IgnoreFiles:
         """Return these and the patterns of one more file, which apply below ``folder``."""
         try:
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                lines = [line for line in file.read().split("\n") if line.strip()]
+                lines = file.read().split("\n")
         except (FileNotFoundError, NotADirectoryError):
             return self
         except OSError as error:
             problems.append(Problem(path, (error.strerror or str(error)).lower()))
             return self
-        lines = [line for line in lines if not line.startswith("#")]
-        if not lines:
-            return self
         layer = _ignore_file(folder, lines)
+        if not layer.for_folders:
+            return self
         with_files = (*self.file_layers, layer) if layer.for_files else self.file_layers
         return IgnoreFiles((*self.layers, layer), with_files)
 
 
 def _ignore_file(folder: str, lines: list[str]) -> _IgnoreFile:
-    base = os.path.abspath(folder).rstrip(os.sep) + os.sep
-    # Asking only the patterns that can end like a file's name saves most of the time.
-    for_files = [line for line in lines if line.rstrip().endswith(_PYTHON_FILE_ENDINGS)]
-    return _IgnoreFile(base, _patterns(lines), _patterns(for_files))
+    base = os.path.abspath(folder).replace(os.sep, "/").rstrip("/") + "/"
+    patterns = [pattern for line in reversed(lines) if (pattern := parse(line))]
+    for_files = tuple(pattern for pattern in patterns if pattern.can_name_python_file)
+    return _IgnoreFile(base, tuple(patterns), for_files)
 
 
-def _patterns(lines: list[str]) -> tuple[_Pattern, ...]:
-    return tuple(pattern for line in reversed(lines) for pattern in _parsed(line))
-
-
-def _parsed(line: str) -> Iterator[_Pattern]:
-    # Slow to import, and many folders have no ignore file.
-    from pathspec import GitIgnoreSpec
-
-    try:
-        patterns = GitIgnoreSpec.from_lines([line]).patterns
-    except ValueError:
-        # Git passes over a pattern that makes no sense.
-        return
-    for pattern in patterns:
-        if pattern.include is not None and pattern.regex is not None:
-            yield _Pattern(pattern.regex, pattern.include)
-
-
-def _decides(layers: tuple[_IgnoreFile, ...], path: str, *, folder: bool) -> bool:
+def _decides(layers: tuple[_IgnoreFile, ...], path: str, *, is_folder: bool) -> bool:
     """Return the verdict of the last matching pattern of the innermost file that has one."""
-    absolute = os.path.abspath(path).replace(os.sep, "/") + ("/" if folder else "")
+    absolute = os.path.abspath(path).replace(os.sep, "/")
+    name = absolute.rpartition("/")[2]
     for layer in reversed(layers):
         below = absolute[len(layer.folder) :]
-        for pattern in layer.for_folders if folder else layer.for_files:
-            if pattern.names(below):
+        for pattern in layer.for_folders if is_folder else layer.for_files:
+            if pattern.matches(below, name, is_folder=is_folder):
                 return pattern.ignores
     return False

@@ -77,6 +77,11 @@ class Survey:
         """Return the codes of the rules that could fire on these bytes."""
         if not may_matter(data):
             return ()
+        if b"\r" in data:
+            # So that the end of a line looks the same to every trigger.
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if not data.endswith(b"\n"):
+            data += b"\n"
         if self._gate is None:
             from freezelint.rules import all_rules
 

@@ -52,14 +52,15 @@ class WithoutStorage(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Allocate weights and buffers on the meta device, and skip filling them."""
+        given = kwargs or {}
         if func in (torch.empty, torch.ones, torch.zeros):
-            return func(*args, **{**(kwargs or {}), "device": "meta"})
+            return func(*args, **{**given, "device": "meta"})
         name = getattr(func, "__name__", "")
-        if name.endswith("_") and not name.startswith("_") and args:
-            target = args[0]
+        if name.endswith("_") and not name.startswith("_"):
+            target = next(iter((*args, *given.values())), None)
             if isinstance(target, torch.Tensor) and target.is_meta:
                 return target
-        return func(*args, **(kwargs or {}))
+        return func(*args, **given)
 
 
 def class_name(cls: type) -> str:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from freezelint.analysis.syntax import Place
-    from freezelint.analysis.values import Part, TensorValue, Value
+    from freezelint.analysis.values import Part, Value
 
 Path = tuple[tuple[int, int], ...]
 """The branches taken to get here: (branching point, arm)."""
@@ -28,6 +28,8 @@ class Event:
     activations: tuple[int, ...] = ()
     """Identities of the function activations that led here, the root's first."""
     grad_enabled: bool | None = True
+    scope: str = ""
+    """Name of the function that was running; empty at the top level."""
     repeated: bool = False
     """Seen in a later iteration of a loop whose body was seen before."""
 
@@ -44,6 +46,8 @@ class AttributeWritten(Event):
     receiver: Value
     attribute: str
     value: Value
+    declared: bool = False
+    """The receiver's class has a field of that name, or reads it."""
     receiver_node: cst.CSTNode | None = None
     value_node: cst.CSTNode | None = None
 
@@ -225,11 +229,3 @@ class MethodCalled(Event):
     arguments: tuple[Value, ...]
     keywords: dict[str, Value]
     label: str
-
-
-@dataclass(kw_only=True, eq=False)
-class LeafMade(Event):
-    """A tensor was turned into, or wrapped as, a leaf that requires gradients."""
-
-    tensor: Value | TensorValue
-    label: str | None

@@ -19,25 +19,30 @@ if TYPE_CHECKING:
     _Condition = tuple[bytes | re.Pattern[bytes], ...]
     """What is searched for; one hit is enough."""
 
-COARSE_WORDS = (b"grad", b"arameter", b"eval(", b"freeze", b"optim", b"inference_mode")
-"""No rule can fire without one of these: see :func:`is_covered`."""
+COARSE_WORDS = (
+    *(b"grad", b"arameter", b"optim", b"freeze", b".eval", b".train", b"inference_mode"),
+    *(b"Optim", b"Adam", b"SGD", b"step(", b"eval(", b"train(", b"detach()"),
+)
+"""No rule can fire without one of these, or the pattern: see :func:`is_covered`."""
+
+COARSE_PATTERN = re.compile(
+    b"_g(?:" + b"|".join(b"(?<=re.{%d}_g)" % length for length in range(3, 9)) + b")"
+)
+"""What misspellings of ``requires_grad`` have in common."""
 
 
 def may_matter(data: bytes) -> bool:
     """Return whether any rule could fire on a file with these bytes."""
-    for word in COARSE_WORDS:  # noqa: SIM110
+    for word in COARSE_WORDS:
         # Spelled out, since a generator costs more here than the searches.
         if word in data:
             return True
-    return False
+    return COARSE_PATTERN.search(data) is not None
 
 
 def is_covered(triggers: Sequence[Sequence[str]]) -> bool:
     """Return whether the coarse gate lets every file pass that meets these triggers."""
-    return any(
-        all(any(coarse in word.encode() for coarse in COARSE_WORDS) for word in group)
-        for group in triggers
-    )
+    return any(all(may_matter(word.encode()) for word in group) for group in triggers)
 
 
 class Gate:

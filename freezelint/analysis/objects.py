@@ -211,3 +211,27 @@ class Objects:
         return module.label or "the module"
 
 
+
+    def held_by(self, parent: int, at: int) -> list[int]:
+        """What hangs directly below a module at a moment, as far as the code mentions it."""
+        return [
+            key
+            for key, module in self._modules.items()
+            for each in module.attachments
+            if each.parent == parent
+            and each.since <= at
+            and (each.until is None or each.until > at)
+        ]
+
+    def root(self, key: int, at: int) -> int:
+        """The outermost module that holds this one at a moment."""
+        for _ in range(12):
+            above = [
+                each.parent
+                for each in self._modules[key].attachments
+                if each.since <= at and (each.until is None or each.until > at)
+            ]
+            if not above:
+                return key
+            key = above[0]
+        return key

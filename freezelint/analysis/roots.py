@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from freezelint.analysis.events import BackwardRan, OptimizerBuilt, Stepped
 from freezelint.analysis.interpreter.calls import Arguments, follow
 from freezelint.analysis.interpreter.classes import (
     find_method,
@@ -17,7 +18,14 @@ from freezelint.analysis.interpreter.frames import is_module_use, uses_in
 from freezelint.analysis.interpreter.machine import BudgetSpent, Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import ClassValue, FunctionValue, InstanceValue, ModuleValue, Value
+from freezelint.analysis.values import (
+    UNKNOWN,
+    ClassValue,
+    FunctionValue,
+    InstanceValue,
+    ModuleValue,
+    Value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +68,7 @@ class TopLevel(Root):
     def _run(self) -> None:
         run = self.interpreter
         chunks = [chunk for chunk, _ in self._index.loose_statements]
+        run.activations = (0,)
         run.module_frame.uses = uses_in(each for chunk in chunks for each in chunk.body)
         for chunk in chunks:
             run.module_frame.chunk = chunk
@@ -105,10 +114,8 @@ class ClassRoot(Root):
             _call(run, constructor)
         first = ["__init__"]
         if is_lightning_class(run, owner):
-            optimizers = find_method(run, owner, "configure_optimizers", receiver)
-            if optimizers is not None:
-                _call(run, optimizers)
-            first.append("configure_optimizers")
+            self._train_once(owner, receiver)
+            first += ["configure_optimizers", "training_step"]
         point, path, start = run.new_point(), run.path, run.bindings
         for number, method in enumerate(self._methods):
             if method.name in first:
@@ -118,6 +125,17 @@ class ClassRoot(Root):
             bound = find_method(run, owner, method.name, receiver)
             if bound is not None:
                 _call(run, bound)
+
+    def _train_once(self, owner: ClassValue, receiver: Value) -> None:
+        """What Lightning does: build the optimizers, then step, backward, optimizer step."""
+        run = self.interpreter
+        for name in ("configure_optimizers", "training_step"):
+            method = find_method(run, owner, name, receiver)
+            if method is not None:
+                _call(run, method)
+        for built in run.trace.all(OptimizerBuilt):
+            run.announce(BackwardRan(place=built.place, loss=UNKNOWN, label=None))
+            run.announce(Stepped(place=built.place, keys=(built.key,)))
 
     def _receiver(self, owner: ClassValue) -> Value:
         run = self.interpreter

@@ -117,6 +117,17 @@ class Place(NamedTuple):
         return self.chunk.code(self.node)
 
     @property
+    def comments(self) -> str:
+        """The comments on the lines of the statement and directly above it."""
+        line = self.statement
+        if not isinstance(line, cst.SimpleStatementLine):
+            return ""
+        found = [each.comment.value for each in line.leading_lines if each.comment is not None]
+        if line.trailing_whitespace.comment is not None:
+            found.append(line.trailing_whitespace.comment.value)
+        return " ".join(found)
+
+    @property
     def statement_lines(self) -> tuple[int, int]:
         """First and last line of the statement; of a compound one, up to the node's end."""
         whole = self.chunk.span(self.statement)

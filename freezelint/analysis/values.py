@@ -121,6 +121,8 @@ class TensorValue(NamedTuple):
     """The parameters it was taken from."""
     is_fresh: bool = False
     """Made from numbers, not computed from anything: a leaf."""
+    made: int | None = None
+    """Index of the event of the call that made it."""
 
 
 class OptimizerValue(NamedTuple):

@@ -16,7 +16,21 @@ if TYPE_CHECKING:
     from tests.conftest import Project
 
 PATHS = ["a.py", "b.py", "src/a.py", "src/out/b.py", "src/out/in/a.py", "out/a.py", "out/c d.py"]
-SEGMENTS = ["a.py", "b.py", "*.py", "src", "out", "in", "*", "**", "?ut", "[a-c].py", "c d.py", "c\\ d.py"]
+SEGMENTS = [
+    *("a.py", "b.py", "src", "out", "in", "c d.py"),
+    *("*", "**", "***", "*.py", "?ut", "[a-c].py", "[!a].py", "[^b]*", "[]a].py", "[z-a].py"),
+    *(
+        "o*t",
+        "**.py",
+        "[[:alpha:]].py",
+        "[[:digit:]a].py",
+        "a[.]py",
+        "[a",
+        "a\\.py",
+        "c\\ d.py",
+        "\\",
+    ),
+]
 
 lines = st.builds(
     lambda negated, rooted, segments, slash, blank: (

@@ -54,7 +54,9 @@ def test_paths_outside_stay_as_given(project: Project, monkeypatch: pytest.Monke
     assert files(str(project.folder / "a.py")) == [str(project.folder / "a.py")]
 
 
-@pytest.mark.parametrize("folder", [".venv", "node_modules", "build", "__pycache__", "site-packages"])
+@pytest.mark.parametrize(
+    "folder", [".venv", "node_modules", "build", "__pycache__", "site-packages"]
+)
 def test_folders_that_hold_no_own_code_are_left_out_unless_named(
     project: Project, folder: str
 ) -> None:

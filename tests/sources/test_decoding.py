@@ -61,7 +61,9 @@ def test_lines_are_split_where_python_splits_them() -> None:
     assert split_lines("a\r\nb\rc\n\fd\x1ce\u2028f") == ["a", "b", "c", "\fd\x1ce\u2028f"]
 
 
-def test_syntax_errors_have_a_line_and_warnings_stay_quiet(recwarn: pytest.WarningsRecorder) -> None:
+def test_syntax_errors_have_a_line_and_warnings_stay_quiet(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
     assert syntax_problem("a.py", "x = '\\d'\n") is None
     problem = syntax_problem("a.py", "x = 1\nif x\n")
     assert problem is not None

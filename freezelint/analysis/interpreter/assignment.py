@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume
 from freezelint.analysis.knowledge.torch import MODULE_BASES
@@ -131,6 +132,7 @@ def write_attribute(
             receiver=receiver,
             attribute=attribute,
             value=value,
+            declared=_is_declared(run, receiver, attribute),
             receiver_node=receiver_node,
             value_node=source,
         )
@@ -155,6 +157,15 @@ def write_attribute(
         run.bindings[receiver.key, attribute] = value
     elif path is not None and attribute not in ("data",):
         run.bindings[run.frame.key, path] = value
+
+
+def _is_declared(run: Interpreter, receiver: Value, attribute: str) -> bool:
+    owner = None
+    if isinstance(receiver, ModuleValue):
+        owner = run.objects.module(receiver.key).owner_class
+    elif isinstance(receiver, InstanceValue):
+        owner = receiver.owner
+    return owner is not None and defines_attribute(run, owner, attribute)
 
 
 def _write_flag(run: Interpreter, receiver: Value, value: Value, node: cst.CSTNode) -> None:

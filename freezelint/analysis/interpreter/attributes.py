@@ -76,7 +76,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         method = find_method(run, receiver, name)
         return UNKNOWN if method is None else method
     if isinstance(receiver, (Unknown, FunctionValue)):
-        return UNKNOWN
+        return FlagValue(receiver) if name == "requires_grad" else UNKNOWN
     if isinstance(
         receiver,
         (
@@ -112,6 +112,8 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str) -> Value:
     if name == "requires_grad":
         return FlagValue(receiver)
     if name in ("data", "grad", "shape", "device", "dtype") and not module.is_module:
+        if name == "data" and module.attribute in PARAMETER_ATTRIBUTES:
+            return TensorValue(TensorKind.TEMPORARY, "data", parts=(Part(receiver.key),))
         return UNKNOWN
     return _child(run, receiver, module, name)
 

@@ -55,7 +55,9 @@ def _filter(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     test, sequence = arguments.positional
     if not isinstance(sequence, ParameterSequence):
         return ModuleGroup(sequence.key, (SOME,)) if isinstance(sequence, ModuleGroup) else UNKNOWN
+    outer, run.selection = run.selection, node
     predicate = _predicate_of(run, test, sequence)
+    run.selection = outer
     if predicate is None:
         return sequence._replace(parts=(), form=Form.COLLECTION, iterator=None)
     parts = tuple(

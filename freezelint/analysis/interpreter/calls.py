@@ -40,6 +40,7 @@ from freezelint.analysis.values import (
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.objects import ModuleObject
 
 _LONGEST_FOLLOWED = 400
 """Lines; longer functions are treated as code that cannot be followed."""
@@ -159,6 +160,7 @@ def run_forward(
     """``module(x)``."""
     known = run.objects.module(module.key)
     if known.origin is Origin.CHILD and not known.proof:
+        _announce_attribute_call(run, known, arguments, node)
         hand_over(run, arguments.all, node)
         return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
     run.announce(events.ForwardRan(place=run.place(node), key=module.key))
@@ -169,6 +171,24 @@ def run_forward(
             if not isinstance(result, Unknown):
                 return result
     return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+
+
+def _announce_attribute_call(
+    run: Interpreter, attribute: ModuleObject, arguments: Arguments, node: cst.Call
+) -> None:
+    """A call of an attribute that may be a method of the module that holds it."""
+    if attribute.parent is None or attribute.attribute is None:
+        return
+    run.announce(
+        events.MethodCalled(
+            place=run.place(node),
+            receiver=ModuleValue(attribute.parent),
+            name=attribute.attribute,
+            arguments=arguments.positional,
+            keywords=arguments.keywords,
+            label=run.objects.label(attribute.parent),
+        )
+    )
 
 
 def _is_short(function: FunctionValue) -> bool:
@@ -248,7 +268,7 @@ def _activate(
     from freezelint.analysis.interpreter.statements import run_body
 
     outer = run.frame
-    saved = (run.statement, run.path, run.stack, run.activations, run.grad_enabled)
+    saved = (run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scope)
     elements, run.element_names = run.element_names, []
     exits, run.loop_exits = run.loop_exits, []
     place = run.place(node) if outer.chunk is not None else None
@@ -257,6 +277,8 @@ def _activate(
     bind_parameters(run, frame.key, function, code.params, arguments)
     run.frame = frame
     run.active.append(code)
+    if isinstance(code, cst.FunctionDef):
+        run.scope = code.name.value
     run.activations = (*run.activations, run.objects.new_key())
     if place is not None:
         run.stack = (*run.stack, place)
@@ -272,7 +294,7 @@ def _activate(
     finally:
         run.frame = outer
         run.active.pop()
-        run.statement, run.path, run.stack, run.activations, run.grad_enabled = saved
+        run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scope = saved
         run.element_names, run.loop_exits = elements, exits
     return result
 

@@ -32,10 +32,12 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
     """Evaluate a comprehension or generator expression."""
     before = dict(run.bindings)
     run.element_names.append(set())
+    outer, run.selection = run.selection, run.selection or node
     try:
         results, complete = _clause(run, node, node.for_in)
     finally:
         run.element_names.pop()
+        run.selection = outer
     _restore_names(run, before)
     is_lazy = isinstance(node, cst.GeneratorExp)
     collected = _collected(run, results, complete=complete, is_lazy=is_lazy)

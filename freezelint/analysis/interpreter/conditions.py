@@ -130,7 +130,7 @@ def judge_value(run: Interpreter, value: Value, node: cst.CSTNode) -> Verdict:
 def _flag_test(run: Interpreter, value: FlagValue, node: cst.CSTNode, *, wanted: bool) -> Verdict:
     receiver = value.receiver
     if isinstance(receiver, ParameterValue) and receiver.is_element:
-        place = run.place(node)
+        place = run.place(run.selection or node)
         return ElementTest((FlagTest(wanted, place),), (FlagTest(not wanted, place),))
     return None
 

@@ -83,6 +83,7 @@ def element_module(run: Interpreter, container: int, predicate: Predicate) -> in
     element = run.objects.new_module(Origin.ELEMENT, None)
     element.parent = container
     element.predicate = predicate
+    element.proof = run.objects.module(container).proof
     element.flag_at_birth = None
     run.mark_birth(element)
     return element.key

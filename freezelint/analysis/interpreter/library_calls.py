@@ -205,7 +205,7 @@ def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call
             consume(run, value, arguments.node(number, "parameters") or node)
         return UNKNOWN
     if name in TENSOR_CONSTRUCTORS:
-        return TensorValue(TensorKind.PLAIN, last, is_fresh=True)
+        return TensorValue(TensorKind.PLAIN, last, is_fresh=True, made=run.trace.now - 1)
     if name.startswith(HARMLESS_PREFIXES) or name in HARMLESS_CALLS:
         if last[:1].isupper():
             return LibraryInstance(name, run.objects.new_key(), arguments.positional)

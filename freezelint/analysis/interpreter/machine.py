@@ -87,8 +87,10 @@ class Interpreter:
         self.loops: tuple[int, ...] = ()
         self.grad_enabled: bool | None = True
         self.stack: tuple[Place, ...] = ()
-        self.activations: tuple[int, ...] = (0,)
+        self.activations: tuple[int, ...] = ()
         self.active: list[object] = []
+        self.scope = ""
+        self.selection: cst.CSTNode | None = None
         self.repeated = False
         self.loop_exits: list[list[Bindings]] = []
         self.element_names: list[set[str]] = []
@@ -220,6 +222,7 @@ class Interpreter:
         event.activations = self.activations
         event.grad_enabled = self.grad_enabled
         event.repeated = self.repeated
+        event.scope = self.scope
         self.trace.record(event)
 
     def label(self, node: cst.CSTNode) -> str:

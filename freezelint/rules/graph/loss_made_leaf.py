@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import AttributeWritten, BackwardRan, Called, Event
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import Constant, ParameterValue, SequenceValue, TensorValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_CUTTING = frozenset({"torch.tensor", "torch.as_tensor", "torch.autograd.Variable"})
 
 
 class LossMadeLeaf(Rule):
@@ -76,3 +89,52 @@ class LossMadeLeaf(Rule):
     consequences = ("cut",)
     triggers = (("requires_grad",), ("backward",))
     fixable = False
+    events = ("AttributeWritten", "BackwardRan")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a loss that is made a leaf before it is differentiated."""
+        if isinstance(event, AttributeWritten):
+            yield from self._check_write(event, trace)
+        elif isinstance(event, BackwardRan):
+            yield from self._check_backward(event, trace)
+
+    def _check_write(self, event: AttributeWritten, trace: Trace) -> Iterator[Report]:
+        if event.attribute != "requires_grad" or event.value != Constant(True):
+            return
+        if isinstance(event.receiver, ParameterValue) or event.receiver_node is None:
+            return
+        if isinstance(event.receiver, TensorValue) and event.receiver.is_fresh:
+            return
+        name = dotted(event.receiver_node)
+        for backward in trace.after(event, BackwardRan):
+            if name is not None and backward.label == name and backward.scope == event.scope:
+                yield Report(
+                    event.place,
+                    f"this makes `{name}` a leaf (or raises, where it has a graph): `backward()` "
+                    "runs, and no parameter gets a gradient",
+                    "find out why the loss has no graph: something frozen, detached or computed "
+                    "under `no_grad`",
+                    ((backward.place, "differentiated here"),),
+                )
+                return
+
+    def _check_backward(self, event: BackwardRan, trace: Trace) -> Iterator[Report]:
+        if not isinstance(event.loss, TensorValue) or event.loss.made is None:
+            return
+        made = trace.events[event.loss.made]
+        if not isinstance(made, Called) or made.name not in _CUTTING or not made.arguments:
+            return
+        source = made.arguments[0]
+        is_data = isinstance(source, (Constant, SequenceValue))
+        if isinstance(source, TensorValue) and source.is_fresh:
+            is_data = True
+        if is_data or made.keywords.get("requires_grad") != Constant(True):
+            return
+        short = made.name.rpartition(".")[2]
+        yield Report(
+            made.place,
+            f"`{short}(..., requires_grad=True)` makes a new leaf from the loss: `backward()` "
+            "stops there, and no parameter gets a gradient",
+            "call `backward()` on the loss itself",
+            ((event.place, "differentiated here"),),
+        )

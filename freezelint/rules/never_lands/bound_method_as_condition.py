@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import ConditionTested, Event
+from freezelint.analysis.values import BoundMethod, ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
 
 
 class BoundMethodAsCondition(Rule):
@@ -101,3 +111,18 @@ class BoundMethodAsCondition(Rule):
     consequences = ("moves", "wastes")
     triggers = (("requires_grad_",),)
     fixable = False
+    events = ("ConditionTested",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a method that is tested instead of a flag."""
+        assert isinstance(event, ConditionTested)
+        value = event.value
+        if not isinstance(value, BoundMethod) or value.name != "requires_grad_":
+            return
+        if isinstance(value.receiver, (ModuleValue, ParameterValue, TensorValue)):
+            yield Report(
+                event.place,
+                f"`{event.place.code}` is a method, and a method is always true: "
+                "frozen parameters pass this test too",
+                f"write `{event.place.code[:-1]}`, without the underscore",
+            )

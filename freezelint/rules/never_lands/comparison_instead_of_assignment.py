@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import Event, ExpressionDiscarded
+from freezelint.analysis.values import ComparisonValue, FlagValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
 
 
 class ComparisonInsteadOfAssignment(Rule):
@@ -90,3 +100,18 @@ class ComparisonInsteadOfAssignment(Rule):
     consequences = ("moves",)
     triggers = (("requires_grad",), ("==", "is"))
     fixable = False
+    events = ("ExpressionDiscarded",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a comparison of the flag that is a whole statement."""
+        assert isinstance(event, ExpressionDiscarded)
+        value = event.value
+        if event.is_last or not isinstance(value, ComparisonValue):
+            return
+        if isinstance(value.left, FlagValue) and value.operator in ("==", "is"):
+            left, _, right = event.place.code.partition(f" {value.operator} ")
+            yield Report(
+                event.place,
+                "this compares the flag and drops the answer; no flag is set",
+                f"write `{left} = {right}`",
+            )

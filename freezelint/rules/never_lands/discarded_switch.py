@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import ContextEntered, Event, ExpressionDiscarded, FlagWritten
+from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
+from freezelint.analysis.values import (
+    BoundMethod,
+    LibraryInstance,
+    LibraryValue,
+    ModuleValue,
+    ParameterValue,
+    TensorKind,
+    TensorValue,
+)
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_SWITCHES = frozenset({"eval", "train", "requires_grad_"})
 
 
 class DiscardedSwitch(Rule):
@@ -79,6 +100,77 @@ class DiscardedSwitch(Rule):
     level = Level.ERROR
     consequences = ("moves", "differs")
     triggers = (
-        ("no_grad", "inference_mode", "enable_grad", "eval", "train", "requires_grad_", "detach"),
+        (
+            "no_grad()\n",
+            "no_grad()  #",
+            "no_grad:",
+            "no_grad\n",
+            "inference_mode()\n",
+            "inference_mode()  #",
+            "inference_mode:",
+            "enable_grad()\n",
+            "enable_grad()  #",
+            "enable_grad:",
+            ".eval\n",
+            ".eval  #",
+            ".eval;",
+            ".train\n",
+            ".train  #",
+            ".train;",
+            ".requires_grad_\n",
+            ".requires_grad_  #",
+            ".detach()\n",
+            ".detach()  #",
+            "\r",
+        ),
     )
     fixable = False
+    events = ("ExpressionDiscarded", "ContextEntered")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a switch that is named and not thrown."""
+        if isinstance(event, ContextEntered):
+            if isinstance(event.value, LibraryValue) and event.value.name in GRAD_SWITCHES:
+                yield Report(
+                    event.place,
+                    f"`{event.place.code}` is a class, not a context: `with` raises a TypeError",
+                    f"write `with {event.place.code}():`",
+                )
+            return
+        assert isinstance(event, ExpressionDiscarded)
+        if not event.is_last:
+            yield from self._check_statement(event, trace)
+
+    def _check_statement(self, event: ExpressionDiscarded, trace: Trace) -> Iterator[Report]:
+        value = event.value
+        code = event.place.code
+        if isinstance(value, (LibraryInstance, LibraryValue)) and value.name in GRAD_SWITCHES:
+            call = code if code.endswith(")") else f"{code}()"
+            yield Report(
+                event.place,
+                f"`{code}` is built and dropped: gradients are recorded as before",
+                f"write `with {call}:` around the code it is meant for",
+            )
+        elif isinstance(value, BoundMethod) and value.name in _SWITCHES:
+            if isinstance(value.receiver, (ModuleValue, ParameterValue, TensorValue)):
+                argument = "False" if value.name == "requires_grad_" else ""
+                yield Report(
+                    event.place,
+                    f"`{code}` names the method and does not call it: nothing happens",
+                    f"write `{code}({argument})`",
+                )
+        elif isinstance(value, TensorValue) and code.endswith(".detach()"):
+            if value.kind is TensorKind.TEMPORARY and not _is_frozen_after(event, value, trace):
+                yield Report(
+                    event.place,
+                    f"`{code}` returns a new tensor, and this one is dropped: nothing is detached",
+                    f"use the result, or write `{code.removesuffix('()')}_()`",
+                )
+
+
+def _is_frozen_after(event: Event, value: TensorValue, trace: Trace) -> bool:
+    """Whether the flag of the same parameters is cleared anyway, as some EMA code does."""
+    return any(
+        later.value is False and any(part in later.parts for part in value.parts)
+        for later in trace.after(event, FlagWritten)
+    )

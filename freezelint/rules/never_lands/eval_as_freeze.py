@@ -2,8 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import re
+
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    ModeSet,
+    OptimizerBuilt,
+    OutputDetached,
+    Stepped,
+)
+from freezelint.analysis.predicates import is_total
+from freezelint.analysis.trace import compatible
+from freezelint.analysis.training import (
+    forwards_between,
+    may_be_unknown,
+    steps_after,
+    without_flag_tests,
+)
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_SAYS_FROZEN = re.compile(r"freez|froze", re.IGNORECASE)
+_SAYS_PINNED = re.compile(
+    r"batch[ _-]?norm|\bbns?\b|running|statistic|\bstats\b|dropout|determinis|on purpose|deliberate",
+    re.IGNORECASE,
+)
 
 
 class EvalAsFreeze(Rule):
@@ -94,5 +125,97 @@ class EvalAsFreeze(Rule):
     name = "eval-as-freeze"
     level = Level.WARNING
     consequences = ("moves",)
-    triggers = (("eval(", "train("), ("optim", "Optim", "Adam", "SGD", "step("))
+    triggers = (("eval(", "train(False", "mode=False"), ("step(", "configure_optimizers"), ("optim", "Optim", "Adam", "SGD"))
     fixable = False
+    events = ("ModeSet",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report an eval() that is followed by steps on the very same parameters."""
+        assert isinstance(event, ModeSet)
+        if event.training is not False or event.repeated or not is_total(event.part.predicate):
+            return
+        if _SAYS_PINNED.search(event.place.comments):
+            return
+        for built in trace.all(OptimizerBuilt):
+            step = next(steps_after(trace, _later(event, built), built.key), None)
+            if step is None or not _trains(trace, event, built, step):
+                continue
+            yield self._report(event, built, step, trace)
+            return
+
+    def _report(
+        self, event: ModeSet, built: OptimizerBuilt, step: Stepped, trace: Trace
+    ) -> Report:
+        optimizer = trace.objects.optimizer(built.key).label or built.name
+        words = " ".join((event.place.comments, event.scope, event.label))
+        return Report(
+            event.place,
+            f"`eval()` does not freeze `{event.label}`: its parameters are trainable, and "
+            f"`{optimizer}` updates them",
+            f"write `{event.label}.eval().requires_grad_(False)` if it is meant to stay as it is",
+            (
+                (built.place, f"`{optimizer}` takes its parameters here"),
+                (step.place, "and steps here"),
+            ),
+            level=Level.ERROR if _SAYS_FROZEN.search(words) else None,
+        )
+
+
+def _later(first: Event, other: Event) -> Event:
+    return first if first.index > other.index else other
+
+
+def _trains(trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped) -> bool:
+    """Whether the module is, on this path, trained by the optimizer after all."""
+    if not compatible(event.path, built.path) or not compatible(event.path, step.path):
+        return False
+    key = event.part.key
+    holds = [part for part in built.parts if trace.covers(without_flag_tests(part), key, built.index)]
+    if not holds or any(each.index < event.index for each in _steps_of(trace, built, event)):
+        return False
+    is_whole = any(part.key == key for part in holds)
+    if not _is_trainable(trace, event, built, step, is_whole=is_whole):
+        return False
+    if _is_reverted(trace, event, step, is_whole=is_whole):
+        return False
+    if any(key in each.keys for each in trace.all(OutputDetached)):
+        return False
+    forwards = forwards_between(trace, key, event, step)
+    return any(forward.grad_enabled is True for forward in forwards)
+
+
+def _steps_of(trace: Trace, built: OptimizerBuilt, event: Event) -> list[Stepped]:
+    return [each for each in trace.before(event, Stepped) if built.key in each.keys]
+
+
+def _is_trainable(
+    trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped, *, is_whole: bool
+) -> bool:
+    key = event.part.key
+    flag = trace.flag(key, step.index, step.path)
+    if flag.value is True:
+        return True
+    if flag.value is False or is_whole or flag.write is not None:
+        return False
+    # Flags of an argument are not known; a part that nobody touches follows the whole.
+    first = trace.events[0]
+    touched = any(
+        trace.overlaps(part, key, write.index)
+        for write in trace.all(FlagWritten)
+        for part in write.parts
+    )
+    return not touched and not may_be_unknown(trace, event.part, first, step)
+
+
+def _is_reverted(trace: Trace, event: ModeSet, step: Stepped, *, is_whole: bool) -> bool:
+    """Whether train() takes the eval() back in a way that shows it was meant for a while."""
+    key = event.part.key
+    for later in trace.between(event, step, ModeSet):
+        if later.training is False or not trace.covers(later.part, key, later.index):
+            continue
+        if is_whole or later.part.key == key:
+            return True
+        used = forwards_between(trace, key, event, later)
+        if any(forward.grad_enabled is not True for forward in used):
+            return True
+    return False

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import Event, IteratorConsumed
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
 
 
 class ExhaustedParameterIterator(Rule):
@@ -104,5 +113,33 @@ class ExhaustedParameterIterator(Rule):
     name = "exhausted-parameter-iterator"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("parameters",),)
+    triggers = (("parameters(",),)
     fixable = False
+    events = ("IteratorConsumed",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report the second time that a one-shot iterator is run to its end."""
+        assert isinstance(event, IteratorConsumed)
+        earlier = [
+            each
+            for each in trace.before(event, IteratorConsumed)
+            if each.iterator == event.iterator
+        ]
+        if len(earlier) != 1:
+            return
+        first = earlier[0]
+        label = event.label
+        if first.place.node is event.place.node:
+            yield Report(
+                event.place,
+                f"`{label}` is a one-shot iterator made outside of this loop: from the second "
+                "iteration on it is empty",
+                f"make it a list: `{label} = list(...)`",
+            )
+            return
+        yield Report(
+            event.place,
+            f"`{label}` is a one-shot iterator and already used up: this sees no parameters",
+            f"make it a list: `{first.label} = list(...)`",
+            ((first.place, "all its parameters are taken here"),),
+        )

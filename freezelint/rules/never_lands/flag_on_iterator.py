@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
+from freezelint.analysis.values import ModuleGroup, ParameterSequence
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
 
 
 class FlagOnIterator(Rule):
@@ -90,3 +100,28 @@ class FlagOnIterator(Rule):
     consequences = ("raises",)
     triggers = (("requires_grad",), ("parameters", "buffers", "children", "modules"))
     fixable = False
+    events = ("AttributeWritten", "MethodCalled")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a flag that is set on what yields the parameters."""
+        if isinstance(event, AttributeWritten):
+            matches = event.attribute == "requires_grad"
+            receiver = event.receiver
+        else:
+            assert isinstance(event, MethodCalled)
+            matches = event.name == "requires_grad_"
+            receiver = event.receiver
+        if matches and isinstance(receiver, (ParameterSequence, ModuleGroup)):
+            keys = (
+                [part.key for part in receiver.parts]
+                if isinstance(receiver, ParameterSequence)
+                else [receiver.key]
+            )
+            names = " and ".join(dict.fromkeys(trace.objects.label(key) for key in keys[:3]))
+            yield Report(
+                event.place,
+                "this is no parameter but a collection of them: the line raises an AttributeError",
+                f"write `{names}.requires_grad_(...)`, or loop over the parameters"
+                if len(keys) == 1
+                else "loop over the parameters",
+            )

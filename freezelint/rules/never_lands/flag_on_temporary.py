@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import AttributeWritten, Event, ExpressionDiscarded
+from freezelint.analysis.values import TensorKind, TensorValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
 
 
 class FlagOnTemporary(Rule):
@@ -112,3 +122,43 @@ class FlagOnTemporary(Rule):
         ),
     )
     fixable = False
+    events = ("AttributeWritten", "ExpressionDiscarded")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a flag that is set on a tensor nobody keeps."""
+        if isinstance(event, AttributeWritten):
+            node = event.receiver_node
+            if event.attribute == "requires_grad" and node is not None and not _is_kept(node):
+                yield from _report(event, event.receiver)
+        elif isinstance(event, ExpressionDiscarded):
+            function = getattr(event.expression, "func", None)
+            name = getattr(getattr(function, "attr", None), "value", None)
+            if name == "requires_grad_" and function is not None and not _is_kept(function.value):
+                yield from _report(event, event.value)
+
+
+def _is_kept(node: object) -> bool:
+    """Whether an expression is a name (or attribute) that holds the tensor, not the making of it."""
+    from libcst import Attribute, Name
+
+    if isinstance(node, Attribute):
+        return node.attr.value != "data"
+    return isinstance(node, Name)
+
+
+def _report(event: Event, value: object) -> Iterator[Report]:
+    if not isinstance(value, TensorValue) or not value.parts:
+        return
+    if value.kind is TensorKind.TEMPORARY and value.how in ("data", "detach"):
+        yield Report(
+            event.place,
+            f"`{value.how}` makes a new tensor: the flag is set on that one and lost with it",
+            f"leave out `{value.how}` and set the flag of the parameter itself",
+        )
+    elif value.kind in (TensorKind.TEMPORARY, TensorKind.CONVERTED) and value.how != "state_dict":
+        yield Report(
+            event.place,
+            f"`{value.how}` returns another tensor (or raises here, since that is no leaf): "
+            "the parameter keeps its flag",
+            f"leave out `{value.how}` and set the flag of the parameter itself",
+        )

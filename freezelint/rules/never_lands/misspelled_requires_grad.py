@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
+from freezelint.analysis.values import ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
+
+_NAMES = ("requires_grad", "requires_grad_")
+_FARTHEST = 3
+"""Edits that may lie between a misspelling and the name it means."""
 
 
 class MisspelledRequiresGrad(Rule):
@@ -121,3 +136,76 @@ class MisspelledRequiresGrad(Rule):
         ),
     )
     fixable = False
+    events = ("AttributeWritten", "MethodCalled", "Called")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a near miss that was assigned, called or passed as a keyword."""
+        if isinstance(event, AttributeWritten):
+            if not event.declared:
+                yield from self._report(event, trace, event.receiver, event.attribute, "stored")
+        elif isinstance(event, MethodCalled):
+            yield from self._report(event, trace, event.receiver, event.name, "called")
+        elif isinstance(event, Called) and event.name.startswith("torch."):
+            for keyword in event.keywords:
+                if (meant := _meant_by(keyword)) is not None:
+                    yield Report(
+                        event.place,
+                        f"`{event.name}` has no argument `{keyword}`: the call raises a TypeError",
+                        f"write `{meant}=`",
+                    )
+
+    def _report(
+        self, event: Event, trace: Trace, receiver: Value, name: str, how: str
+    ) -> Iterator[Report]:
+        meant = _meant_by(name)
+        if meant is None:
+            return
+        is_module = isinstance(receiver, ModuleValue)
+        if is_module and not trace.objects.module(receiver.key).is_module:
+            return
+        if not isinstance(receiver, (ModuleValue, ParameterValue, TensorValue)):
+            return
+        if is_module:
+            meant = "requires_grad_"
+        effect = (
+            "is stored as a new attribute that nothing reads"
+            if how == "stored"
+            else "does not exist: the call raises an AttributeError"
+        )
+        is_plain = isinstance(receiver, TensorValue) and not receiver.parts
+        yield Report(
+            event.place,
+            f"`{name}` {effect}; the flag is called `requires_grad`",
+            f"write `{meant}(...)`" if meant.endswith("_") else f"write `{meant}`",
+            level=Level.INFO if is_plain else None,
+        )
+
+
+def _meant_by(name: str) -> str | None:
+    """The name that a near miss means; None for the names themselves and for other words."""
+    if name in _NAMES or not name.startswith("req") or "_g" not in name:
+        return None
+    if name.rstrip("_") in _LONGER:
+        return _NAMES[name.endswith("_")]
+    meant = _NAMES[name.endswith("_")]
+    return meant if _distance(name, meant) <= _FARTHEST else None
+
+
+_LONGER = frozenset(
+    f"{verb}_{noun}"
+    for verb in ("require", "requires", "required", "requiring")
+    for noun in ("grad", "grads", "grade", "gradient", "gradients", "gard", "grand")
+) - {"requires_grad"}
+
+
+def _distance(first: str, second: str) -> int:
+    """Edits (insert, delete, replace) that turn one word into another."""
+    row = list(range(len(second) + 1))
+    for number, letter in enumerate(first, 1):
+        previous, row[0] = row[0], number
+        for column, other in enumerate(second, 1):
+            previous, row[column] = (
+                row[column],
+                min(row[column] + 1, row[column - 1] + 1, previous + (letter != other)),
+            )
+    return row[-1]

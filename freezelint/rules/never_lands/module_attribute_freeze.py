@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import AttributeWritten, Event
+from freezelint.analysis.values import Constant, ModuleValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
 
 
 class ModuleAttributeFreeze(Rule):
@@ -92,3 +102,24 @@ class ModuleAttributeFreeze(Rule):
     consequences = ("moves",)
     triggers = (("requires_grad",),)
     fixable = False
+    events = ("AttributeWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report the attribute where the receiver is certainly a module."""
+        assert isinstance(event, AttributeWritten)
+        if event.attribute != "requires_grad" or event.declared:
+            return
+        if not isinstance(event.receiver, ModuleValue):
+            return
+        module = trace.objects.module(event.receiver.key)
+        if not module.is_module:
+            return
+        target = event.place.chunk.code(event.receiver_node) if event.receiver_node else "it"
+        value = event.value.value if isinstance(event.value, Constant) else "..."
+        made = () if module.place is None else ((module.place, "this makes it a module"),)
+        yield Report(
+            event.place,
+            f"`{target}` is a module: this stores an attribute, and no parameter's flag changes",
+            f"write `{target}.requires_grad_({value})`",
+            made,
+        )

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
+from freezelint.analysis.values import Constant, ParameterValue, TensorValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
 
 
 class NonBooleanFlag(Rule):
@@ -93,3 +104,35 @@ class NonBooleanFlag(Rule):
     consequences = ("raises",)
     triggers = (("requires_grad",),)
     fixable = False
+    events = ("AttributeWritten", "MethodCalled", "Called")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a literal that is no bool where a flag is expected."""
+        if isinstance(event, AttributeWritten):
+            if event.attribute == "requires_grad" and _has_flag(event.receiver):
+                yield from _report(event, event.value, "RuntimeError")
+        elif isinstance(event, MethodCalled):
+            if event.name == "requires_grad_":
+                passed = event.keywords.get("requires_grad")
+                if passed is None and event.arguments:
+                    passed = event.arguments[0]
+                if passed is not None:
+                    yield from _report(event, passed, "TypeError")
+        elif isinstance(event, Called) and event.name.startswith("torch."):
+            passed = event.keywords.get("requires_grad")
+            if passed is not None:
+                yield from _report(event, passed, "TypeError")
+
+
+def _has_flag(receiver: Value) -> bool:
+    return isinstance(receiver, (ParameterValue, TensorValue))
+
+
+def _report(event: Event, value: Value, error: str) -> Iterator[Report]:
+    if isinstance(value, Constant) and not isinstance(value.value, bool):
+        meant = bool(value.value) if value.value not in ("False", "false", "0") else False
+        yield Report(
+            event.place,
+            f"`requires_grad` must be a bool, not {value.value!r}: this raises a {error}",
+            f"write `{meant}`",
+        )

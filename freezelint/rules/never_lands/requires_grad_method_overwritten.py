@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import AttributeWritten, Event
+from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
 
 
 class RequiresGradMethodOverwritten(Rule):
@@ -95,3 +105,19 @@ class RequiresGradMethodOverwritten(Rule):
     consequences = ("moves",)
     triggers = (("requires_grad_",),)
     fixable = False
+    events = ("AttributeWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report an assignment to the name of the method."""
+        assert isinstance(event, AttributeWritten)
+        if event.attribute != "requires_grad_" or event.declared:
+            return
+        if not isinstance(event.receiver, (ModuleValue, ParameterValue, TensorValue)):
+            return
+        target = event.place.chunk.code(event.receiver_node) if event.receiver_node else "it"
+        value = event.value.value if isinstance(event.value, Constant) else "..."
+        yield Report(
+            event.place,
+            f"this replaces the method `requires_grad_` of `{target}` and sets no flag",
+            f"write `{target}.requires_grad_({value})`",
+        )

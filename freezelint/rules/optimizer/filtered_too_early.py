@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
+from freezelint.analysis.predicates import flag_tests
+from freezelint.analysis.trace import compatible
+from freezelint.analysis.training import (
+    is_rebuilt,
+    is_written_again,
+    region_inside,
+    shares_activation,
+    steps_after,
+    trained_before,
+    without_flag_tests,
+)
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.predicates import FlagTest
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
 
 
 class FilteredTooEarly(Rule):
@@ -101,5 +123,65 @@ class FilteredTooEarly(Rule):
     name = "filtered-too-early"
     level = Level.ERROR
     consequences = ("moves", "wastes")
-    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "step("))
+    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"))
     fixable = False
+    events = ("OptimizerBuilt",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a filter by flag that ran before the freeze it is meant to see."""
+        assert isinstance(event, OptimizerBuilt)
+        for part in event.parts:
+            for test in flag_tests(part.predicate):
+                if test.value and test.at is not None:
+                    report = self._judge(event, part, test, trace)
+                    if report is not None:
+                        yield report
+                        return
+
+    def _judge(
+        self, built: OptimizerBuilt, held: Part, test: FlagTest, trace: Trace
+    ) -> Report | None:
+        assert test.at is not None
+        region = without_flag_tests(held)
+        for freeze in trace.all(FlagWritten):
+            if freeze.index < test.at or freeze.value is not False or not freeze.certain:
+                continue
+            if freeze.repeated or not compatible(freeze.path, built.path):
+                continue
+            inside = [
+                part
+                for part in freeze.parts
+                if region_inside(trace, region, part, freeze.index)
+                and trace.flag(part.key, test.at, built.path).value is not False
+            ]
+            if not inside or is_written_again(trace, freeze, True, trace.now):
+                continue
+            if freeze.index > built.index and not self._stays_wrong(built, freeze, inside, trace):
+                continue
+            return self._report(built, freeze, test, trace)
+        return None
+
+    def _stays_wrong(
+        self, built: OptimizerBuilt, freeze: FlagWritten, inside: list[Part], trace: Trace
+    ) -> bool:
+        """Whether nothing after a late freeze puts the optimizer right, or makes it a schedule."""
+        if trained_before(trace, freeze, built) is not None:
+            return False
+        if set(freeze.path) - set(built.path) and set(freeze.loops) - set(built.loops):
+            return False
+        if is_rebuilt(trace, freeze, inside[0], built.key):
+            return False
+        return shares_activation(built, freeze) or any(steps_after(trace, freeze, built.key))
+
+    def _report(
+        self, built: OptimizerBuilt, freeze: FlagWritten, test: FlagTest, trace: Trace
+    ) -> Report:
+        return Report(
+            test.place,
+            f"this filter ran before `{freeze.label}` was frozen: every parameter passed it",
+            "move the filter below the freeze",
+            (
+                (trace.meeting_place(freeze, built), f"`{freeze.label}` is frozen here, too late"),
+                (built.place, "the optimizer is built from the result"),
+            ),
+        )

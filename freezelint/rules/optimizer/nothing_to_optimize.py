@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import Event, OptimizerBuilt, SubmoduleReplaced
+from freezelint.analysis.predicates import flag_tests
+from freezelint.analysis.training import filters_by_flag
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.events import FlagWritten
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
 
 
 class NothingToOptimize(Rule):
@@ -91,5 +104,43 @@ class NothingToOptimize(Rule):
     name = "nothing-to-optimize"
     level = Level.ERROR
     consequences = ("raises",)
-    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "step("))
+    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"))
     fixable = False
+    events = ("OptimizerBuilt",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report an optimizer of which every filter lets nothing through."""
+        assert isinstance(event, OptimizerBuilt)
+        if not event.complete or not event.parts:
+            return
+        freezes = [_freeze_of(trace, event, part) for part in event.parts]
+        if any(freeze is None for freeze in freezes):
+            return
+        first = freezes[0]
+        assert first is not None
+        yield Report(
+            event.place,
+            f"every parameter of `{first.label}` is frozen here: the filtered list is empty, and "
+            "the optimizer raises a ValueError",
+            "unfreeze, or attach, the part that is meant to train before this line",
+            ((trace.meeting_place(first, event), "all of it is frozen here"),),
+        )
+
+
+def _freeze_of(trace: Trace, built: OptimizerBuilt, part: Part) -> FlagWritten | None:
+    """The write that left nothing trainable in a filtered part."""
+    if not filters_by_flag(part):
+        return None
+    test = next(test for test in flag_tests(part.predicate) if test.value)
+    at = built.index if test.at is None else test.at
+    state = trace.flag(part.key, at, built.path)
+    if state.value is not False or state.write is None:
+        return None
+    for change in trace.before(built, SubmoduleReplaced):
+        if trace.objects.route(part.key, change.parent, change.index) is None:
+            continue
+        is_later = change.index > state.write.index
+        is_new_head = change.old is not None and change.new is not None
+        if is_later or is_new_head:
+            return None
+    return state.write

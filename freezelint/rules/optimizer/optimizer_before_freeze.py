@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
+from freezelint.analysis.training import (
+    filters_by_flag,
+    is_cleared,
+    is_rebuilt,
+    is_written_again,
+    region_inside,
+    shares_activation,
+    steps_after,
+    trained_before,
+)
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
 
 
 class OptimizerBeforeFreeze(Rule):
@@ -107,5 +127,77 @@ class OptimizerBeforeFreeze(Rule):
     name = "optimizer-before-freeze"
     level = Level.WARNING
     consequences = ("moves", "wastes")
-    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "step("))
+    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"))
     fixable = False
+    events = ("OptimizerBuilt",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report an optimizer of whose parameters some are frozen afterwards."""
+        assert isinstance(event, OptimizerBuilt)
+        held = [part for part in event.parts if not filters_by_flag(part)]
+        for freeze in trace.after(event, FlagWritten):
+            if freeze.value is not False or not freeze.certain or freeze.repeated:
+                continue
+            if freeze.path != event.path and freeze.loops != event.loops and freeze.loops:
+                if not set(freeze.path) <= set(event.path) and _is_stage(trace, freeze, event):
+                    continue
+            for part in freeze.parts:
+                if any(region_inside(trace, mine, part, freeze.index) for mine in held):
+                    report = self._judge(event, freeze, part, trace)
+                    if report is not None:
+                        yield report
+                        return
+
+    def _judge(
+        self, built: OptimizerBuilt, freeze: FlagWritten, part: Part, trace: Trace
+    ) -> Report | None:
+        if trace.flag(part.key, built.index, built.path).value is False:
+            return None
+        if is_written_again(trace, freeze, True, trace.now):
+            return None
+        if is_rebuilt(trace, freeze, part, built.key):
+            return None
+        steps = list(steps_after(trace, freeze, built.key))
+        trained = trained_before(trace, freeze, built)
+        if trained is None:
+            if _was_handed_on_before(trace, built, freeze):
+                return None
+            if not shares_activation(built, freeze) and not steps:
+                return None
+            return self._report(built, freeze, trace, None)
+        if not steps or is_cleared(trace, trained, steps[0], built.key, part):
+            return None
+        return self._report(built, freeze, trace, trained)
+
+    def _report(
+        self, built: OptimizerBuilt, freeze: FlagWritten, trace: Trace, trained: Event | None
+    ) -> Report:
+        optimizer = trace.objects.optimizer(built.key).label or built.name
+        frozen = trace.meeting_place(freeze, built)
+        evidence = [(frozen, f"`{freeze.label}` is frozen here, after the optimizer took it")]
+        message = (
+            f"`{optimizer}` was built from `{built.label}` before `{freeze.label}` was frozen"
+        )
+        if trained is not None:
+            what = "stepped" if isinstance(trained, Stepped) else "gradients computed"
+            evidence.insert(0, (trace.meeting_place(trained, built), f"{what} here, before it"))
+            message += ": gradients from before the freeze are still applied"
+        return Report(
+            built.place,
+            message,
+            "freeze first, then build the optimizer from the parameters with `requires_grad`",
+            tuple(evidence),
+            level=Level.WARNING if trained is None else Level.ERROR,
+        )
+
+
+def _is_stage(trace: Trace, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
+    """Whether a condition in the training loop decides about the freeze: a schedule."""
+    return any(set(freeze.loops) & set(step.loops) for step in trace.after(built, Stepped))
+
+
+def _was_handed_on_before(trace: Trace, built: OptimizerBuilt, freeze: FlagWritten) -> bool:
+    """Whether code out of sight may have trained between construction and freeze."""
+    return any(
+        built.key in each.optimizers for each in trace.between(built, freeze, HandedOver)
+    )

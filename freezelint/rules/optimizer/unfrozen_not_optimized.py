@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
+from freezelint.analysis.predicates import is_total
+from freezelint.analysis.training import (
+    filters_by_flag,
+    is_handed_on,
+    is_rebuilt,
+    is_written_again,
+    steps_after,
+    without_flag_tests,
+)
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
 
 
 class UnfrozenNotOptimized(Rule):
@@ -96,5 +115,86 @@ class UnfrozenNotOptimized(Rule):
     name = "unfrozen-not-optimized"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "step("))
+    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"))
     fixable = False
+    events = ("FlagWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report parameters that are switched on after the last optimizer passed them over."""
+        assert isinstance(event, FlagWritten)
+        if event.value is not True or not event.certain or event.repeated:
+            return
+        for part in event.parts:
+            report = self._judge(event, part, trace)
+            if report is not None:
+                yield report
+                return
+
+    def _judge(self, unfreeze: FlagWritten, part: Part, trace: Trace) -> Report | None:
+        if not _is_frozen(trace, unfreeze, part):
+            return None
+        candidates = [
+            built
+            for built in trace.before(unfreeze, OptimizerBuilt)
+            if _same_tree(trace, built, part)
+        ]
+        if not candidates or any(_holds(trace, built, part) for built in candidates):
+            return None
+        built = candidates[0]
+        if is_rebuilt(trace, unfreeze, part, built.key):
+            return None
+        steps = list(steps_after(trace, unfreeze, built.key))
+        if not steps and not is_handed_on(trace, unfreeze, built.key):
+            return None
+        if steps and is_written_again(trace, unfreeze, False, steps[0].index):
+            return None
+        return self._report(unfreeze, built, steps, trace)
+
+    def _report(
+        self, unfreeze: FlagWritten, built: OptimizerBuilt, steps: list[Stepped], trace: Trace
+    ) -> Report:
+        optimizer = trace.objects.optimizer(built.key).label or built.name
+        evidence = [(trace.meeting_place(built, unfreeze), "the optimizer was built without it")]
+        if steps:
+            evidence.append((trace.meeting_place(steps[0], unfreeze), "and steps without it here"))
+        return Report(
+            trace.meeting_place(unfreeze, built),
+            f"`{unfreeze.label}` is unfrozen after `{optimizer}` was built without it: "
+            "it gets gradients and never trains",
+            f"add it: `{optimizer}.add_param_group({{'params': {unfreeze.label}.parameters()}})`",
+            tuple(evidence),
+        )
+
+
+def _same_tree(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
+    """Whether the optimizer is about the same model: one holds the other, or both hang below it."""
+    root = trace.objects.root(part.key, built.index)
+    return any(trace.objects.root(held.key, built.index) == root for held in built.parts)
+
+
+def _holds(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
+    """Whether the optimizer holds the part, or may hold it."""
+    if not built.complete:
+        return True
+    for held in built.parts:
+        if not trace.parts_overlap(without_flag_tests(held), part, built.index):
+            continue
+        if not filters_by_flag(held):
+            return True
+        if not _is_frozen(trace, built, part):
+            return True
+    return False
+
+
+def _is_frozen(trace: Trace, event: Event, part: Part) -> bool:
+    """Whether the part is frozen before an event: as a whole, but for a piece perhaps."""
+    if trace.flag(part.key, event.index, event.path).value is False:
+        return True
+    for write in trace.before(event, FlagWritten):
+        if any(trace.part_covers(mine, part, write.index) for mine in write.parts):
+            return write.value is False and write.certain
+        overlaps = any(trace.parts_overlap(mine, part, write.index) for mine in write.parts)
+        # A piece that was switched on again leaves the rest as it was.
+        if overlaps and (not is_total(part.predicate) or write.value is not True):
+            return False
+    return False

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import Event, FlagWritten, SubmoduleReplaced
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import NameTest
+from freezelint.analysis.training import trained_before
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_NEW = (Origin.BUILT, Origin.OWN_CLASS)
 
 
 class HeadReplacedAfterUnfreeze(Rule):
@@ -99,5 +113,46 @@ class HeadReplacedAfterUnfreeze(Rule):
     name = "head-replaced-after-unfreeze"
     level = Level.WARNING
     consequences = ("moves",)
-    triggers = (("requires_grad", "freeze"),)
+    triggers = (("requires_grad",),)
     fixable = False
+    events = ("SubmoduleReplaced",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a replacement that throws a write to the old module's flags away."""
+        assert isinstance(event, SubmoduleReplaced)
+        if event.old is None or event.new is None:
+            return
+        if trace.objects.module(event.new).origin not in _NEW:
+            return
+        if trace.objects.route(event.new, event.old, event.index) is not None:
+            return
+        for write in trace.before(event, FlagWritten):
+            if write.value is None or not write.certain:
+                continue
+            if not _is_about(trace, write, event.old):
+                continue
+            if trained_before(trace, event, write) is None:
+                done = "unfrozen" if write.value else "frozen"
+                fresh = "trainable anyway" if write.value else "trainable"
+                yield Report(
+                    trace.meeting_place(event, write),
+                    f"`{event.label}` was {done} and is replaced here: the new module is {fresh}, "
+                    "and what was written to the old one is lost",
+                    f"replace `{event.label}` first, then set its flags",
+                    ((trace.meeting_place(write, event), f"the old module is {done} here"),),
+                )
+            return
+
+
+def _is_about(trace: Trace, write: FlagWritten, old: int) -> bool:
+    """Whether a write was meant for this module, not for all that surrounds it."""
+    for part in write.parts:
+        if trace.objects.route(old, part.key, write.index) is not None:
+            continue
+        route = trace.objects.route(part.key, old, write.index)
+        tests = [atom for atom in part.predicate if isinstance(atom, NameTest)]
+        if not route or len(tests) != len(part.predicate) or not tests:
+            return False
+        if not all(test.decide(route) is True and not test.negated for test in tests):
+            return False
+    return True

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, SubmoduleReplaced
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import is_total
+from freezelint.analysis.training import has_parameters, may_be_unknown, trained_before
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
+
+_NEW = (Origin.BUILT, Origin.OWN_CLASS)
 
 
 class NewHeadFrozen(Rule):
@@ -98,5 +113,98 @@ class NewHeadFrozen(Rule):
     name = "new-head-frozen"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("requires_grad", "freeze"),)
+    triggers = (("requires_grad",),)
     fixable = False
+    events = ("FlagWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a freeze that takes in a module which was attached just before."""
+        assert isinstance(event, FlagWritten)
+        if event.value is not False or not event.certain or event.repeated:
+            return
+        for part in event.parts:
+            if not is_total(part.predicate):
+                continue
+            head = _new_head(trace, event, part)
+            if head is not None and _stays_frozen(trace, event, part, head):
+                yield Report(
+                    trace.meeting_place(event, head),
+                    f"this freezes `{head.label}` too, which was attached before: "
+                    "the new module never trains",
+                    "freeze first and attach the new module after it, or unfreeze it again",
+                    ((trace.meeting_place(head, event), "the new module is attached here"),),
+                )
+                return
+
+
+def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> SubmoduleReplaced | None:
+    """The latest fresh module below the part that was put there on purpose."""
+    for change in trace.before(freeze, SubmoduleReplaced):
+        if change.new is None or trace.objects.module(change.new).origin not in _NEW:
+            continue
+        if not trace.covers(part, change.new, freeze.index) or change.new == part.key:
+            continue
+        if not has_parameters(trace, change.new, freeze.index):
+            continue
+        owner = trace.objects.module(change.parent)
+        is_surgery = change.old is not None or owner.origin is not Origin.OWN_CLASS
+        if is_surgery or _is_beside_loaded(trace, change, freeze):
+            return change if trained_before(trace, freeze, change) is None else None
+    return None
+
+
+def _is_beside_loaded(trace: Trace, change: SubmoduleReplaced, freeze: FlagWritten) -> bool:
+    """Whether a class puts the fresh module next to one that is loaded from a library."""
+    if change.new is None or not _is_plain_layer(trace, change.new):
+        return False
+    return any(
+        other.parent == change.parent
+        and other.new is not None
+        and _is_loaded(trace, other.new)
+        for other in trace.before(freeze, SubmoduleReplaced)
+    )
+
+
+def _is_plain_layer(trace: Trace, key: int) -> bool:
+    library = trace.objects.module(key).library
+    return library is not None and library.startswith("torch.nn.")
+
+
+def _is_loaded(trace: Trace, key: int) -> bool:
+    module = trace.objects.module(key)
+    library = module.library
+    return (
+        module.origin is Origin.BUILT
+        and library is not None
+        and not library.startswith("torch.nn.")
+    )
+
+
+def _stays_frozen(
+    trace: Trace, freeze: FlagWritten, part: Part, head: SubmoduleReplaced
+) -> bool:
+    """Whether an optimizer is built for the model and nothing switches a part on before."""
+    assert head.new is not None
+    built = next(
+        (
+            each
+            for each in (*trace.after(freeze, OptimizerBuilt), *trace.before(freeze, OptimizerBuilt))
+            if any(
+                trace.related(mine.key, head.new, each.index)
+                and trace.objects.root(mine.key, each.index)
+                == trace.objects.root(head.new, each.index)
+                for mine in each.parts
+            )
+        ),
+        None,
+    )
+    if built is None or may_be_unknown(trace, part, freeze, built):
+        return False
+    return not any(
+        write.value is not False
+        and any(trace.parts_overlap(mine, part, write.index) for mine in write.parts)
+        for write in trace.after(freeze, FlagWritten)
+    ) and not any(
+        later.new is not None and trace.covers(part, later.parent, later.index)
+        for later in trace.after(freeze, SubmoduleReplaced)
+    )

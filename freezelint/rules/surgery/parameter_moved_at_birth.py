@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import AttributeWritten, Event
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import ModuleValue, TensorKind, TensorValue
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_NO_CHANGE = frozenset({"cpu", "float"})
+"""Conversions to what a parameter usually is already."""
+
+_DEFAULTS = ("torch.float", "torch.float32", "'cpu'", '"cpu"')
 
 
 class ParameterMovedAtBirth(Rule):
@@ -96,7 +112,51 @@ class ParameterMovedAtBirth(Rule):
     level = Level.ERROR
     consequences = ("dead",)
     triggers = (
-        ("Parameter",),
-        ("to(", "cuda(", "half(", "float(", "double(", "bfloat16(", "type(", "cpu("),
+        ("Parameter(",),
+        (").to(", ").cuda(", ").half(", ").double(", ").bfloat16(", ").type(", ".to(", ".cuda("),
     )
     fixable = False
+    events = ("AttributeWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a parameter that is converted before it is registered."""
+        assert isinstance(event, AttributeWritten)
+        value = event.value
+        if not isinstance(event.receiver, ModuleValue) or not isinstance(value, TensorValue):
+            return
+        if not trace.objects.module(event.receiver.key).is_module:
+            return
+        if value.kind is not TensorKind.CONVERTED or len(value.parts) != 1:
+            return
+        if trace.objects.module(value.parts[0].key).origin is not Origin.PARAMETER:
+            return
+        if event.value_node is None or _changes_nothing(event, value.how):
+            return
+        name = event.attribute
+        yield Report(
+            event.place,
+            f"`{value.how}` returns a tensor that is no parameter: `{name}` is not registered, "
+            "no optimizer gets it, and it never trains",
+            f"convert the tensor inside: `nn.Parameter(tensor.{value.how}(...))`",
+        )
+
+
+def _changes_nothing(event: AttributeWritten, how: str) -> bool:
+    """Whether the tensor inside is certainly already what it is converted to."""
+    from libcst import Attribute, Call
+
+    node = event.value_node
+    while isinstance(node, Call) and isinstance(node.func, Attribute):
+        if node.func.attr.value == how:
+            break
+        node = node.func.value
+    if not isinstance(node, Call) or not isinstance(node.func, Attribute):
+        return True
+    code = event.place.chunk.code
+    inside = code(node.func.value)
+    if how in _NO_CHANGE:
+        return True
+    if not node.args:
+        return f".{how}(" in inside or (how == "cuda" and "cuda" in inside)
+    wanted = [code(argument.value) for argument in node.args]
+    return all(each in _DEFAULTS or each in inside for each in wanted)

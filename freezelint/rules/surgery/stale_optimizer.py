@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import (
+    BackwardRan,
+    Event,
+    ForwardRan,
+    NameRebound,
+    OptimizerBuilt,
+    ParametersReplaced,
+    SubmoduleReplaced,
+)
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.training import (
+    has_parameters,
+    is_handed_on,
+    is_rebuilt,
+    shares_activation,
+    steps_after,
+)
+from freezelint.analysis.values import Part
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_NEW = (Origin.BUILT, Origin.OWN_CLASS, Origin.COPY)
 
 
 class StaleOptimizer(Rule):
@@ -97,5 +125,89 @@ class StaleOptimizer(Rule):
     name = "stale-optimizer"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("optim", "Optim", "Adam", "SGD", "step("),)
+    triggers = (("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"), ("parameters(",))
     fixable = False
+    events = ("SubmoduleReplaced", "ParametersReplaced", "NameRebound")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report parameters that appear after the optimizer was built over their model."""
+        if event.repeated:
+            return
+        if isinstance(event, SubmoduleReplaced):
+            yield from self._check_submodule(event, trace)
+        elif isinstance(event, ParametersReplaced):
+            yield from self._check_conversion(event, trace)
+        elif isinstance(event, NameRebound):
+            yield from self._check_name(event, trace)
+
+    def _check_submodule(self, event: SubmoduleReplaced, trace: Trace) -> Iterator[Report]:
+        if event.new is None or trace.objects.module(event.new).origin not in _NEW:
+            return
+        if not has_parameters(trace, event.new, event.index):
+            return
+        if event.old is not None and _contains(trace, event.new, event.old, event.index):
+            return
+        built = _builder_of(trace, event, event.parent)
+        if built is None or not _is_left_out(trace, event, built, event.new):
+            return
+        yield self._report(event, built, event.label, "is replaced by a new module", trace)
+
+    def _check_conversion(self, event: ParametersReplaced, trace: Trace) -> Iterator[Report]:
+        built = _builder_of(trace, event, event.key)
+        if built is None or not _is_left_out(trace, event, built, event.key):
+            return
+        yield self._report(event, built, event.label, f"gets new parameters by `{event.how}`", trace)
+
+    def _check_name(self, event: NameRebound, trace: Trace) -> Iterator[Report]:
+        if trace.objects.module(event.new).origin not in _NEW:
+            return
+        built = _builder_of(trace, event, event.old)
+        if built is None or not _is_left_out(trace, event, built, event.new):
+            return
+        trains = any(
+            forward.key == event.new
+            and any(True for _ in trace.after(forward, BackwardRan))
+            and any(True for _ in steps_after(trace, forward, built.key))
+            for forward in trace.after(event, ForwardRan)
+        )
+        if trains:
+            yield self._report(event, built, event.name, "is bound to another model", trace)
+
+    def _report(
+        self, event: Event, built: OptimizerBuilt, label: str, what: str, trace: Trace
+    ) -> Report:
+        optimizer = trace.objects.optimizer(built.key).label or built.name
+        return Report(
+            trace.meeting_place(event, built),
+            f"`{label}` {what} after `{optimizer}` was built: the optimizer holds the old "
+            "parameters, and the new ones never train",
+            "build the optimizer after this line, or add the new parameters with "
+            "`add_param_group`",
+            ((trace.meeting_place(built, event), f"`{optimizer}` is built here"),),
+        )
+
+
+def _contains(trace: Trace, new: int, old: int, at: int) -> bool:
+    return trace.objects.route(new, old, at) is not None
+
+
+def _builder_of(trace: Trace, event: Event, key: int) -> OptimizerBuilt | None:
+    """The latest optimizer that was built over a module before an event."""
+    for built in trace.before(event, OptimizerBuilt):
+        if any(trace.covers(part, key, built.index) for part in built.parts):
+            return built
+        if any(
+            part.key == key or trace.objects.route(part.key, key, built.index) is not None
+            for part in built.parts
+        ):
+            return built
+    return None
+
+
+def _is_left_out(trace: Trace, event: Event, built: OptimizerBuilt, new: int) -> bool:
+    """Whether the optimizer goes on to step and never gets what is new."""
+    if is_rebuilt(trace, event, Part(new), built.key):
+        return False
+    if any(True for _ in steps_after(trace, event, built.key)):
+        return True
+    return shares_activation(built, event) and is_handed_on(trace, event, built.key)

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+
+from freezelint.analysis.events import (
+    BackwardRan,
+    Event,
+    FlagWritten,
+    ForwardRan,
+    HandedOver,
+    OptimizerBuilt,
+    Stepped,
+)
+from freezelint.analysis.training import happens_whenever, may_be_unknown
 from freezelint.findings import Level
-from freezelint.rules.rule import Rule
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
 
 
 class BlanketUnfreeze(Rule):
@@ -103,5 +121,63 @@ class BlanketUnfreeze(Rule):
     name = "blanket-unfreeze"
     level = Level.ERROR
     consequences = ("moves",)
-    triggers = (("requires_grad", "freeze"),)
+    triggers = (("requires_grad",),)
     fixable = False
+    events = ("FlagWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a True write over all that was frozen before, with no use of it in between."""
+        assert isinstance(event, FlagWritten)
+        if event.value is not True or not event.certain or event.repeated:
+            return
+        for freeze in trace.before(event, FlagWritten):
+            if freeze.value is not False or not freeze.certain:
+                continue
+            if _undoes(trace, event, freeze):
+                place = trace.meeting_place(event, freeze)
+                yield Report(
+                    place,
+                    f"this makes all of `{event.label}` trainable again: the freeze of "
+                    f"`{freeze.label}` is undone before the first step",
+                    "freeze after this line, or leave out what is meant to stay frozen",
+                    ((trace.meeting_place(freeze, event), "frozen here"),),
+                )
+                return
+
+
+def _undoes(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
+    covered = all(
+        any(trace.part_covers(whole, part, unfreeze.index) for whole in unfreeze.parts)
+        for part in freeze.parts
+    )
+    if not covered or not happens_whenever(unfreeze, freeze):
+        return False
+    if _is_used_between(trace, freeze, unfreeze) or _is_frozen_again(trace, unfreeze, freeze):
+        return False
+    return any(
+        True
+        for kind in (Stepped, BackwardRan, OptimizerBuilt, HandedOver)
+        for _ in trace.after(unfreeze, kind)
+    )
+
+
+def _is_used_between(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
+    for kind in (BackwardRan, Stepped, OptimizerBuilt):
+        if any(True for _ in trace.between(freeze, unfreeze, kind)):
+            return True
+    for forward in trace.between(freeze, unfreeze, ForwardRan):
+        if any(trace.related(forward.key, part.key, forward.index) for part in freeze.parts):
+            return True
+    return any(may_be_unknown(trace, part, freeze, unfreeze) for part in freeze.parts)
+
+
+def _is_frozen_again(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
+    return any(
+        later.value is not True
+        and any(
+            trace.parts_overlap(mine, part, later.index)
+            for mine in later.parts
+            for part in freeze.parts
+        )
+        for later in trace.after(unfreeze, FlagWritten)
+    )

@@ -1,0 +1,186 @@
+"""What a trace tells about training: who steps, what is cleared, what is rebuilt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    BackwardRan,
+    Event,
+    FlagWritten,
+    ForwardRan,
+    GradientsCleared,
+    GroupAdded,
+    HandedOver,
+    OptimizerBuilt,
+    Stepped,
+)
+from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import FlagTest, flag_tests, is_total
+from freezelint.analysis.trace import implies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
+
+_RECURRENT_AND_ATTENTION = frozenset(
+    {
+        "LSTM",
+        "GRU",
+        "RNN",
+        "LSTMCell",
+        "GRUCell",
+        "RNNCell",
+        "MultiheadAttention",
+        "Transformer",
+        "TransformerEncoder",
+        "TransformerEncoderLayer",
+        "TransformerDecoder",
+        "TransformerDecoderLayer",
+    }
+)
+
+
+def without_flag_tests(part: Part) -> Part:
+    """The part as it would be if no test of ``requires_grad`` had been made."""
+    kept = tuple(atom for atom in part.predicate if not isinstance(atom, FlagTest))
+    return part._replace(predicate=kept)
+
+
+def region_inside(trace: Trace, whole: Part, piece: Part, at: int) -> bool:
+    """Whether the parameters of ``piece`` certainly are (among) those of ``whole``.
+
+    Also when ``piece`` takes in all of ``whole``: then what ``whole`` holds is meant.
+    """
+    if trace.part_covers(whole, piece, at):
+        return True
+    down = trace.objects.route(whole.key, piece.key, at)
+    if down is not None and is_total(whole.predicate):
+        return True
+    return is_total(piece.predicate) and trace.objects.route(piece.key, whole.key, at) is not None
+
+
+def steps_after(trace: Trace, event: Event, optimizer: int) -> Iterator[Stepped]:
+    """Steps of an optimizer after an event."""
+    return (each for each in trace.after(event, Stepped) if optimizer in each.keys)
+
+
+def trained_before(trace: Trace, event: Event, since: Event) -> Event | None:
+    """The latest backward or step between two events, if there is one."""
+    latest: Event | None = None
+    for kind in (BackwardRan, Stepped):
+        for each in trace.between(since, event, kind):
+            if latest is None or each.index > latest.index:
+                latest = each
+    return latest
+
+
+def is_handed_on(trace: Trace, event: Event, optimizer: int) -> bool:
+    """Whether an optimizer goes to code out of sight after an event."""
+    return any(optimizer in each.optimizers for each in trace.after(event, HandedOver))
+
+
+def is_cleared(
+    trace: Trace, first: Event, last: Event, optimizer: int, part: Part
+) -> bool:
+    """Whether gradients of a part were set to None (or perhaps were) between two events."""
+    for each in trace.between(first, last, GradientsCleared):
+        if each.to_none is False:
+            continue
+        if optimizer in each.optimizers:
+            return True
+        if any(trace.parts_overlap(mine, part, each.index) for mine in each.parts):
+            return True
+    return False
+
+
+def is_rebuilt(trace: Trace, event: Event, part: Part, optimizer: int) -> bool:
+    """Whether another optimizer takes over the part, or this one may get it, after an event."""
+    for built in trace.after(event, OptimizerBuilt):
+        if built.key != optimizer and _may_hold(trace, built.parts, part, built.index):
+            return True
+        if built.key != optimizer and not built.parts:
+            return True
+    return any(
+        optimizer in added.keys
+        and (not added.complete or _may_hold(trace, added.parts, part, added.index))
+        for added in trace.after(event, GroupAdded)
+    )
+
+
+def _may_hold(trace: Trace, parts: tuple[Part, ...], part: Part, at: int) -> bool:
+    return any(trace.parts_overlap(mine, part, at) for mine in parts)
+
+
+def is_written_again(trace: Trace, event: FlagWritten, value: bool, until: int) -> bool:
+    """Whether the flags of an event's parts may get another value before a moment."""
+    for later in trace.after(event, FlagWritten):
+        if later.index >= until:
+            return False
+        if later.value is (not value) or later.value is not value:
+            continue
+        for part in event.parts:
+            if any(trace.part_covers(mine, part, later.index) for mine in later.parts):
+                return True
+    return False
+
+
+def may_be_unknown(trace: Trace, part: Part, first: Event, last: Event) -> bool:
+    """Whether code out of sight had the part in hands between two events."""
+    return any(
+        trace.related(key, part.key, each.index)
+        for each in trace.between(first, last, HandedOver)
+        for key in each.keys
+    )
+
+
+def filters_by_flag(part: Part) -> bool:
+    """Whether only parameters with ``requires_grad=True`` were taken."""
+    return any(test.value for test in flag_tests(part.predicate))
+
+
+def happens_whenever(event: Event, other: Event) -> bool:
+    """Whether every run that reaches ``other`` reaches ``event`` too."""
+    return implies(other.path, event.path)
+
+
+def forwards_between(trace: Trace, key: int, first: Event, last: Event) -> list[ForwardRan]:
+    """Calls of a module, or of one that holds it, between two events."""
+    own = [each for each in trace.between(first, last, ForwardRan) if each.key == key]
+    if own:
+        return own
+    return [
+        each
+        for each in trace.between(first, last, ForwardRan)
+        if trace.objects.route(each.key, key, each.index) is not None
+    ]
+
+
+def has_parameters(trace: Trace, key: int, at: int) -> bool:
+    """Whether a module certainly owns trainable parameters."""
+    module = trace.objects.module(key)
+    if module.origin in (Origin.OWN_CLASS, Origin.COPY):
+        return True
+    library = module.library
+    if module.origin not in (Origin.BUILT, Origin.DERIVED) or library is None:
+        return False
+    last = library.rpartition(".")[2]
+    if not library.startswith("torch.nn."):
+        return True
+    if last in LAYERS_WITH_WEIGHT or last in _RECURRENT_AND_ATTENTION:
+        return True
+    if last in ("Sequential", "ModuleList"):
+        return any(
+            has_parameters(trace, held, at) for held in trace.objects.held_by(key, at)
+        )
+    return False
+
+
+def shares_activation(first: Event, other: Event) -> bool:
+    """Whether one function activation (or the top level) caused both, directly or by calls."""
+    return bool(first.activations and other.activations) and (
+        first.activations[0] == other.activations[0]
+    )
