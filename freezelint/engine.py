@@ -62,8 +62,7 @@ def check(
 
                 # While they load LibCST, the rest is read here.
                 workers = Workers(config)
-        outcomes = survey.outcomes()
-        tasks = survey.tasks
+        outcomes, tasks = survey.outcomes(), survey.tasks()
         total = len(outcomes) + len(tasks)
         examined: Iterable[Outcome] = (
             workers.examine(tasks) if workers else (examine(task, config) for task in tasks)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
+from freezelint.analysis.gate import Gate
 from freezelint.discovery import reason_of
 from freezelint.findings import Finding, Problem
 from freezelint.sources.python import Source, UnreadableSource, decode
@@ -13,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from freezelint.config import Config
-    from freezelint.rules.rule import Rule
     from freezelint.suppressions import Comment, Suppressions
 
 
 class Task(NamedTuple):
-    """A file that rules could fire on; small, since it travels between processes."""
+    """A file that rules may care for; small, since it travels between processes."""
 
     path: str
     size: int
-    codes: tuple[str, ...]
+    must_parse: bool = False
+    """Whether a syntax error is to be reported even if no rule cares for the file."""
     data: bytes | None = None
     """Only of what cannot be read again, which is standard input."""
 
@@ -43,55 +45,56 @@ def read(path: str) -> bytes:
 
 
 def examine(task: Task, config: Config) -> Outcome:
-    """Run the task's rules on its file; whatever goes wrong becomes a problem of that file."""
-    from freezelint.rules import all_rules
-
+    """Run the rules on a file; whatever goes wrong becomes a problem of that file."""
     path = task.path
-    rules = [rule for rule in all_rules() if rule.code in task.codes]
     try:
         data = read(path) if task.data is None else task.data
+    except OSError as error:
+        return Outcome(path, problems=(Problem(path, reason_of(error)),))
+    codes = _gate(config).candidates(data)
+    if not codes and not config.strict:
+        return examine_plain(path, data, parse=task.must_parse)
+    try:
         source = decode(path, data)
     except UnreadableSource as error:
         return Outcome(path, problems=(Problem(path, error.reason),))
-    except OSError as error:
-        return Outcome(path, problems=(Problem(path, reason_of(error)),))
     suppressions = _suppressions(source.text) if b"skip-file" in data else None
     if suppressions and suppressions.skip_file:
         return Outcome(path)
-    findings, problems = _analyze(source, rules)
-    levels = {rule.code: rule.level for rule in rules}
-    shown = [each for each in findings if config.shows(each, levels.get(each.code, each.level))]
-    if not shown and not config.strict:
+    findings, problems = _analyze(source, codes, config)
+    if not findings and not config.strict:
         return Outcome(path, problems=tuple(problems))
     suppressions = suppressions or _suppressions(source.text)
-    silenced = suppressions.apply(shown)
+    silenced = suppressions.apply(findings)
     unused = () if problems else _unused(path, suppressions, silenced.used, config)
     return Outcome(
         path,
         (*silenced.remaining, *unused),
         tuple(problems),
-        suppressed=len(shown) - len(silenced.remaining),
+        suppressed=len(findings) - len(silenced.remaining),
     )
 
 
-def readability_problem(path: str, data: bytes) -> Problem | None:
-    """Return why a file that no rule cares for is not Python text, or None if it is."""
-    if data.isascii() and b"\0" not in data and b"coding" not in data[:400]:
-        return None
+def examine_plain(path: str, data: bytes, *, parse: bool) -> Outcome:
+    """Say whether a file that no rule cares for is Python text, and on request whether it parses."""
+    is_surely_text = data.isascii() and b"\0" not in data and b"coding" not in data[:400]
+    if is_surely_text and not parse:
+        return Outcome(path)
     try:
-        decode(path, data)
+        text = decode(path, data).text
     except UnreadableSource as error:
-        return Problem(path, error.reason)
-    return None
+        return Outcome(path, problems=(Problem(path, error.reason),))
+    problem = syntax_problem(path, text) if parse else None
+    if problem is None or (b"skip-file" in data and _suppressions(text).skip_file):
+        return Outcome(path)
+    return Outcome(path, problems=(problem,))
 
 
-def parse_problem(path: str, data: bytes) -> Problem | None:
-    """Return why a readable file that no rule cares for does not parse, or None if it does."""
-    text = decode(path, data).text
-    problem = syntax_problem(path, text)
-    if problem and b"skip-file" in data and _suppressions(text).skip_file:
-        return None
-    return problem
+@functools.cache
+def _gate(config: Config) -> Gate:
+    from freezelint.rules import all_rules
+
+    return Gate(config.rules_on(all_rules()))
 
 
 def internal_error(path: str, error: BaseException, rule: str | None = None) -> Problem:
@@ -99,19 +102,25 @@ def internal_error(path: str, error: BaseException, rule: str | None = None) -> 
     return Problem(path, f"internal error: {type(error).__name__}: {error}", rule)
 
 
-def _analyze(source: Source, rules: Sequence[Rule]) -> tuple[Sequence[Finding], Sequence[Problem]]:
-    if not rules:
+def _analyze(
+    source: Source, codes: Sequence[str], config: Config
+) -> tuple[list[Finding], Sequence[Problem]]:
+    """Return the findings that are to be shown, and what went wrong."""
+    if not codes:
         # Examined for its suppressions only.
         problem = syntax_problem(source.path, source.text)
-        return (), (problem,) if problem else ()
+        return [], (problem,) if problem else ()
     try:
         # Loads LibCST, so not before there is a file that needs it.
         from freezelint.analysis.analyze import analyze
+        from freezelint.rules import all_rules
 
-        return analyze(source, rules)
+        rules = {rule.code: rule for rule in all_rules() if rule.code in codes}
+        findings, problems = analyze(source, list(rules.values()))
     except Exception as error:  # noqa: BLE001
         # One file must never cost the findings of the others.
-        return (), (internal_error(source.path, error),)
+        return [], (internal_error(source.path, error),)
+    return [each for each in findings if config.shows(each, rules[each.code].level)], problems
 
 
 def _suppressions(text: str) -> Suppressions:

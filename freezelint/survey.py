@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.gate import Gate, may_matter
+from freezelint.analysis.gate import may_matter
 from freezelint.discovery import reason_of
-from freezelint.examination import Outcome, Task, parse_problem, read, readability_problem
+from freezelint.examination import Outcome, Task, examine_plain, read
 from freezelint.findings import Problem
 
 if TYPE_CHECKING:
     from freezelint.config import Config
 
 PARSE_ALL_UP_TO = 64_000
-"""Bytes of files without a trigger word that are parsed only to report syntax errors.
+"""Bytes of files that no rule can fire on which are parsed only to report syntax errors.
 
 Parsing a whole library takes longer than checking it, so beyond this only the
 files that are named on the command line are.
@@ -21,17 +21,19 @@ files that are named on the command line are.
 
 
 class Survey:
-    """Sorts files into those to examine and those that are done with."""
+    """Sorts files into those that rules may care for and those that are done with.
+
+    Nothing heavy is loaded here: the rules come in when a file is examined.
+    """
 
     def __init__(self, config: Config) -> None:
-        """Start with nothing seen; the rules are loaded when a file could need them."""
-        self.tasks: list[Task] = []
+        """Start with nothing seen."""
         self.bytes_to_examine = 0
         self._config = config
-        self._gate: Gate | None = None
+        self._tasks: list[Task] = []
         self._done: list[Outcome] = []
-        self._passed: list[str] = []
-        self._bytes_passed = 0
+        self._plain: list[str] = []
+        self._plain_bytes = 0
         self._unparsed: list[tuple[str, bytes]] = []
 
     def look_at_file(self, path: str, *, is_named: bool) -> None:
@@ -41,52 +43,38 @@ class Survey:
         except (OSError, ValueError) as error:
             self._done.append(Outcome(path, problems=(Problem(path, reason_of(error)),)))
             return
-        self._sort(Task(path, len(data), self._codes(data)), data, is_named=is_named)
+        self._sort(Task(path, len(data), is_named), data)
 
     def look_at_text(self, name: str, data: bytes) -> None:
         """Sort what came from standard input."""
-        self._sort(Task(name, len(data), self._codes(data), data), data, is_named=True)
+        self._sort(Task(name, len(data), must_parse=True, data=data), data)
+
+    def tasks(self) -> list[Task]:
+        """Return the files to examine, once all were looked at."""
+        if self.bytes_to_examine + self._plain_bytes > PARSE_ALL_UP_TO:
+            return self._tasks
+        return [task._replace(must_parse=True) for task in self._tasks]
 
     def outcomes(self) -> list[Outcome]:
-        """Return what came of the files that need no examination, once all were looked at."""
-        parsed = {path: parse_problem(path, data) for path, data in self._unparsed}
-        return self._done + [
-            Outcome(path, problems=(problem,) if (problem := parsed.get(path)) else ())
-            for path in self._passed
-        ]
+        """Return what came of the others."""
+        parsed = {path: examine_plain(path, data, parse=True) for path, data in self._unparsed}
+        return self._done + [parsed.get(path) or Outcome(path) for path in self._plain]
 
-    def _sort(self, task: Task, data: bytes, *, is_named: bool) -> None:
-        if task.codes or (self._config.strict and _may_hold_suppressions(data)):
-            self.tasks.append(task)
+    def _sort(self, task: Task, data: bytes) -> None:
+        if may_matter(data) or (self._config.strict and _may_hold_suppressions(data)):
+            self._tasks.append(task)
             self.bytes_to_examine += task.size
             return
-        problem = readability_problem(task.path, data)
-        if problem is None and is_named:
-            problem = parse_problem(task.path, data)
-        if problem is not None or is_named:
-            self._done.append(Outcome(task.path, problems=(problem,) if problem else ()))
+        outcome = examine_plain(task.path, data, parse=task.must_parse)
+        if outcome.problems or task.must_parse:
+            self._done.append(outcome)
             return
-        self._passed.append(task.path)
-        self._bytes_passed += task.size
-        if self._bytes_passed <= PARSE_ALL_UP_TO:
+        self._plain.append(task.path)
+        self._plain_bytes += task.size
+        if self._plain_bytes <= PARSE_ALL_UP_TO:
             self._unparsed.append((task.path, data))
         else:
             self._unparsed.clear()
-
-    def _codes(self, data: bytes) -> tuple[str, ...]:
-        """Return the codes of the rules that could fire on these bytes."""
-        if not may_matter(data):
-            return ()
-        if b"\r" in data:
-            # So that the end of a line looks the same to every trigger.
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if not data.endswith(b"\n"):
-            data += b"\n"
-        if self._gate is None:
-            from freezelint.rules import all_rules
-
-            self._gate = Gate(self._config.rules_on(all_rules()))
-        return self._gate.candidates(data)
 
 
 def _may_hold_suppressions(data: bytes) -> bool:

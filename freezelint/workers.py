@@ -16,6 +16,8 @@ from freezelint.findings import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_BUNDLES_PER_JOB = 16
+
 _config = Config()
 """That of the run, in a worker process."""
 
@@ -31,19 +33,18 @@ class Workers:
 
     def examine(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task, as they come."""
-        waiting: dict[Future[Outcome], Task] = {}
-        lost = []
-        # The largest first, or one process would end up alone with it.
-        for task in sorted(tasks, key=lambda task: -task.size):
+        waiting: dict[Future[list[Outcome]], Sequence[Task]] = {}
+        lost: list[Task] = []
+        for bundle in _bundles(tasks, self._config.jobs * _BUNDLES_PER_JOB):
             try:
-                waiting[self._executor.submit(_examine_here, task)] = task
+                waiting[self._executor.submit(_examine_here, bundle)] = bundle
             except BrokenProcessPool:
-                lost.append(task)
+                lost += bundle
         for future in as_completed(waiting):
             try:
-                yield future.result()
+                yield from future.result()
             except BrokenProcessPool:
-                lost.append(waiting[future])
+                lost += waiting[future]
         yield from self._examine_one_by_one(lost)
 
     def close(self) -> None:
@@ -56,7 +57,7 @@ class Workers:
         for task in tasks:
             executor = executor or _executor(self._config, 1)
             try:
-                yield executor.submit(_examine_here, task).result()
+                yield from executor.submit(_examine_here, [task]).result()
             except BrokenProcessPool:
                 executor.shutdown(wait=False)
                 executor = None
@@ -64,6 +65,15 @@ class Workers:
                 yield Outcome(task.path, problems=(Problem(task.path, reason),))
         if executor is not None:
             executor.shutdown(wait=False)
+
+
+def _bundles(tasks: Sequence[Task], count: int) -> Iterator[Sequence[Task]]:
+    """Yield up to ``count`` bundles, each with its share of the large and of the small files.
+
+    Files one by one would cost more in talk between processes than in work.
+    """
+    by_size = sorted(tasks, key=lambda task: (-task.size, task.path))
+    return (by_size[start::count] for start in range(min(count, len(by_size))))
 
 
 def _executor(config: Config, processes: int) -> ProcessPoolExecutor:
@@ -89,5 +99,5 @@ def _load_analyzer() -> None:
     import freezelint.analysis.analyze  # noqa: F401
 
 
-def _examine_here(task: Task) -> Outcome:
-    return examine(task, _config)
+def _examine_here(tasks: Sequence[Task]) -> list[Outcome]:
+    return [examine(task, _config) for task in tasks]

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -16,10 +17,12 @@ from freezelint.findings import Evidence, Finding, Level, Problem, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from freezelint.rules.rule import Rule
     from freezelint.sources.python import Source
+
+
+ROOT = Path(__file__).parents[1]
 
 
 class Answer(NamedTuple):
@@ -68,6 +71,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """An empty project, which is the working folder."""
     for variable in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(variable, raising=False)
+    # Processes of their own need no installation.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path)
 

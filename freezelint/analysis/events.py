@@ -28,10 +28,15 @@ class Event:
     activations: tuple[int, ...] = ()
     """Identities of the function activations that led here, the root's first."""
     grad_enabled: bool | None = True
-    scope: str = ""
-    """Name of the function that was running; empty at the top level."""
+    scopes: tuple[str, ...] = ()
+    """Names of the functions that were running, outermost first."""
     repeated: bool = False
     """Seen in a later iteration of a loop whose body was seen before."""
+
+    @property
+    def scope(self) -> str:
+        """Name of the function that was running; empty at the top level."""
+        return self.scopes[-1] if self.scopes else ""
 
     @property
     def kind(self) -> str:

@@ -55,6 +55,11 @@ class Gate:
     def candidates(self, data: bytes) -> tuple[str, ...]:
         """Return the codes of the rules that could fire on a file with these bytes."""
         known: dict[_Condition, bool] = {}
+        if b"\r" in data:
+            # So that the end of a line looks the same to every trigger.
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if not data.endswith(b"\n"):
+            data += b"\n"
 
         def holds(condition: _Condition) -> bool:
             if condition not in known:

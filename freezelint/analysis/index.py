@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
+_COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
+
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -86,7 +88,9 @@ class Index:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
+        self._text = text
         self._lines = text.split("\n")
+        self._call_sites: dict[str, int] = {}
         self.functions: dict[str, Definition] = {}
         self.classes: dict[str, ClassDefinition] = {}
         self.imports: dict[str, str] = {}
@@ -118,6 +122,19 @@ class Index:
             lines = self._lines[first - 1 : last]
             chunks.append((Chunk(lines, first), "\n".join(lines)))
         return tuple(chunks)
+
+    def call_sites(self, name: str) -> int:
+        """How often a function or method of that name is called, judged by the text.
+
+        Methods that modules and optimizers have too cannot be told apart by name;
+        they count as called once.
+        """
+        if name in _COMMON_METHODS:
+            return 1
+        if name not in self._call_sites:
+            calls = re.findall(rf"(?<!def )\b{re.escape(name)}\(", self._text)
+            self._call_sites[name] = len(calls)
+        return self._call_sites[name]
 
     @property
     def definitions(self) -> Iterator[Definition]:

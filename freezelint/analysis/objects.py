@@ -38,11 +38,13 @@ class ModuleObject:
     """One module, or one lone parameter."""
 
     __slots__ = (
+        "alternatives",
         "attribute",
         "attachments",
         "born",
         "born_path",
         "flag_at_birth",
+        "is_subject",
         "key",
         "label",
         "library",
@@ -73,6 +75,10 @@ class ModuleObject:
         self.source: int | None = None
         self.flag_at_birth: bool | None = True
         self.attachments: list[Attachment] = []
+        self.alternatives: tuple[int, ...] = ()
+        """What a joined module may be."""
+        self.is_subject = False
+        """It is the ``self`` of a class that is analysed for itself; subclasses may add to it."""
 
     @property
     def is_module(self) -> bool:

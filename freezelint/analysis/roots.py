@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import BackwardRan, OptimizerBuilt, Stepped
+from freezelint.analysis.events import (
+    BackwardRan,
+    GradientsCleared,
+    OptimizerBuilt,
+    Stepped,
+)
 from freezelint.analysis.interpreter.calls import Arguments, follow
 from freezelint.analysis.interpreter.classes import (
     find_method,
@@ -33,6 +38,16 @@ if TYPE_CHECKING:
     from freezelint.analysis.index import ClassDefinition, Definition, Index
     from freezelint.analysis.relevance import Relevance
     from freezelint.analysis.trace import Trace
+
+_LIGHTNING_SETUP = (
+    "prepare_data",
+    "setup",
+    "configure_model",
+    "configure_optimizers",
+    "on_fit_start",
+    "on_train_start",
+)
+_LIGHTNING_EPOCH = ("on_train_epoch_start", "on_train_batch_start")
 
 _NOTHING_KNOWN = Arguments((), {}, (), {}, complete=False)
 
@@ -114,8 +129,8 @@ class ClassRoot(Root):
             _call(run, constructor)
         first = ["__init__"]
         if is_lightning_class(run, owner):
-            self._train_once(owner, receiver)
-            first += ["configure_optimizers", "training_step"]
+            self._train_under_lightning(owner, receiver)
+            first += [*_LIGHTNING_SETUP, *_LIGHTNING_EPOCH, "training_step"]
         point, path, start = run.new_point(), run.path, run.bindings
         for number, method in enumerate(self._methods):
             if method.name in first:
@@ -126,16 +141,27 @@ class ClassRoot(Root):
             if bound is not None:
                 _call(run, bound)
 
-    def _train_once(self, owner: ClassValue, receiver: Value) -> None:
-        """What Lightning does: build the optimizers, then step, backward, optimizer step."""
+    def _train_under_lightning(self, owner: ClassValue, receiver: Value) -> None:
+        """Call the hooks in the order in which Lightning does, for two epochs of one step."""
         run = self.interpreter
-        for name in ("configure_optimizers", "training_step"):
-            method = find_method(run, owner, name, receiver)
-            if method is not None:
-                _call(run, method)
-        for built in run.trace.all(OptimizerBuilt):
-            run.announce(BackwardRan(place=built.place, loss=UNKNOWN, label=None))
-            run.announce(Stepped(place=built.place, keys=(built.key,)))
+
+        def call_hooks(names: tuple[str, ...]) -> None:
+            for name in names:
+                method = find_method(run, owner, name, receiver)
+                if method is not None:
+                    _call(run, method)
+
+        call_hooks(_LIGHTNING_SETUP)
+        steps = list(run.trace.all(OptimizerBuilt))
+        for epoch in range(2):
+            run.repeated = epoch > 0
+            call_hooks((*_LIGHTNING_EPOCH, "training_step"))
+            for built in steps:
+                keys = (built.key,)
+                run.announce(GradientsCleared(place=built.place, optimizers=keys))
+                run.announce(BackwardRan(place=built.place, loss=UNKNOWN, label=None))
+                run.announce(Stepped(place=built.place, keys=keys))
+        run.repeated = False
 
     def _receiver(self, owner: ClassValue) -> Value:
         run = self.interpreter
@@ -143,6 +169,7 @@ class ClassRoot(Root):
         if is_module_class(run, owner) or is_module_use(uses - {"()"}):
             module = run.objects.new_module(Origin.OWN_CLASS, "self")
             module.owner_class = owner
+            module.is_subject = True
             if not is_module_class(run, owner):
                 module.flag_at_birth = None
             run.mark_birth(module)

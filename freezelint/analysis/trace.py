@@ -15,7 +15,7 @@ from freezelint.analysis.predicates import decide, is_total
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from freezelint.analysis.objects import Objects
     from freezelint.analysis.syntax import Place
@@ -35,9 +35,10 @@ class FlagState(NamedTuple):
 class Trace:
     """Events in the order in which the code would cause them."""
 
-    def __init__(self, objects: Objects) -> None:
-        """Start with nothing recorded."""
+    def __init__(self, objects: Objects, call_sites: Callable[[str], int]) -> None:
+        """Start with nothing recorded; ``call_sites`` counts a function's calls in the file."""
         self.objects = objects
+        self._call_sites = call_sites
         self.events: list[Event] = []
         self._by_kind: dict[str, list[Event]] = {}
 
@@ -144,13 +145,18 @@ class Trace:
         """Where to point at for an event, as seen from the code that caused the others too.
 
         A write inside a helper is shown where the helper is called if the other
-        events happened outside of that call.
+        events happened outside of that call, and if the helper has several callers:
+        of the only caller's helper the line itself is what is wrong.
         """
         shared = len(event.stack)
         for other in others:
             shared = min(shared, _common_length(event.activations, other.activations) - 1)
         shared = max(shared, 0)
-        return event.stack[shared] if shared < len(event.stack) else event.place
+        offset = len(event.scopes) - len(event.stack)
+        for level in range(shared, len(event.stack)):
+            if self._call_sites(event.scopes[level + offset]) > 1:
+                return event.stack[level]
+        return event.place
 
 
 def compatible(first: Path, second: Path) -> bool:

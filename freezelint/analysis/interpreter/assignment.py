@@ -9,7 +9,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
-from freezelint.analysis.interpreter.iteration import consume
+from freezelint.analysis.interpreter.iteration import consume, narrowed
 from freezelint.analysis.knowledge.torch import MODULE_BASES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted
@@ -65,14 +65,6 @@ def _unpack(
 def _assign_name(run: Interpreter, target: cst.Name, value: Value) -> None:
     name = target.value
     _name_object(run, value, name)
-    if isinstance(value, ModuleValue):
-        old = run.bindings.get((run.frame.key, name))
-        if isinstance(old, ModuleValue) and old.key != value.key:
-            run.announce(
-                events.NameRebound(
-                    place=run.place(target), name=name, old=old.key, new=value.key
-                )
-            )
     run.bind(name, value)
 
 
@@ -138,7 +130,7 @@ def write_attribute(
         )
     )
     if attribute == "requires_grad":
-        _write_flag(run, receiver, value, node)
+        _write_flag(run, receiver, value, node, source)
         return
     if attribute == "grad" and isinstance(receiver, ParameterValue):
         to_none = isinstance(value, Constant) and value.value is None
@@ -168,11 +160,11 @@ def _is_declared(run: Interpreter, receiver: Value, attribute: str) -> bool:
     return owner is not None and defines_attribute(run, owner, attribute)
 
 
-def _write_flag(run: Interpreter, receiver: Value, value: Value, node: cst.CSTNode) -> None:
-    known = isinstance(value, Constant) and isinstance(value.value, bool)
-    flag = value.value if isinstance(value, Constant) and known else None
+def _write_flag(
+    run: Interpreter, receiver: Value, value: Value, node: cst.CSTNode, source: cst.CSTNode
+) -> None:
     if isinstance(receiver, ParameterValue):
-        write_flag(run, receiver, flag, node)
+        write_computed_flag(run, receiver, value, node, source)
     elif isinstance(receiver, ModuleValue) and not run.proven(receiver):
         # Perhaps a parameter, perhaps a module on which this does nothing.
         parts = run.parts_of(receiver.key)
@@ -185,6 +177,23 @@ def _write_flag(run: Interpreter, receiver: Value, value: Value, node: cst.CSTNo
                 certain=False,
             )
         )
+
+
+def write_computed_flag(
+    run: Interpreter, receiver: Value, value: Value, node: cst.CSTNode, source: cst.CSTNode | None
+) -> None:
+    """Set the flag to the value of an expression, which may differ from element to element."""
+    from freezelint.analysis.interpreter.conditions import ElementTest, judge
+
+    if isinstance(value, Constant):
+        write_flag(run, receiver, value.value if isinstance(value.value, bool) else None, node)
+        return
+    verdict = judge(run, source) if isinstance(source, cst.BaseExpression) else None
+    if isinstance(verdict, ElementTest) and isinstance(receiver, ParameterValue):
+        write_flag(run, narrowed(receiver, verdict.when_true, run), True, node)
+        write_flag(run, narrowed(receiver, verdict.when_false, run), False, node)
+    else:
+        write_flag(run, receiver, verdict if isinstance(verdict, bool) else None, node)
 
 
 def write_flag(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter import assignment
@@ -22,6 +23,7 @@ from freezelint.analysis.values import (
     ModuleGroup,
     ModuleValue,
     ParameterSequence,
+    ParameterValue,
     RangeValue,
     SequenceValue,
     SuperValue,
@@ -29,12 +31,13 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import libcst as cst
 
     from freezelint.analysis.interpreter.calls import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.predicates import Predicate
 
     Builtin = Callable[[Interpreter, Arguments, cst.Call], Value]
 
@@ -68,31 +71,12 @@ def _filter(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     )
 
 
-def _predicate_of(run: Interpreter, test: Value, sequence: ParameterSequence):  # type: ignore[no-untyped-def]
-    import libcst as cst
-
-    from freezelint.analysis.interpreter.calls import Arguments, bind_parameters
-
-    if not isinstance(test, FunctionValue):
-        return (SOME,)
-    code = test.node if test.node is not None else (test.chunk.body or [None])[0]
-    body = _returned(code)
-    if body is None:
-        return (SOME,)
-    outer, statement = run.frame, run.statement
-    frame = run.new_frame(test.chunk, run.frames[test.frame], code)
-    element = element_of(run, sequence)
-    passed = Arguments((element,), {}, (), {}, complete=True)
-    bind_parameters(run, frame.key, test, code.params, passed)
-    run.frame = frame
-    if not isinstance(code, cst.Lambda):
-        run.statement = code
-    run.element_names.append({parameter.name.value for parameter in code.params.params})
-    try:
-        verdict = judge(run, body)
-    finally:
-        run.element_names.pop()
-        run.frame, run.statement = outer, statement
+def _predicate_of(
+    run: Interpreter, test: Value, sequence: ParameterSequence
+) -> Predicate | None:
+    """What the test of a ``filter`` picks; None when it picks nothing."""
+    with _entered(run, test, sequence) as body:
+        verdict = None if body is None else judge(run, body)
     if isinstance(verdict, ElementTest):
         return verdict.when_true
     if verdict is None:
@@ -129,7 +113,7 @@ def _map(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         return UNKNOWN
     function, values = arguments.positional
     if isinstance(values, ParameterSequence):
-        return UNKNOWN
+        return _map_parameters(run, function, values)
     items = items_of(run, values)
     if items is None or not isinstance(function, (BoundMethod, FunctionValue)):
         return UNKNOWN
@@ -139,6 +123,59 @@ def _map(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     return SequenceValue(
         tuple(apply(run, function, Passed((each,), {}, (), {}, complete=True), node) for each in items)
     )
+
+
+def _map_parameters(run: Interpreter, function: Value, values: ParameterSequence) -> Value:
+    """``map`` that picks the parameter out of each pair."""
+    picked = _applied(run, function, values)
+    if not isinstance(picked, ParameterValue):
+        return UNKNOWN
+    return ParameterSequence(
+        picked.parts, Form.ITERATOR, False, values.complete, iterator=run.objects.new_key()
+    )
+
+
+def _applied(run: Interpreter, function: Value, values: ParameterSequence) -> Value:
+    from freezelint.analysis.interpreter.expressions import evaluate
+
+    with _entered(run, function, values) as body:
+        return UNKNOWN if body is None else evaluate(run, body)
+
+
+@contextlib.contextmanager
+def _entered(
+    run: Interpreter, function: Value, values: ParameterSequence
+) -> Iterator[cst.BaseExpression | None]:
+    """Stand in a one-expression function of which the argument is an element; yield its result."""
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.calls import Arguments, bind_parameters
+
+    code = _code_of(function)
+    body = _returned(code)
+    if body is None or not isinstance(function, FunctionValue):
+        yield None
+        return
+    assert isinstance(code, (cst.Lambda, cst.FunctionDef))
+    outer, statement = run.frame, run.statement
+    frame = run.new_frame(function.chunk, run.frames[function.frame], code)
+    passed = Arguments((element_of(run, values),), {}, (), {}, complete=True)
+    bind_parameters(run, frame.key, function, code.params, passed)
+    run.frame = frame
+    if isinstance(code, cst.FunctionDef):
+        run.statement = code
+    run.element_names.append({parameter.name.value for parameter in code.params.params})
+    try:
+        yield body
+    finally:
+        run.element_names.pop()
+        run.frame, run.statement = outer, statement
+
+
+def _code_of(function: Value) -> object:
+    if not isinstance(function, FunctionValue):
+        return None
+    return function.node if function.node is not None else function.chunk.body[0]
 
 
 def _collect(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:

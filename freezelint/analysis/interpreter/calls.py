@@ -160,8 +160,7 @@ def run_forward(
     """``module(x)``."""
     known = run.objects.module(module.key)
     if known.origin is Origin.CHILD and not known.proof:
-        _announce_attribute_call(run, known, arguments, node)
-        hand_over(run, arguments.all, node)
+        _call_attribute(run, known, arguments, node)
         return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
     run.announce(events.ForwardRan(place=run.place(node), key=module.key))
     if known.owner_class is not None:
@@ -173,12 +172,18 @@ def run_forward(
     return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
 
 
-def _announce_attribute_call(
+def _call_attribute(
     run: Interpreter, attribute: ModuleObject, arguments: Arguments, node: cst.Call
 ) -> None:
-    """A call of an attribute that may be a method of the module that holds it."""
-    if attribute.parent is None or attribute.attribute is None:
-        return
+    """A call of an attribute that may be a submodule, or a method of the module that holds it.
+
+    Where the result is dropped it must be a method, and one with an effect.
+    """
+    assert attribute.parent is not None and attribute.attribute is not None
+    values = arguments.all
+    if _is_statement(run, node):
+        values = (*values, ModuleValue(attribute.parent))
+    hand_over(run, values, node)
     run.announce(
         events.MethodCalled(
             place=run.place(node),
@@ -188,6 +193,13 @@ def _announce_attribute_call(
             keywords=arguments.keywords,
             label=run.objects.label(attribute.parent),
         )
+    )
+
+
+def _is_statement(run: Interpreter, node: cst.Call) -> bool:
+    statement = run.statement
+    return isinstance(statement, cst.SimpleStatementLine) and any(
+        isinstance(each, cst.Expr) and each.value is node for each in statement.body
     )
 
 
@@ -238,9 +250,8 @@ def follow(
                 values = (*values, function.receiver)
             hand_over(run, values, node)
         return UNKNOWN
-    if isinstance(code, cst.FunctionDef) and _is_generator(code):
-        if isinstance(node, cst.Call):
-            hand_over(run, arguments.all, node)
+    if isinstance(node, cst.Call) and isinstance(code, cst.FunctionDef) and _is_generator(code):
+        hand_over(run, arguments.all, node)
         return UNKNOWN
     return _activate(run, function, code, arguments, node)
 
@@ -268,7 +279,7 @@ def _activate(
     from freezelint.analysis.interpreter.statements import run_body
 
     outer = run.frame
-    saved = (run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scope)
+    saved = (run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scopes)
     elements, run.element_names = run.element_names, []
     exits, run.loop_exits = run.loop_exits, []
     place = run.place(node) if outer.chunk is not None else None
@@ -277,8 +288,8 @@ def _activate(
     bind_parameters(run, frame.key, function, code.params, arguments)
     run.frame = frame
     run.active.append(code)
-    if isinstance(code, cst.FunctionDef):
-        run.scope = code.name.value
+    name = code.name.value if isinstance(code, cst.FunctionDef) else "<lambda>"
+    run.scopes = (*run.scopes, name)
     run.activations = (*run.activations, run.objects.new_key())
     if place is not None:
         run.stack = (*run.stack, place)
@@ -294,7 +305,7 @@ def _activate(
     finally:
         run.frame = outer
         run.active.pop()
-        run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scope = saved
+        run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scopes = saved
         run.element_names, run.loop_exits = elements, exits
     return result
 

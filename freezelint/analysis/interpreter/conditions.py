@@ -259,10 +259,13 @@ def _judge_isinstance(
 ) -> Verdict:
     value = evaluate(run, tested)
     wanted = evaluate(run, classes)
+    names = wanted.items if isinstance(wanted, SequenceValue) else (wanted,)
+    builtin = {each.name for each in names if isinstance(each, BuiltinValue)}
+    if builtin and len(builtin) == len(names):
+        return _is_builtin(value, builtin)
     if not isinstance(value, ModuleValue):
         return None
     module = run.objects.module(value.key)
-    names = wanted.items if isinstance(wanted, SequenceValue) else (wanted,)
     if not all(isinstance(each, LibraryValue) for each in names):
         return _UNDECIDED if module.origin is Origin.ELEMENT else None
     texts = tuple(each.name for each in names if isinstance(each, LibraryValue))
@@ -289,6 +292,17 @@ def narrow(run: Interpreter, predicate: Predicate) -> dict[tuple[int, str], tupl
     for key, (_, smaller) in changed.items():
         run.bindings[key] = smaller
     return changed
+
+
+def _is_builtin(value: Value, names: set[str]) -> bool | None:
+    """``isinstance(value, (list, tuple))``, where what the value is is known."""
+    if isinstance(value, SequenceValue):
+        return True if names & {"list", "tuple", "set"} else False
+    if isinstance(value, (ModuleValue, ParameterValue)):
+        return False
+    if isinstance(value, Constant):
+        return type(value.value).__name__ in names
+    return None
 
 
 @contextlib.contextmanager

@@ -22,6 +22,10 @@ Bindings = dict[tuple[int, str], "Value"]
 """(frame or object, name) to value: the whole mutable state of a path."""
 
 
+HOLDS_LAYER = "= nn.Layer()"
+"""Stands among the methods of a name to one of whose attributes a layer is assigned."""
+
+
 class Frame:
     """One activation of a function, or the top level of the file."""
 
@@ -61,14 +65,29 @@ def uses_in(nodes: Iterable[cst.CSTNode]) -> Uses:
                         uses.setdefault(name, set()).add(function.attr.value)
                 elif (name := dotted(function)) is not None:
                     uses.setdefault(name, set()).add("()")
+            elif isinstance(node, cst.Expr) and isinstance(node.value, cst.Attribute):
+                name = dotted(node.value.value)
+                if name is not None:
+                    uses.setdefault(name, set()).add(node.value.attr.value)
+            elif isinstance(node, cst.Assign) and _is_layer(node.value):
+                for target in node.targets:
+                    if isinstance(target.target, cst.Attribute):
+                        name = dotted(target.target.value)
+                        if name is not None and name != "self":
+                            uses.setdefault(name, set()).add(HOLDS_LAYER)
     return uses
+
+
+def _is_layer(node: cst.BaseExpression) -> bool:
+    name = dotted(node.func) if isinstance(node, cst.Call) else None
+    return name is not None and name.startswith(("nn.", "torch.nn.")) and "Parameter" not in name
 
 
 def is_module_use(methods: set[str]) -> bool:
     """Whether only a module answers to all of these calls."""
     if methods & STRONG_MODULE_EVIDENCE:
         return methods & STRONG_MODULE_EVIDENCE != {"requires_grad_"} or bool(
-            methods & {"train", "eval", "children", "()"}
+            methods & {"train", "eval", "children", "()", HOLDS_LAYER}
         )
     if "()" in methods and methods & {"train", "eval", "zero_grad", "children"}:
         return True

@@ -27,6 +27,7 @@ from freezelint.analysis.values import (
     Constant,
     Form,
     LibraryInstance,
+    MappingValue,
     ModuleGroup,
     ModuleValue,
     ParameterSequence,
@@ -170,14 +171,17 @@ def _layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) ->
     if last not in ("Sequential", "ModuleList", "ModuleDict"):
         return ModuleValue(module.key)
     values = arguments.positional
+    if last == "ModuleDict" and values and isinstance(values[0], MappingValue):
+        for key, value in values[0].items:
+            if isinstance(value, ModuleValue):
+                _hold(run, module.key, f"[{key!r}]", value)
+        return ModuleValue(module.key)
     if last == "ModuleList" and len(values) == 1:
         held = items_of(run, values[0])
         values = held if held is not None else values
     for number, value in enumerate(values):
         if isinstance(value, ModuleValue):
-            attribute = f"[{number}]"
-            run.objects.attach(value.key, module.key, attribute, run.trace.now)
-            run.bindings[module.key, attribute] = value
+            _hold(run, module.key, f"[{number}]", value)
         elif isinstance(value, ModuleGroup):
             module.origin = Origin.DERIVED
             module.source = value.key
@@ -186,6 +190,11 @@ def _layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) ->
         elif isinstance(value, (Unknown, SequenceValue)):
             module.flag_at_birth = None
     return ModuleValue(module.key)
+
+
+def _hold(run: Interpreter, parent: int, attribute: str, value: ModuleValue) -> None:
+    run.objects.attach(value.key, parent, attribute, run.trace.now)
+    run.bindings[parent, attribute] = value
 
 
 def _loaded(run: Interpreter, name: str, node: cst.Call) -> ModuleValue:

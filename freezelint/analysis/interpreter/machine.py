@@ -81,7 +81,7 @@ class Interpreter:
         self.index = index
         self.package = package
         self.objects = Objects()
-        self.trace = Trace(self.objects)
+        self.trace = Trace(self.objects, index.call_sites)
         self.bindings: Bindings = {}
         self.path: events.Path = ()
         self.loops: tuple[int, ...] = ()
@@ -89,7 +89,7 @@ class Interpreter:
         self.stack: tuple[Place, ...] = ()
         self.activations: tuple[int, ...] = ()
         self.active: list[object] = []
-        self.scope = ""
+        self.scopes: tuple[str, ...] = ()
         self.selection: cst.CSTNode | None = None
         self.repeated = False
         self.loop_exits: list[list[Bindings]] = []
@@ -222,7 +222,7 @@ class Interpreter:
         event.activations = self.activations
         event.grad_enabled = self.grad_enabled
         event.repeated = self.repeated
-        event.scope = self.scope
+        event.scopes = self.scopes
         self.trace.record(event)
 
     def label(self, node: cst.CSTNode) -> str:
@@ -285,6 +285,7 @@ class Interpreter:
         if not (one.is_module and other.is_module):
             return first if one.is_module else second
         joined = self.objects.new_module(Origin.JOINED, one.label or other.label)
+        joined.alternatives = (*one.alternatives, *other.alternatives, one.key, other.key)
         joined.flag_at_birth = None
         if one.owner_class is not None and one.owner_class == other.owner_class:
             joined.owner_class = one.owner_class

@@ -160,9 +160,7 @@ def _change(
     if name in ("train", "eval"):
         _set_mode(run, receiver, name, arguments, node)
     elif name == "requires_grad_":
-        choice = arguments.get(0, "requires_grad")
-        flag = _flag(choice)
-        assignment.write_flag(run, receiver, flag, node)
+        assignment.write_flag(run, receiver, _flag(arguments.get(0, "requires_grad")), node)
     elif name == "apply" and arguments.positional:
         _apply(run, receiver, arguments.positional[0], node)
 
@@ -231,7 +229,7 @@ def _extend(
     """``ModuleList.append`` and its kin: something joins the module."""
     for value in arguments.positional:
         if isinstance(value, ModuleValue):
-            run.objects.attach(value.key, receiver.key, "[+]", run.trace.now)
+            assignment.replace_child(run, receiver.key, f"[+{value.key}]", value, node)
     return receiver
 
 
@@ -252,7 +250,10 @@ def _on_parameter(
     run: Interpreter, receiver: ParameterValue, name: str, arguments: Arguments, node: cst.Call
 ) -> Value:
     if name == "requires_grad_":
-        assignment.write_flag(run, receiver, _flag(arguments.get(0, "requires_grad")), node)
+        choice = arguments.get(0, "requires_grad")
+        source = arguments.node(0, "requires_grad")
+        value = Constant(True) if choice is None else choice
+        assignment.write_computed_flag(run, receiver, value, node, source)
         return receiver
     if name == "detach_":
         assignment.write_flag(run, receiver, False, node)

@@ -20,6 +20,7 @@ from freezelint.analysis.training import (
     forwards_between,
     may_be_unknown,
     steps_after,
+    trained_before,
     without_flag_tests,
 )
 from freezelint.findings import Level
@@ -214,6 +215,8 @@ def _is_reverted(trace: Trace, event: ModeSet, step: Stepped, *, is_whole: bool)
         if later.training is False or not trace.covers(later.part, key, later.index):
             continue
         if is_whole or later.part.key == key:
+            return True
+        if trained_before(trace, later, event) is not None:
             return True
         used = forwards_between(trace, key, event, later)
         if any(forward.grad_enabled is not True for forward in used):

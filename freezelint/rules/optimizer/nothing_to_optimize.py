@@ -136,6 +136,8 @@ def _freeze_of(trace: Trace, built: OptimizerBuilt, part: Part) -> FlagWritten |
     state = trace.flag(part.key, at, built.path)
     if state.value is not False or state.write is None:
         return None
+    if trace.objects.module(part.key).is_subject:
+        return None
     for change in trace.before(built, SubmoduleReplaced):
         if trace.objects.route(part.key, change.parent, change.index) is None:
             continue

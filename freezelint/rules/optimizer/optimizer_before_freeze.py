@@ -136,11 +136,8 @@ class OptimizerBeforeFreeze(Rule):
         assert isinstance(event, OptimizerBuilt)
         held = [part for part in event.parts if not filters_by_flag(part)]
         for freeze in trace.after(event, FlagWritten):
-            if freeze.value is not False or not freeze.certain or freeze.repeated:
+            if freeze.value is not False or not freeze.certain:
                 continue
-            if freeze.path != event.path and freeze.loops != event.loops and freeze.loops:
-                if not set(freeze.path) <= set(event.path) and _is_stage(trace, freeze, event):
-                    continue
             for part in freeze.parts:
                 if any(region_inside(trace, mine, part, freeze.index) for mine in held):
                     report = self._judge(event, freeze, part, trace)
@@ -160,6 +157,8 @@ class OptimizerBeforeFreeze(Rule):
         steps = list(steps_after(trace, freeze, built.key))
         trained = trained_before(trace, freeze, built)
         if trained is None:
+            if _is_stage(trace, freeze, built) or freeze.repeated:
+                return None
             if _was_handed_on_before(trace, built, freeze):
                 return None
             if not shares_activation(built, freeze) and not steps:
@@ -193,6 +192,8 @@ class OptimizerBeforeFreeze(Rule):
 
 def _is_stage(trace: Trace, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
     """Whether a condition in the training loop decides about the freeze: a schedule."""
+    if not set(freeze.path) - set(built.path) or not set(freeze.loops) - set(built.loops):
+        return False
     return any(set(freeze.loops) & set(step.loops) for step in trace.after(built, Stepped))
 
 

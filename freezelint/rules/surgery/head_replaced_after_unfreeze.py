@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import Event, FlagWritten, SubmoduleReplaced
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
-from freezelint.analysis.training import trained_before
+from freezelint.analysis.training import has_parameters, trained_before
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
 
@@ -124,7 +124,7 @@ class HeadReplacedAfterUnfreeze(Rule):
             return
         if trace.objects.module(event.new).origin not in _NEW:
             return
-        if trace.objects.route(event.new, event.old, event.index) is not None:
+        if not has_parameters(trace, event.new, event.index) or _lives_on(trace, event.old):
             return
         for write in trace.before(event, FlagWritten):
             if write.value is None or not write.certain:
@@ -142,6 +142,11 @@ class HeadReplacedAfterUnfreeze(Rule):
                     ((trace.meeting_place(write, event), f"the old module is {done} here"),),
                 )
             return
+
+
+def _lives_on(trace: Trace, old: int) -> bool:
+    """Whether the old module hangs somewhere else now, for example inside the new one."""
+    return any(each.until is None for each in trace.objects.module(old).attachments)
 
 
 def _is_about(trace: Trace, write: FlagWritten, old: int) -> bool:

@@ -162,10 +162,12 @@ class StaleOptimizer(Rule):
         if trace.objects.module(event.new).origin not in _NEW:
             return
         built = _builder_of(trace, event, event.old)
-        if built is None or not _is_left_out(trace, event, built, event.new):
+        if built is None or all(part.key != event.old for part in built.parts):
+            return
+        if not _is_left_out(trace, event, built, event.new):
             return
         trains = any(
-            forward.key == event.new
+            _is_or_may_be(trace, forward.key, event.new)
             and any(True for _ in trace.after(forward, BackwardRan))
             and any(True for _ in steps_after(trace, forward, built.key))
             for forward in trace.after(event, ForwardRan)
@@ -185,6 +187,10 @@ class StaleOptimizer(Rule):
             "`add_param_group`",
             ((trace.meeting_place(built, event), f"`{optimizer}` is built here"),),
         )
+
+
+def _is_or_may_be(trace: Trace, key: int, new: int) -> bool:
+    return key == new or new in trace.objects.module(key).alternatives
 
 
 def _contains(trace: Trace, new: int, old: int, at: int) -> bool:

@@ -1,0 +1,60 @@
+"""What is not needed is not loaded: that is why the command starts at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Project
+
+HEAVY = {"torch", "libcst", "rich", "dataclasses", "multiprocessing", "concurrent.futures"}
+
+
+def loaded(project: Project, statement: str) -> set[str]:
+    code = f"""
+import sys
+try:
+    {statement}
+except SystemExit as exit:
+    assert not exit.code, exit.code
+print(*sys.modules, sep="\\n")
+"""
+    answer = project.python("-c", code)
+    assert answer.code == 0, answer.errors
+    return set(answer.output.splitlines())
+
+
+def running(*arguments: str) -> str:
+    return f"from freezelint.cli import main; main({list(arguments)!r})"
+
+
+def test_importing_the_package_loads_nothing_heavy(project: Project) -> None:
+    assert not HEAVY & loaded(project, "import freezelint")
+
+
+def test_the_version_loads_nothing_heavy(project: Project) -> None:
+    modules = loaded(project, running("--version"))
+    assert not HEAVY & modules
+    assert "freezelint.engine" not in modules
+
+
+@pytest.mark.parametrize("text", ["x = 1\n", ""])
+def test_a_run_without_candidates_loads_neither_the_rules_nor_libcst(
+    project: Project, text: str
+) -> None:
+    project.write("a.py", text)
+    project.write(".gitignore", "build/\n*.egg-info\n")
+    modules = loaded(project, running("check", "."))
+    assert not HEAVY & modules
+    assert not {each for each in modules if each.startswith("freezelint.rules")}
+
+
+def test_listing_the_rules_does_not_need_torch(project: Project) -> None:
+    assert "torch" not in loaded(project, running("rules"))
+
+
+def test_the_module_runs_like_the_command(project: Project) -> None:
+    answer = project.python("-m", "freezelint", "--version")
+    assert answer.output.startswith("freezelint ")

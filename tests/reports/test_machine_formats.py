@@ -1,0 +1,112 @@
+"""JSON for programs, and workflow commands for GitHub."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+
+from freezelint import __version__
+from freezelint.engine import CheckResult
+from freezelint.findings import Evidence, Finding, Level, Problem, Span
+from freezelint.reports import github
+from freezelint.reports import json as json_report
+
+FINDING = Finding(
+    "FZ301",
+    "optimizer-before-freeze",
+    Level.WARNING,
+    "src/train.py",
+    Span(5, 13, 5, 56),
+    "100% wrong, a:b",
+    "move it\ndown",
+    (Evidence("src/train.py", Span(11, 5, 11, 36), "frozen here"),),
+)
+RESULT = CheckResult((FINDING,), (Problem("a,b.py", "syntax error: x", line=3),), 7, 2)
+
+
+def an_object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+TEXT, NUMBER = {"type": "string"}, {"type": "integer", "minimum": 0}
+PLACE = {"path": TEXT, "line": NUMBER, "column": NUMBER}
+COUNTS = {"type": "object", "additionalProperties": NUMBER}
+SCHEMA = an_object(
+    version=TEXT,
+    findings={
+        "type": "array",
+        "items": an_object(
+            code={"pattern": "^FZ[0-9]{3}$"},
+            name={"pattern": "^[a-z-]+$"},
+            level={"enum": ["error", "warning", "info"]},
+            **PLACE,
+            end_line=NUMBER,
+            end_column=NUMBER,
+            message=TEXT,
+            help=TEXT,
+            evidence={"type": "array", "items": an_object(**PLACE, message=TEXT)},
+            fixable={"type": "boolean"},
+        ),
+    },
+    errors={
+        "type": "array",
+        "items": an_object(
+            path=TEXT,
+            line={"type": ["integer", "null"]},
+            rule={"type": ["string", "null"]},
+            message=TEXT,
+        ),
+    },
+    summary=an_object(
+        files_checked=NUMBER,
+        findings=NUMBER,
+        suppressed=NUMBER,
+        by_level=COUNTS,
+        by_code=COUNTS,
+    ),
+)
+
+
+def test_json_has_all_there_is_to_know() -> None:
+    document = json.loads(json_report.render(RESULT))
+    jsonschema.validate(document, SCHEMA)
+    assert document["version"] == __version__
+    (finding,) = document["findings"]
+    assert (finding["line"], finding["column"]) == (5, 13)
+    assert (finding["end_line"], finding["end_column"]) == (5, 56)
+    assert finding["evidence"][0]["message"] == "frozen here"
+    assert document["errors"] == [
+        {"path": "a,b.py", "line": 3, "rule": None, "message": "syntax error: x"}
+    ]
+    assert document["summary"] == {
+        "files_checked": 7,
+        "findings": 1,
+        "suppressed": 2,
+        "by_level": {"error": 0, "warning": 1, "info": 0},
+        "by_code": {"FZ301": 1},
+    }
+
+
+def test_github_gets_one_escaped_command_each() -> None:
+    assert list(github.render(RESULT)) == [
+        (
+            "::warning file=src/train.py,line=5,endLine=5,col=13,endColumn=56,"
+            "title=FZ301 optimizer-before-freeze"
+            "::100%25 wrong, a:b%0Asrc/train.py:11: frozen here%0Amove it%0Adown"
+        ),
+        "::error file=a%2Cb.py,line=3,title=freezelint::syntax error: x",
+    ]
+
+
+def test_github_gets_no_columns_for_several_lines_and_no_raw_controls() -> None:
+    finding = FINDING._replace(span=Span(1, 2, 3, 4), level=Level.INFO, message="a\x1b[31m\rb")
+    (command,) = github.render(CheckResult((finding,)))
+    assert command.startswith("::notice file=src/train.py,line=1,endLine=3,title=FZ301 ")
+    assert "::a\\x1b[31m\\x0db%0A" in command
