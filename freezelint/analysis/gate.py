@@ -8,7 +8,6 @@ rule for its triggers.
 from __future__ import annotations
 
 import re
-from os.path import commonpath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +28,9 @@ COARSE_PATTERN = re.compile(
     b"_g(?:" + b"|".join(b"(?<=re.{%d}_g)" % length for length in range(3, 9)) + b")"
 )
 """What misspellings of ``requires_grad`` have in common."""
+
+_ALIKE = 3
+"""Words that share so many bytes at their beginning are looked for together."""
 
 
 def may_matter(data: bytes) -> bool:
@@ -84,6 +86,10 @@ def _words(group: tuple[bytes, ...]) -> _Condition:
     A search for one word is faster than any regular expression, but one for
     several that begin alike is as fast as the search for their beginning.
     """
-    if len(group) > 1 and len(commonpath(group)) > 1:
-        return (re.compile(b"|".join(map(re.escape, group))),)
-    return group
+    families: dict[bytes, list[bytes]] = {}
+    for word in group:
+        families.setdefault(word[:_ALIKE], []).append(word)
+    return tuple(
+        words[0] if len(words) == 1 else re.compile(b"|".join(map(re.escape, words)))
+        for words in families.values()
+    )

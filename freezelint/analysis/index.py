@@ -68,6 +68,21 @@ class ClassDefinition:
                 )
 
     @functools.cached_property
+    def attributes_changed(self) -> frozenset[str]:
+        """Names of attributes of ``self`` that methods other than ``__init__`` assign."""
+        return frozenset(
+            node.attr
+            for method in self._node.body
+            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and method.name != "__init__"
+            for node in ast.walk(method)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "self"
+        )
+
+    @functools.cached_property
     def attributes_read(self) -> frozenset[str]:
         """Names of attributes that the class reads from ``self``."""
         return frozenset(

@@ -44,6 +44,7 @@ class ModuleObject:
         "born",
         "born_path",
         "flag_at_birth",
+        "is_complete",
         "is_subject",
         "key",
         "label",
@@ -77,6 +78,8 @@ class ModuleObject:
         self.attachments: list[Attachment] = []
         self.alternatives: tuple[int, ...] = ()
         """What a joined module may be."""
+        self.is_complete = False
+        """All its submodules are those that the code of its class attaches."""
         self.is_subject = False
         """It is the ``self`` of a class that is analysed for itself; subclasses may add to it."""
 

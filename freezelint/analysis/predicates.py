@@ -80,6 +80,25 @@ def conjunction(first: Predicate, second: Predicate) -> Predicate:
     return first + tuple(atom for atom in second if atom not in first)
 
 
+def implies(predicate: Predicate, atom: Atom) -> bool:
+    """Whether everything that a predicate picks certainly passes an atom."""
+    if atom in predicate or isinstance(atom, OfChildren):
+        return True
+    if not isinstance(atom, NameTest) or not atom.negated or atom.kind != "startswith":
+        return False
+    return any(
+        isinstance(mine, NameTest)
+        and not mine.negated
+        and mine.kind in ("startswith", "child", "equals")
+        and not any(
+            one.startswith(other) or other.startswith(one)
+            for one in mine.texts
+            for other in atom.texts
+        )
+        for mine in predicate
+    )
+
+
 def is_total(predicate: Predicate) -> bool:
     """Whether the predicate lets everything through (but for a module's own parameters)."""
     return all(isinstance(atom, OfChildren) for atom in predicate)

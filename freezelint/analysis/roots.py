@@ -26,6 +26,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
     UNKNOWN,
     ClassValue,
+    Constant,
     FunctionValue,
     InstanceValue,
     ModuleValue,
@@ -131,6 +132,7 @@ class ClassRoot(Root):
         if is_lightning_class(run, owner):
             self._train_under_lightning(owner, receiver)
             first += [*_LIGHTNING_SETUP, *_LIGHTNING_EPOCH, "training_step"]
+        self._forget_what_methods_change(owner, receiver)
         point, path, start = run.new_point(), run.path, run.bindings
         for number, method in enumerate(self._methods):
             if method.name in first:
@@ -140,6 +142,16 @@ class ClassRoot(Root):
             bound = find_method(run, owner, method.name, receiver)
             if bound is not None:
                 _call(run, bound)
+
+    def _forget_what_methods_change(self, owner: ClassValue, receiver: Value) -> None:
+        """A method may be called at any time, so counters and options may have other values."""
+        run = self.interpreter
+        if not isinstance(receiver, (ModuleValue, InstanceValue)):
+            return
+        for each in lineage(run, owner):
+            for name in each.definition.attributes_changed:
+                if isinstance(run.bindings.get((receiver.key, name)), Constant):
+                    run.bindings[receiver.key, name] = UNKNOWN
 
     def _train_under_lightning(self, owner: ClassValue, receiver: Value) -> None:
         """Call the hooks in the order in which Lightning does, for two epochs of one step."""

@@ -12,6 +12,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import decide, is_total
+from freezelint.analysis.predicates import implies as implied
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Trace:
             return False
         if decide(whole.predicate, down) is True:
             return True
-        return down == "" and all(atom in piece.predicate for atom in whole.predicate)
+        return down == "" and all(implied(piece.predicate, atom) for atom in whole.predicate)
 
     def parts_overlap(self, first: Part, second: Part, at: int) -> bool:
         """Whether two parts may share a parameter."""

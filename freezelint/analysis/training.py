@@ -15,7 +15,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
-from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT
+from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import FlagTest, flag_tests, is_total
 from freezelint.analysis.trace import implies
@@ -23,6 +23,7 @@ from freezelint.analysis.trace import implies
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.events import Path
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
 
@@ -177,6 +178,30 @@ def has_parameters(trace: Trace, key: int, at: int) -> bool:
             has_parameters(trace, held, at) for held in trace.objects.held_by(key, at)
         )
     return False
+
+
+def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | None:
+    """A write that froze a module, where nothing below it is trainable; None where it may be."""
+    state = trace.flag(key, at, path)
+    if state.value is False:
+        return state.write
+    module = trace.objects.module(key)
+    if not module.is_complete or module.is_subject:
+        return None
+    writes = [
+        freeze_of_all(trace, held, at, path)
+        for held in trace.objects.held_by(key, at)
+        if not _has_no_parameters(trace, held)
+    ]
+    if not writes or any(write is None for write in writes):
+        return None
+    return writes[-1]
+
+
+def _has_no_parameters(trace: Trace, key: int) -> bool:
+    library = trace.objects.module(key).library or ""
+    package, _, last = library.rpartition(".")
+    return package == "torch.nn" and last in LAYERS_WITHOUT_PARAMETERS
 
 
 def shares_activation(first: Event, other: Event) -> bool:

@@ -146,6 +146,7 @@ def write_attribute(
     if isinstance(receiver, ModuleValue):
         replace_child(run, receiver.key, attribute, value, node)
     elif isinstance(receiver, InstanceValue):
+        announce_rebinding(run, path or attribute, (receiver.key, attribute), value, node)
         run.bindings[receiver.key, attribute] = value
     elif path is not None and attribute not in ("data",):
         run.bindings[run.frame.key, path] = value
@@ -158,6 +159,17 @@ def _is_declared(run: Interpreter, receiver: Value, attribute: str) -> bool:
     elif isinstance(receiver, InstanceValue):
         owner = receiver.owner
     return owner is not None and defines_attribute(run, owner, attribute)
+
+
+def announce_rebinding(
+    run: Interpreter, name: str, key: tuple[int, str], value: Value, node: cst.CSTNode
+) -> None:
+    """Say so when a name that held one module is about to hold another."""
+    old = run.bindings.get(key)
+    if isinstance(old, ModuleValue) and isinstance(value, ModuleValue) and old.key != value.key:
+        run.announce(
+            events.NameRebound(place=run.place(node), name=name, old=old.key, new=value.key)
+        )
 
 
 def _write_flag(
@@ -242,7 +254,8 @@ def replace_child(
         run.mark_birth(made)
         new = made.key
         value = ModuleValue(new)
-    if old is not None and old == new:
+    if old == new or (new is None and (old is None or not run.objects.module(old).is_module)):
+        run.bindings[parent, attribute] = value
         return
     run.announce(
         events.SubmoduleReplaced(

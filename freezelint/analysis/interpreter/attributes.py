@@ -55,6 +55,7 @@ _MODULE_METHODS = (
     | HARMLESS_MODULE_METHODS
     | {"add_module", "register_module", "register_parameter", "forward", "append", "extend"}
     | {"get_submodule", "insert", "freeze", "unfreeze", "to_empty"}
+    | {"reset_classifier", "get_classifier"}
 )
 
 _WRAPPED = frozenset({"module", "_orig_mod"})

@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.classes import (
     find_method,
     is_module_class,
     is_optimizer_class,
+    library_bases,
 )
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import items_of
@@ -220,6 +221,7 @@ def instantiate(
         module = run.objects.new_module(Origin.OWN_CLASS, None)
         module.owner_class = owner
         module.place = run.place(node)
+        module.is_complete = set(library_bases(run, owner)) == {"torch.nn.Module"}
         run.mark_birth(module)
         made = ModuleValue(module.key)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
-from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.iteration import element_module, items_of
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -245,16 +245,17 @@ def _subscript(run: Interpreter, node: cst.Subscript) -> Value:
         return UNKNOWN
     element = node.slice[0].slice
     if isinstance(element, cst.Slice):
-        return _sliced(receiver)
+        return _sliced(run, receiver)
     assert isinstance(element, cst.Index)
     index = evaluate(run, element.value)
     value = _indexed(run, receiver, index)
     return by_path(run, value, node)
 
 
-def _sliced(receiver: Value) -> Value:
+def _sliced(run: Interpreter, receiver: Value) -> Value:
     if isinstance(receiver, ModuleValue):
-        return ModuleGroup(receiver.key, (SOME,))
+        # A slice of a container is a module of its own, and can be looped over too.
+        return ModuleValue(element_module(run, receiver.key, (SOME,)))
     if isinstance(receiver, ModuleGroup):
         return receiver._replace(predicate=conjunction(receiver.predicate, (SOME,)))
     if isinstance(receiver, ParameterSequence):

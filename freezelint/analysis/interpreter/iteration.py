@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import FlagTest, Predicate, conjunction
+from freezelint.analysis.predicates import SOME, FlagTest, Predicate, conjunction
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -85,6 +85,9 @@ def element_module(run: Interpreter, container: int, predicate: Predicate) -> in
     element.predicate = predicate
     element.proof = run.objects.module(container).proof
     element.flag_at_birth = None
+    label = run.objects.module(container).label
+    if SOME in predicate and label is not None:
+        element.label = f"{label}[...]"
     run.mark_birth(element)
     return element.key
 

@@ -28,6 +28,7 @@ from freezelint.analysis.knowledge.torch import (
     SAME_MODULE_METHODS,
     SUBMODULE_ITERATORS,
 )
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, Predicate
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -54,6 +55,9 @@ from freezelint.analysis.values import (
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
+
+CLASSIFIER = "get_classifier()"
+"""The attribute under which the head of a timm model is kept here."""
 
 
 def call_method(
@@ -135,6 +139,8 @@ def call_on_module(
         return _extend(run, receiver, arguments, node)
     if name == "load_state_dict":
         return _load(run, receiver, arguments, node)
+    if name in ("reset_classifier", "get_classifier"):
+        return _classifier(run, receiver, name, node)
     if name == "to_empty" or name not in HARMLESS_MODULE_METHODS:
         hand_over(run, (receiver, *arguments.all), node)
     return UNKNOWN
@@ -231,6 +237,20 @@ def _extend(
         if isinstance(value, ModuleValue):
             assignment.replace_child(run, receiver.key, f"[+{value.key}]", value, node)
     return receiver
+
+
+def _classifier(run: Interpreter, receiver: ModuleValue, name: str, node: cst.Call) -> Value:
+    """timm's way to the head of a model, whatever its attribute is called."""
+    if name == "get_classifier":
+        head = run.child(receiver.key, CLASSIFIER)
+        run.prove(head)
+        return head
+    fresh = run.objects.new_module(Origin.BUILT, None)
+    fresh.library = "torch.nn.Linear"
+    fresh.place = run.place(node)
+    run.mark_birth(fresh)
+    assignment.replace_child(run, receiver.key, CLASSIFIER, ModuleValue(fresh.key), node)
+    return UNKNOWN
 
 
 def _load(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
@@ -351,6 +371,10 @@ def call_on_unknown(
 ) -> Value:
     """A method of an object of which nothing is known."""
     name = function.attr.value
+    if name in MODULE_ITERATORS:
+        # Whatever this is, it yields parameters.
+        module = run.given_module(run.label(function.value))
+        return _parameters(run, ModuleValue(module.key), name, arguments)
     if name == "backward" and not arguments.all:
         _backward(run, UNKNOWN, node)
         return UNKNOWN

@@ -18,7 +18,6 @@ from freezelint.analysis.values import (
     FunctionValue,
     LibraryInstance,
     LibraryValue,
-    ModuleValue,
     Value,
 )
 
@@ -83,20 +82,12 @@ def _expression(run: Interpreter, node: cst.Expr) -> Flow:
 def _assign(run: Interpreter, node: cst.Assign) -> Flow:
     value = evaluate(run, node.value)
     for target in node.targets:
-        if isinstance(target.target, cst.Name) and isinstance(value, ModuleValue):
-            _announce_rebinding(run, target.target, value)
+        if isinstance(target.target, cst.Name):
+            name = target.target.value
+            key = (run.frame.key, name)
+            assignment.announce_rebinding(run, name, key, value, target.target)
         assignment.assign(run, target.target, value, node.value)
     return Flow.NEXT
-
-
-def _announce_rebinding(run: Interpreter, target: cst.Name, value: ModuleValue) -> None:
-    old = run.bindings.get((run.frame.key, target.value))
-    if isinstance(old, ModuleValue) and old.key != value.key:
-        run.announce(
-            events.NameRebound(
-                place=run.place(target), name=target.value, old=old.key, new=value.key
-            )
-        )
 
 
 def _annotated_assign(run: Interpreter, node: cst.AnnAssign) -> Flow:

@@ -267,6 +267,34 @@ LAYERS_WITH_WEIGHT = frozenset(
 )
 """Layers whose ``weight`` (and, where there is one, ``bias``) is a parameter."""
 
+LAYERS_WITHOUT_PARAMETERS = frozenset(
+    {
+        "Identity",
+        "ReLU",
+        "ReLU6",
+        "LeakyReLU",
+        "GELU",
+        "SiLU",
+        "Sigmoid",
+        "Tanh",
+        "Softmax",
+        "LogSoftmax",
+        "Dropout",
+        "Dropout2d",
+        "Flatten",
+        "MaxPool1d",
+        "MaxPool2d",
+        "AvgPool2d",
+        "AdaptiveAvgPool1d",
+        "AdaptiveAvgPool2d",
+        "CrossEntropyLoss",
+        "MSELoss",
+        "BCEWithLogitsLoss",
+        "L1Loss",
+        "NLLLoss",
+    }
+)
+
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 
 PARAMETER_ATTRIBUTES = frozenset({"weight", "bias"})

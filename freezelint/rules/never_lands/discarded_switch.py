@@ -101,28 +101,19 @@ class DiscardedSwitch(Rule):
     consequences = ("moves", "differs")
     triggers = (
         (
-            "no_grad()\n",
-            "no_grad()  #",
-            "no_grad:",
-            "no_grad\n",
-            "inference_mode()\n",
-            "inference_mode()  #",
-            "inference_mode:",
-            "enable_grad()\n",
-            "enable_grad()  #",
-            "enable_grad:",
-            ".eval\n",
-            ".eval  #",
-            ".eval;",
-            ".train\n",
-            ".train  #",
-            ".train;",
-            ".requires_grad_\n",
-            ".requires_grad_  #",
-            ".detach()\n",
-            ".detach()  #",
-            "\r",
+            *("no_grad", "inference_mode", "enable_grad"),
+            *(".eval", ".train", ".requires_grad_", ".detach()"),
         ),
+    )
+    trigger_patterns = (
+        # A statement ends its line. So does a decorator, which is as it should be.
+        r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)(?:\(\))?[ \t]*[\n#;]",
+        r"inference_mode(?<!@torch\.inference_mode)(?<!@inference_mode)(?:\(\))?[ \t]*[\n#;]",
+        r"enable_grad(?<!@torch\.enable_grad)(?<!@enable_grad)(?:\(\))?[ \t]*[\n#;]",
+        # `with torch.no_grad:`
+        *(r"no_grad[ \t]*:", r"inference_mode[ \t]*:", r"enable_grad[ \t]*:"),
+        *(r"\.eval[ \t]*[\n#;]", r"\.train[ \t]*[\n#;]"),
+        *(r"\.requires_grad_[ \t]*[\n#;]", r"\.detach\(\)[ \t]*[\n#;]"),
     )
     fixable = False
     events = ("ExpressionDiscarded", "ContextEntered")
