@@ -88,6 +88,7 @@ class LossMadeLeaf(Rule):
     level = Level.ERROR
     consequences = ("cut",)
     triggers = (("requires_grad",), ("backward",))
+    trigger_patterns = (r"requires_grad\s*=\s*True", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("AttributeWritten", "BackwardRan")
 

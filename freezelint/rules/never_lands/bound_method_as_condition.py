@@ -110,6 +110,7 @@ class BoundMethodAsCondition(Rule):
     level = Level.ERROR
     consequences = ("moves", "wastes")
     triggers = (("requires_grad_",),)
+    trigger_patterns = (r"\.requires_grad_(?!\w|\s*[(=][^=])",)
     fixable = False
     events = ("ConditionTested",)
 

@@ -98,7 +98,8 @@ class ComparisonInsteadOfAssignment(Rule):
     name = "comparison-instead-of-assignment"
     level = Level.ERROR
     consequences = ("moves",)
-    triggers = (("requires_grad",), ("==", "is"))
+    triggers = (("requires_grad",),)
+    trigger_patterns = (r"\.requires_grad\s*(?:==|is\b)",)
     fixable = False
     events = ("ExpressionDiscarded",)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import ContextEntered, Event, ExpressionDiscarded, FlagWritten
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
 from freezelint.analysis.values import (
@@ -107,13 +106,14 @@ class DiscardedSwitch(Rule):
     )
     trigger_patterns = (
         # A statement ends its line. So does a decorator, which is as it should be.
-        r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)(?:\(\))?[ \t]*[\n#;]",
-        r"inference_mode(?<!@torch\.inference_mode)(?<!@inference_mode)(?:\(\))?[ \t]*[\n#;]",
-        r"enable_grad(?<!@torch\.enable_grad)(?<!@enable_grad)(?:\(\))?[ \t]*[\n#;]",
-        # `with torch.no_grad:`
-        *(r"no_grad[ \t]*:", r"inference_mode[ \t]*:", r"enable_grad[ \t]*:"),
-        *(r"\.eval[ \t]*[\n#;]", r"\.train[ \t]*[\n#;]"),
-        *(r"\.requires_grad_[ \t]*[\n#;]", r"\.detach\(\)[ \t]*[\n#;]"),
+        r"_grad(?:(?<=no_grad)|(?<=enable_grad))(?<!@torch\.no_grad)(?<!@torch\.enable_grad)"
+        r"(?<!@no_grad)(?<!@enable_grad)(?:\(\)[ \t]*[\n#;]|[ \t]*[\n#;:])",
+        r"inference_mode(?<!@torch\.inference_mode)(?<!@inference_mode)"
+        r"(?:\(\)[ \t]*[\n#;]|[ \t]*[\n#;:])",
+        r"\.eval[ \t]*[\n#;]",
+        r"\.train[ \t]*[\n#;]",
+        r"\.requires_grad_[ \t]*[\n#;]",
+        r"\.detach\(\)[ \t]*[\n#;]",
     )
     fixable = False
     events = ("ExpressionDiscarded", "ContextEntered")

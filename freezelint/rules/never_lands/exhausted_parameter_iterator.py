@@ -114,6 +114,12 @@ class ExhaustedParameterIterator(Rule):
     level = Level.ERROR
     consequences = ("dead",)
     triggers = (("parameters(",),)
+    trigger_patterns = (
+        r"=\s*(?:filter|map|iter|(?:itertools\.)?chain(?:\.from_iterable)?)\(",
+        r"=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n",
+        r"=\s*\(\s*[^()\n]*(?:\([^()\n]*\)[^()\n]*)*\sfor\s",
+        r":=\s*[\w.]+\.parameters\(",
+    )
     fixable = False
     events = ("IteratorConsumed",)
 

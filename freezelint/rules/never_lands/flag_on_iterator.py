@@ -98,7 +98,8 @@ class FlagOnIterator(Rule):
     name = "flag-on-iterator"
     level = Level.ERROR
     consequences = ("raises",)
-    triggers = (("requires_grad",), ("parameters", "buffers", "children", "modules"))
+    triggers = (("requires_grad",), ("parameters", "children", "modules"))
+    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("AttributeWritten", "MethodCalled")
 

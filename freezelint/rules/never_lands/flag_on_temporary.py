@@ -105,21 +105,10 @@ class FlagOnTemporary(Rule):
     name = "flag-on-temporary"
     level = Level.ERROR
     consequences = ("moves",)
-    triggers = (
-        ("requires_grad",),
-        (
-            "data",
-            "detach",
-            "clone",
-            "to(",
-            "cpu(",
-            "cuda(",
-            "half(",
-            "float(",
-            "double(",
-            "bfloat16(",
-            "type(",
-        ),
+    triggers = (("requires_grad",),)
+    trigger_patterns = (
+        r"\.data\.requires_grad",
+        r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\([^()]*\)\s*\.requires_grad",
     )
     fixable = False
     events = ("AttributeWritten", "ExpressionDiscarded")

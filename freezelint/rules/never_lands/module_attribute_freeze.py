@@ -101,6 +101,7 @@ class ModuleAttributeFreeze(Rule):
     level = Level.ERROR
     consequences = ("moves",)
     triggers = (("requires_grad",),)
+    trigger_patterns = (r"\.requires_grad\s*=(?!=)", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("AttributeWritten",)
 

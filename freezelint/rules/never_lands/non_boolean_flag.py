@@ -103,6 +103,7 @@ class NonBooleanFlag(Rule):
     level = Level.ERROR
     consequences = ("raises",)
     triggers = (("requires_grad",),)
+    trigger_patterns = (r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?(?:\d|None|[\"'])",)
     fixable = False
     events = ("AttributeWritten", "MethodCalled", "Called")
 

@@ -104,6 +104,7 @@ class RequiresGradMethodOverwritten(Rule):
     level = Level.ERROR
     consequences = ("moves",)
     triggers = (("requires_grad_",),)
+    trigger_patterns = (r"\.requires_grad_\s*=(?!=)", r"[\"']requires_grad_[\"']")
     fixable = False
     events = ("AttributeWritten",)
 

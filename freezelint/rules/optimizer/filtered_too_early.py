@@ -123,7 +123,8 @@ class FilteredTooEarly(Rule):
     name = "filtered-too-early"
     level = Level.ERROR
     consequences = ("moves", "wastes")
-    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"))
+    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
+    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("OptimizerBuilt",)
 

@@ -104,7 +104,8 @@ class NothingToOptimize(Rule):
     name = "nothing-to-optimize"
     level = Level.ERROR
     consequences = ("raises",)
-    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"))
+    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
+    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("OptimizerBuilt",)
 

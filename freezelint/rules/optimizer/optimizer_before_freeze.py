@@ -127,7 +127,8 @@ class OptimizerBeforeFreeze(Rule):
     name = "optimizer-before-freeze"
     level = Level.WARNING
     consequences = ("moves", "wastes")
-    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"))
+    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
+    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("OptimizerBuilt",)
 

@@ -115,7 +115,8 @@ class UnfrozenNotOptimized(Rule):
     name = "unfrozen-not-optimized"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("requires_grad", "freeze"), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"))
+    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
+    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("FlagWritten",)
 

@@ -114,6 +114,7 @@ class HeadReplacedAfterUnfreeze(Rule):
     level = Level.WARNING
     consequences = ("moves",)
     triggers = (("requires_grad",),)
+    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("SubmoduleReplaced",)
 

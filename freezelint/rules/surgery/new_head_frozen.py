@@ -113,7 +113,8 @@ class NewHeadFrozen(Rule):
     name = "new-head-frozen"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("requires_grad",),)
+    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
+    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("FlagWritten",)
 

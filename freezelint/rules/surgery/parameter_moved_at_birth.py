@@ -111,9 +111,10 @@ class ParameterMovedAtBirth(Rule):
     name = "parameter-moved-at-birth"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (
-        ("Parameter(",),
-        (").to(", ").cuda(", ").half(", ").double(", ").bfloat16(", ").type(", ".to(", ".cuda("),
+    triggers = (("Parameter(",),)
+    trigger_patterns = (
+        r"Parameter\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\s*"
+        r"\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\(",
     )
     fixable = False
     events = ("AttributeWritten",)

@@ -125,7 +125,7 @@ class StaleOptimizer(Rule):
     name = "stale-optimizer"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon", "add_param_group"), ("parameters(",))
+    triggers = (("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"), ("parameters(",), ("step(", "minimize(", "train", "fit", "configure_optimizers"))
     fixable = False
     events = ("SubmoduleReplaced", "ParametersReplaced", "NameRebound")
 

@@ -121,7 +121,8 @@ class BlanketUnfreeze(Rule):
     name = "blanket-unfreeze"
     level = Level.ERROR
     consequences = ("moves",)
-    triggers = (("requires_grad",),)
+    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "backward", "rainer", "train", "fit"))
+    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
     fixable = False
     events = ("FlagWritten",)
 
