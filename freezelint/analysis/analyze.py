@@ -107,5 +107,3 @@ def _package_of(path: str) -> str:
         names.insert(0, folder.name)
         folder = folder.parent
     return ".".join(names)
-
-

@@ -54,6 +54,8 @@ class AttributeWritten(Event):
     declared: bool = False
     """The receiver's class has a field of that name, or reads it."""
     receiver_node: cst.CSTNode | None = None
+    receiver_name: str | None = None
+    """The receiver as a dotted name, where it is written as one."""
     value_node: cst.CSTNode | None = None
 
 

@@ -76,8 +76,10 @@ class Gate:
 
 def _conditions(rule: Rule) -> tuple[_Condition, ...]:
     groups = [tuple(word.encode() for word in group) for group in rule.triggers]
-    patterns = tuple(re.compile(pattern.encode()) for pattern in rule.trigger_patterns)
-    return (*map(_words, groups), *([patterns] if patterns else ()))
+    patterns = (
+        tuple(re.compile(pattern.encode()) for pattern in group) for group in rule.trigger_patterns
+    )
+    return (*map(_words, groups), *patterns)
 
 
 def _words(group: tuple[bytes, ...]) -> _Condition:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
+_ASSIGNED = re.compile(r"\bself\.(\w+)\s*(?:[-+*/|&]?=(?!=)|,[^=\n(]*=(?!=)|:[^=\n]+=(?!=))")
+
+_LOUD = re.compile(
+    r"require\w*_?g|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|freeze|backward|\.step\(|setattr"
+)
+
 _COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
@@ -27,12 +33,15 @@ AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 class Definition:
     """A function or method: its lines now, its tree when it is asked for."""
 
-    def __init__(self, node: AnyFunction, lines: Sequence[str], *, is_method: bool) -> None:
-        """Take the indexed node and the lines of the whole file."""
+    def __init__(
+        self, node: AnyFunction, lines: Sequence[str], owner: ClassDefinition | None = None
+    ) -> None:
+        """Take the indexed node, the lines of the whole file and the class, if it is a method."""
         self.name = node.name
+        self.owner = owner
         first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
         self._lines = lines[first - 1 : node.end_lineno]
-        self.chunk = Chunk(self._lines, first, is_method=is_method)
+        self.chunk = Chunk(self._lines, first, is_method=owner is not None)
         self.decorators = tuple(_dotted(each) or "" for each in node.decorator_list)
         self.length = len(self._lines)
 
@@ -40,6 +49,11 @@ class Definition:
     def words(self) -> frozenset[str]:
         """Every identifier in the text, comments and strings included."""
         return frozenset(_WORD.findall("\n".join(self._lines)))
+
+    @functools.cached_property
+    def is_loud(self) -> bool:
+        """Whether the text names anything that changes flags, modes or optimizers."""
+        return _LOUD.search(self.text) is not None
 
     @property
     def text(self) -> str:
@@ -59,7 +73,7 @@ class ClassDefinition:
         self._node = node
         for statement in node.body:
             if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                self.methods[statement.name] = Definition(statement, lines, is_method=True)
+                self.methods[statement.name] = Definition(statement, lines, self)
             elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 self.fields.add(statement.target.id)
             elif isinstance(statement, ast.Assign):
@@ -69,17 +83,12 @@ class ClassDefinition:
 
     @functools.cached_property
     def attributes_changed(self) -> frozenset[str]:
-        """Names of attributes of ``self`` that methods other than ``__init__`` assign."""
+        """Names of attributes of ``self`` that methods other than ``__init__`` seem to assign."""
         return frozenset(
-            node.attr
-            for method in self._node.body
-            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef))
-            and method.name != "__init__"
-            for node in ast.walk(method)
-            if isinstance(node, ast.Attribute)
-            and isinstance(node.ctx, ast.Store)
-            and isinstance(node.value, ast.Name)
-            and node.value.id == "self"
+            name
+            for method in self.methods.values()
+            if method.name != "__init__"
+            for name in _ASSIGNED.findall(method.text)
         )
 
     @functools.cached_property
@@ -106,6 +115,7 @@ class Index:
         self._text = text
         self._lines = text.split("\n")
         self._call_sites: dict[str, int] = {}
+        self._loud: dict[Definition, bool] = {}
         self.functions: dict[str, Definition] = {}
         self.classes: dict[str, ClassDefinition] = {}
         self.imports: dict[str, str] = {}
@@ -115,7 +125,7 @@ class Index:
 
     def _add(self, statement: ast.stmt) -> None:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            self.functions[statement.name] = Definition(statement, self._lines, is_method=False)
+            self.functions[statement.name] = Definition(statement, self._lines)
             return
         if isinstance(statement, ast.ClassDef):
             self.classes[statement.name] = ClassDefinition(statement, self._lines)
@@ -137,6 +147,32 @@ class Index:
             lines = self._lines[first - 1 : last]
             chunks.append((Chunk(lines, first), "\n".join(lines)))
         return tuple(chunks)
+
+    def is_loud(self, definition: Definition | None) -> bool:
+        """Whether something that rules look at can happen in a function or in what it mentions."""
+        if definition is None:
+            return True
+        known = self._loud.get(definition)
+        if known is None:
+            # Taken for quiet while it is worked out, so that recursion ends.
+            self._loud[definition] = False
+            known = definition.is_loud or any(
+                self.is_loud(each)
+                for name in definition.words
+                for each in self._mentioned(name, definition.owner)
+            )
+            self._loud[definition] = known
+        return known
+
+    def _mentioned(self, name: str, owner: ClassDefinition | None) -> Iterator[Definition]:
+        if owner is not None and name in owner.methods:
+            yield owner.methods[name]
+        if name in self.functions:
+            yield self.functions[name]
+        elif name in self.classes:
+            constructor = self.classes[name].methods.get("__init__")
+            if constructor is not None:
+                yield constructor
 
     def call_sites(self, name: str) -> int:
         """How often a function or method of that name is called, judged by the text.

@@ -9,6 +9,8 @@ from freezelint.analysis.predicates import SOME, Predicate, conjunction
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freezelint.analysis.events import Path
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.values import ClassValue
@@ -56,6 +58,7 @@ class ModuleObject:
         "predicate",
         "proof",
         "source",
+        "unfinished",
     )
 
     def __init__(self, key: int, origin: Origin, label: str | None) -> None:
@@ -78,6 +81,8 @@ class ModuleObject:
         self.attachments: list[Attachment] = []
         self.alternatives: tuple[int, ...] = ()
         """What a joined module may be."""
+        self.unfinished: Callable[[], object] | None = None
+        """A constructor in which nothing happens that rules look at; run when somebody looks in."""
         self.is_complete = False
         """All its submodules are those that the code of its class attaches."""
         self.is_subject = False
@@ -218,8 +223,6 @@ class Objects:
         if module.origin is Origin.ELEMENT and module.parent is not None and not module.label:
             return self.label(module.parent)
         return module.label or "the module"
-
-
 
     def held_by(self, parent: int, at: int) -> list[int]:
         """What hangs directly below a module at a moment, as far as the code mentions it."""

@@ -13,18 +13,25 @@ if TYPE_CHECKING:
     from freezelint.rules.rule import Rule
 
 
+_EVENTFUL = re.compile(
+    r"require\w*_?g|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|backward|\.step\("
+    r"|parameters\(|Parameter\("
+)
+"""What a method holds in which anything happens that rules look at."""
+
+
 class Signs(NamedTuple):
-    """What was found in some text: trigger words, and rules of which a pattern matches."""
+    """What was found in some text: trigger words, and groups of patterns of which one matches."""
 
     words: frozenset[str] = frozenset()
-    codes: frozenset[str] = frozenset()
+    patterns: frozenset[tuple[str, ...]] = frozenset()
 
     def joined(self, others: Iterable[Signs]) -> Signs:
         """These signs and those of other texts."""
         found = list(others)
         return Signs(
             self.words.union(*(each.words for each in found)),
-            self.codes.union(*(each.codes for each in found)),
+            self.patterns.union(*(each.patterns for each in found)),
         )
 
 
@@ -41,69 +48,107 @@ class Relevance:
         self._index = index
         self._rules = rules
         self._words = frozenset(word for rule in rules for group in rule.triggers for word in group)
+        self._patterns = frozenset(group for rule in rules for group in rule.trigger_patterns)
         self._names = frozenset(index.functions) | frozenset(index.classes)
 
     def _signs_in(self, text: str) -> Signs:
         text += "\n"
         words = frozenset(word for word in self._words if word in text)
-        codes = frozenset(
-            rule.code
-            for rule in self._rules
-            if any(pattern.search(text) for pattern in _compiled(rule.trigger_patterns))
+        patterns = frozenset(
+            group
+            for group in self._patterns
+            if any(pattern.search(text) for pattern in _compiled(group))
         )
-        return Signs(words, codes)
+        return Signs(words, patterns)
 
     @functools.cached_property
-    def _reach(self) -> dict[str, Signs]:
-        """For each top-level name, the signs in it and in what it mentions."""
-        signs: dict[str, Signs] = {}
-        mentions: dict[str, frozenset[str]] = {}
-        for name, function in self._index.functions.items():
-            signs[name] = self._signs_in(function.text)
-            mentions[name] = function.words & self._names
+    def _near(self) -> dict[str, Signs]:
+        """For each top-level name, the signs in it and in the functions it mentions."""
+        return self._spread(frozenset(self._index.functions))
+
+    @functools.cached_property
+    def _far(self) -> dict[str, Signs]:
+        """For each top-level name, the signs in it and in all that it mentions."""
+        return self._spread(self._names)
+
+    @functools.cached_property
+    def _own(self) -> dict[str, Signs]:
+        own = {name: self._signs_in(each.text) for name, each in self._index.functions.items()}
         for name, each in self._index.classes.items():
-            methods = tuple(each.methods.values())
-            signs[name] = Signs().joined(self._signs_in(method.text) for method in methods)
-            mentioned = frozenset().union(*(method.words for method in methods))
-            mentions[name] = (mentioned | frozenset(each.bases)) & self._names
+            texts = (method.text for method in each.methods.values())
+            own[name] = Signs().joined(map(self._signs_in, texts))
+        return own
+
+    @functools.cached_property
+    def _mentions(self) -> dict[str, frozenset[str]]:
+        mentions = {name: each.words & self._names for name, each in self._index.functions.items()}
+        for name, each in self._index.classes.items():
+            words = frozenset().union(*(method.words for method in each.methods.values()))
+            mentions[name] = (words | frozenset(each.bases)) & self._names
+        return mentions
+
+    def _spread(self, through: frozenset[str]) -> dict[str, Signs]:
+        signs = dict(self._own)
         changed = True
         while changed:
             changed = False
-            for name, others in mentions.items():
+            for name, mentioned in self._mentions.items():
+                others = (mentioned & through) | self._bases_of(name)
                 more = signs[name].joined(signs[other] for other in others)
                 if more != signs[name]:
                     signs[name] = more
                     changed = True
         return signs
 
-    def _fires(self, signs: Signs) -> bool:
-        return any(
-            (not rule.trigger_patterns or rule.code in signs.codes)
-            and all(any(word in signs.words for word in group) for group in rule.triggers)
-            for rule in self._rules
-        )
+    def _bases_of(self, name: str) -> frozenset[str]:
+        each = self._index.classes.get(name)
+        return frozenset() if each is None else frozenset(each.bases) & self._names
+
+    def _firing(self, near: Signs, far: Signs) -> list[Rule]:
+        return [rule for rule in self._rules if _meets(near if rule.is_local else far, rule)]
 
     def of_text(self, text: str) -> bool:
         """Whether loose code may matter, with all that it mentions."""
-        mentioned = (self._reach[name] for name in self._names if name in text)
-        return self._fires(self._signs_in(text).joined(mentioned))
+        mentioned = [name for name in self._names if name in text]
+        own = self._signs_in(text)
+        near = own.joined(self._near[name] for name in mentioned if name in self._index.functions)
+        return bool(self._firing(near, own.joined(self._far[name] for name in mentioned)))
 
-    def of_function(self, definition: Definition) -> bool:
-        """Whether a function may matter."""
-        return self._fires(self._reach[definition.name])
+    def of_name(self, name: str) -> bool:
+        """Whether a function or class may matter."""
+        return bool(self._firing(self._near[name], self._far[name]))
 
-    def of_class(self, definition: ClassDefinition) -> bool:
-        """Whether a class may matter."""
-        return self._fires(self._reach[definition.name])
-
-    def methods(self, definition: ClassDefinition) -> Iterable[Definition]:
+    def methods(self, definition: ClassDefinition) -> list[Definition]:
         """The methods in which something can happen that a rule looks at."""
+        firing = self._firing(self._near[definition.name], self._far[definition.name])
         names = frozenset(definition.methods)
-        signs = {name: self._signs_in(each.text) for name, each in definition.methods.items()}
-        reach = {
-            name: signs[name].joined(signs[other] for other in each.words & names)
-            for name, each in definition.methods.items()
-        }
-        for name, method in definition.methods.items():
-            if reach[name].words or reach[name].codes:
-                yield method
+        constructor = definition.methods.get("__init__")
+        starts_there = constructor is not None and any(
+            rule.trigger_patterns and _meets(self._signs_near(constructor), rule)
+            for rule in firing
+        )
+        if all(rule.is_local for rule in firing) and not starts_there:
+            eventful = {
+                name
+                for name, each in definition.methods.items()
+                if any(_meets(self._signs_near(each), rule) for rule in firing)
+            }
+        else:
+            eventful = {
+                name for name, each in definition.methods.items() if _EVENTFUL.search(each.text)
+            }
+        return [
+            method
+            for name, method in definition.methods.items()
+            if name in eventful or method.words & names & eventful
+        ]
+
+    def _signs_near(self, method: Definition) -> Signs:
+        functions = method.words & frozenset(self._index.functions)
+        return self._signs_in(method.text).joined(self._near[name] for name in functions)
+
+
+def _meets(signs: Signs, rule: Rule) -> bool:
+    return signs.patterns.issuperset(rule.trigger_patterns) and all(
+        any(word in signs.words for word in group) for group in rule.triggers
+    )

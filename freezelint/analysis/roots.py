@@ -213,8 +213,8 @@ def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]
     if relevance.of_text(loose):
         yield TopLevel(index, package)
     for function in index.functions.values():
-        if relevance.of_function(function):
+        if relevance.of_name(function.name):
             yield FunctionRoot(function, index, package)
     for each in index.classes.values():
-        if relevance.of_class(each):
-            yield ClassRoot(each, list(relevance.methods(each)), index, package)
+        if relevance.of_name(each.name):
+            yield ClassRoot(each, relevance.methods(each), index, package)

@@ -7,8 +7,7 @@ and positions are computed for a piece when a finding in it is reported.
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import libcst as cst
 
@@ -50,7 +49,7 @@ _TRIVIA = frozenset(
 class Chunk:
     """A run of whole lines of one file, parsed on first use."""
 
-    __slots__ = ("_first_line", "_is_method", "_lines", "_module", "_positions")
+    __slots__ = ("_first_line", "_is_method", "_lines", "_module", "_positions", "facts")
 
     def __init__(self, lines: Sequence[str], first_line: int, *, is_method: bool = False) -> None:
         """Take the lines (without newlines) and the number of the first, from 1."""
@@ -59,6 +58,8 @@ class Chunk:
         self._is_method = is_method
         self._module: cst.Module | None = None
         self._positions: Mapping[cst.CSTNode, CodeRange] | None = None
+        self.facts: dict[tuple[str, int], Any] = {}
+        """What was worked out about nodes of this chunk, by kind of fact and node identity."""
 
     @property
     def module(self) -> cst.Module:
@@ -136,32 +137,54 @@ class Place(NamedTuple):
         return whole.line, whole.end_line
 
 
-@functools.cache
-def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
-    names = kind.__dataclass_fields__
+def _fields(kind: type) -> tuple[str, ...]:
+    """The fields of a node that carry meaning; none for what is no node."""
+    if not issubclass(kind, cst.CSTNode) or kind in _LEAVES:
+        return ()
     return tuple(
-        name for name in names if name not in _TRIVIA and not name.startswith("whitespace")
+        name
+        for name in kind.__dataclass_fields__
+        if name not in _TRIVIA and not name.startswith("whitespace")
     )
+
+
+class _FieldTable(dict[type, tuple[str, ...]]):
+    """Fields by type, worked out at the first meeting: ``isinstance`` is slow on LibCST's types."""
+
+    def __missing__(self, kind: type) -> tuple[str, ...]:
+        fields = self[kind] = _fields(kind)
+        return fields
+
+
+_LEAVES = frozenset(
+    {cst.Name, cst.Integer, cst.Float, cst.SimpleString, cst.Pass, cst.Comment, cst.Newline}
+)
+_FIELDS = _FieldTable()
 
 
 def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """Yield a node and all below it that carry meaning, in no promised order."""
     stack = [node]
+    fields = _FIELDS
     while stack:
         current = stack.pop()
         yield current
-        for name in _fields(type(current)):
+        for name in fields[type(current)]:
             value = getattr(current, name)
-            if isinstance(value, cst.CSTNode):
+            kind = type(value)
+            if kind is tuple or kind is list:
+                stack.extend(value)
+            elif fields[kind] or kind in _LEAVES:
                 stack.append(value)
-            elif isinstance(value, (tuple, list)):
-                stack.extend(each for each in value if isinstance(each, cst.CSTNode))
 
 
 def dotted(node: cst.CSTNode) -> str | None:
     """``a.b[0].c`` for names, attributes and plain subscripts; None for anything else."""
-    if isinstance(node, cst.Name):
-        return node.value
+    kind = type(node)
+    if kind is cst.Name:
+        return node.value  # type: ignore[attr-defined, no-any-return]
+    if kind is not cst.Attribute and kind is not cst.Subscript:
+        return None
     if isinstance(node, cst.Attribute):
         base = dotted(node.value)
         return None if base is None else f"{base}.{node.attr.value}"

@@ -84,9 +84,7 @@ def is_handed_on(trace: Trace, event: Event, optimizer: int) -> bool:
     return any(optimizer in each.optimizers for each in trace.after(event, HandedOver))
 
 
-def is_cleared(
-    trace: Trace, first: Event, last: Event, optimizer: int, part: Part
-) -> bool:
+def is_cleared(trace: Trace, first: Event, last: Event, optimizer: int, part: Part) -> bool:
     """Whether gradients of a part were set to None (or perhaps were) between two events."""
     for each in trace.between(first, last, GradientsCleared):
         if each.to_none is False:
@@ -174,9 +172,7 @@ def has_parameters(trace: Trace, key: int, at: int) -> bool:
     if last in LAYERS_WITH_WEIGHT or last in _RECURRENT_AND_ATTENTION:
         return True
     if last in ("Sequential", "ModuleList"):
-        return any(
-            has_parameters(trace, held, at) for held in trace.objects.held_by(key, at)
-        )
+        return any(has_parameters(trace, held, at) for held in trace.objects.held_by(key, at))
     return False
 
 

@@ -46,13 +46,15 @@ class Rule:
     """What a run of the bad example shows: ``moves``, ``dead``, ``raises`` and so on."""
     triggers: ClassVar[tuple[tuple[str, ...], ...]]
     """Words without which the rule cannot fire: of each group at least one must occur."""
-    trigger_patterns: ClassVar[tuple[str, ...]] = ()
-    """Regular expressions of which one must match as well, for a rule whose words are common.
+    trigger_patterns: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Regular expressions for a rule whose words are common: of each group one must match too.
 
     Each should begin with a literal: the search for it is what makes them fast.
     """
     events: ClassVar[tuple[str, ...]]
     """Names of the event classes that :meth:`check` is called with."""
+    is_local: ClassVar[bool] = False
+    """Whether one statement decides, with nothing but the kinds of the things that it names."""
     fixable: ClassVar[bool] = False
 
     def check(self, event: Event, trace: Trace) -> Iterable[Report]:

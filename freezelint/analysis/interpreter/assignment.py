@@ -34,9 +34,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
-def assign(
-    run: Interpreter, target: cst.BaseExpression, value: Value, source: cst.CSTNode
-) -> None:
+def assign(run: Interpreter, target: cst.BaseExpression, value: Value, source: cst.CSTNode) -> None:
     """Store a value where an assignment puts it."""
     if isinstance(target, cst.Name):
         _assign_name(run, target, value)
@@ -126,6 +124,7 @@ def write_attribute(
             value=value,
             declared=_is_declared(run, receiver, attribute),
             receiver_node=receiver_node,
+            receiver_name=None if receiver_node is None else dotted(receiver_node),
             value_node=source,
         )
     )
@@ -135,9 +134,7 @@ def write_attribute(
     if attribute == "grad" and isinstance(receiver, ParameterValue):
         to_none = isinstance(value, Constant) and value.value is None
         run.announce(
-            events.GradientsCleared(
-                place=run.place(node), parts=receiver.parts, to_none=to_none
-            )
+            events.GradientsCleared(place=run.place(node), parts=receiver.parts, to_none=to_none)
         )
         return
     path = dotted(node) if isinstance(node, cst.Attribute) else None
@@ -208,9 +205,7 @@ def write_computed_flag(
         write_flag(run, receiver, verdict if isinstance(verdict, bool) else None, node)
 
 
-def write_flag(
-    run: Interpreter, receiver: Value, flag: bool | None, node: cst.CSTNode
-) -> None:
+def write_flag(run: Interpreter, receiver: Value, flag: bool | None, node: cst.CSTNode) -> None:
     """Really set ``requires_grad`` of a module's or an element's parameters."""
     if isinstance(receiver, ParameterValue):
         parts = tuple(
@@ -225,15 +220,14 @@ def write_flag(
     label = run.objects.label(parts[0].key)
     if run.objects.module(parts[0].key).is_module and len(parts) > 1:
         label = ", ".join(dict.fromkeys(run.objects.label(part.key) for part in parts))
-    run.announce(
-        events.FlagWritten(place=run.place(node), parts=parts, value=flag, label=label)
-    )
+    run.announce(events.FlagWritten(place=run.place(node), parts=parts, value=flag, label=label))
 
 
 def replace_child(
     run: Interpreter, parent: int, attribute: str, value: Value, node: cst.CSTNode
 ) -> None:
     """Put something else under an attribute or index of a module."""
+    run.finish(parent)
     before = run.bindings.get((parent, attribute))
     owner = run.objects.module(parent)
     old: int | None = None
@@ -267,7 +261,7 @@ def replace_child(
             label=dotted(node) or attribute,
         )
     )
-    now = run.trace.now - 1
+    now = run.now
     if old is not None:
         run.objects.detach(old, parent, attribute, now)
     if new is not None and new != parent:
@@ -368,4 +362,3 @@ def as_parameters(run: Interpreter, value: Value, node: cst.CSTNode) -> Paramete
             complete=value.complete,
         )
     return None
-

@@ -99,6 +99,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
 
 def _of_module(run: Interpreter, receiver: ModuleValue, name: str) -> Value:
     module = run.objects.module(receiver.key)
+    run.finish(receiver.key)
     changed = run.bindings.get((receiver.key, name))
     if changed is not None:
         return changed
@@ -180,9 +181,7 @@ def _of_parameter(receiver: ParameterValue, name: str) -> Value:
     return BoundMethod(receiver, name)
 
 
-def _of_instance(
-    run: Interpreter, receiver: InstanceValue, name: str, node: cst.CSTNode
-) -> Value:
+def _of_instance(run: Interpreter, receiver: InstanceValue, name: str, node: cst.CSTNode) -> Value:
     value = run.bindings.get((receiver.key, name))
     if value is not None and not isinstance(value, Unknown):
         return value

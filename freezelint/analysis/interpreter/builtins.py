@@ -71,9 +71,7 @@ def _filter(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     )
 
 
-def _predicate_of(
-    run: Interpreter, test: Value, sequence: ParameterSequence
-) -> Predicate | None:
+def _predicate_of(run: Interpreter, test: Value, sequence: ParameterSequence) -> Predicate | None:
     """What the test of a ``filter`` picks; None when it picks nothing."""
     with _entered(run, test, sequence) as body:
         verdict = None if body is None else judge(run, body)
@@ -121,7 +119,9 @@ def _map(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     from freezelint.analysis.interpreter.calls import apply
 
     return SequenceValue(
-        tuple(apply(run, function, Passed((each,), {}, (), {}, complete=True), node) for each in items)
+        tuple(
+            apply(run, function, Passed((each,), {}, (), {}, complete=True), node) for each in items
+        )
     )
 
 

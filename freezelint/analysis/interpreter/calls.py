@@ -42,6 +42,7 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.objects import ModuleObject
+    from freezelint.analysis.syntax import Chunk
 
 _LONGEST_FOLLOWED = 400
 """Lines; longer functions are treated as code that cannot be followed."""
@@ -166,7 +167,7 @@ def run_forward(
     run.announce(events.ForwardRan(place=run.place(node), key=module.key))
     if known.owner_class is not None:
         method = find_method(run, known.owner_class, "forward", module)
-        if method is not None and _is_short(method):
+        if method is not None and _is_short(method) and run.index.is_loud(method.definition):
             result = follow(run, method, arguments, node)
             if not isinstance(result, Unknown):
                 return result
@@ -208,9 +209,7 @@ def _is_short(function: FunctionValue) -> bool:
     return function.definition is None or function.definition.length <= _LONGEST_FOLLOWED
 
 
-def instantiate(
-    run: Interpreter, owner: ClassValue, arguments: Arguments, node: cst.Call
-) -> Value:
+def instantiate(run: Interpreter, owner: ClassValue, arguments: Arguments, node: cst.Call) -> Value:
     """Make an object of a class of the file and run its ``__init__``."""
     made: Value
     if is_optimizer_class(run, owner):
@@ -227,7 +226,13 @@ def instantiate(
     else:
         made = InstanceValue(run.objects.new_key(), owner)
     constructor = find_method(run, owner, "__init__", made)
-    if constructor is not None:
+    if (
+        constructor is not None
+        and isinstance(made, ModuleValue)
+        and not (run.index.is_loud(constructor.definition))
+    ):
+        run.objects.module(made.key).unfinished = lambda: follow(run, constructor, arguments, node)
+    elif constructor is not None:
         follow(run, constructor, arguments, node)
     elif isinstance(made, InstanceValue):
         _fill_fields(run, made, arguments)
@@ -245,14 +250,19 @@ def follow(
 ) -> Value:
     """Run a function of the file with these arguments."""
     code = _code_of(function)
-    if code is None or len(run.active) >= CALL_DEPTH or code in run.active or not _is_short(function):
+    if (
+        code is None
+        or len(run.active) >= CALL_DEPTH
+        or code in run.active
+        or not _is_short(function)
+    ):
         if isinstance(node, cst.Call):
             values = arguments.all
             if function.receiver is not None and code not in run.active:
                 values = (*values, function.receiver)
             hand_over(run, values, node)
         return UNKNOWN
-    if isinstance(node, cst.Call) and isinstance(code, cst.FunctionDef) and _is_generator(code):
+    if isinstance(node, cst.Call) and _is_generator(function.chunk, code):
         hand_over(run, arguments.all, node)
         return UNKNOWN
     return _activate(run, function, code, arguments, node)
@@ -267,8 +277,15 @@ def _code_of(function: FunctionValue) -> cst.FunctionDef | cst.Lambda | None:
     return code if isinstance(code, (cst.FunctionDef, cst.Lambda)) else None
 
 
-def _is_generator(code: cst.FunctionDef) -> bool:
-    return any(isinstance(each, cst.Yield) for each in walk(code.body))
+def _is_generator(chunk: Chunk, code: cst.FunctionDef | cst.Lambda) -> bool:
+    fact = ("generator", id(code))
+    known = chunk.facts.get(fact)
+    if known is None:
+        known = isinstance(code, cst.FunctionDef) and any(
+            type(each) is cst.Yield for each in walk(code.body)
+        )
+        chunk.facts[fact] = known
+    return bool(known)
 
 
 def _activate(

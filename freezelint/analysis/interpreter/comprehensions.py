@@ -71,9 +71,7 @@ def _clause(run: Interpreter, node: cst.BaseComp, clause: cst.CompFor) -> tuple[
             results.extend(found)
             complete = complete and known
         return results, complete
-    run.element_names[-1].update(
-        each.value for each in _names(clause.target)
-    )
+    run.element_names[-1].update(each.value for each in _names(clause.target))
     element = element_of(run, iterable)
     results, complete = _element(run, node, clause, element)
     goes_over_parameters = isinstance(iterable, (ParameterSequence, ModuleGroup, ElementsValue))

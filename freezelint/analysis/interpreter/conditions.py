@@ -151,7 +151,11 @@ def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNod
 
 def _judge_constants(left: Value, operator: str, right: Value) -> Verdict:
     nothing = Constant(None)
-    if right == nothing and isinstance(right, Constant) and operator in ("is", "is not", "==", "!="):
+    if (
+        right == nothing
+        and isinstance(right, Constant)
+        and operator in ("is", "is not", "==", "!=")
+    ):
         if isinstance(left, Constant):
             return (left.value is None) == (operator in ("is", "=="))
         if isinstance(left, (ModuleValue, SequenceValue, MappingValue)):
@@ -216,7 +220,10 @@ def _judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             return None
     if isinstance(function, cst.Attribute) and arguments:
         receiver = evaluate(run, function.value)
-        if isinstance(receiver, ParameterName) and function.attr.value in ("startswith", "endswith"):
+        if isinstance(receiver, ParameterName) and function.attr.value in (
+            "startswith",
+            "endswith",
+        ):
             texts = evaluate(run, arguments[0])
             return _name_test(run, receiver, function.attr.value, texts, negated=False)
     return None

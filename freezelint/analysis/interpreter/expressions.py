@@ -82,7 +82,13 @@ def _settled_by_use(run: Interpreter, value: ModuleValue, path: str) -> Value:
 
 
 def _string(run: Interpreter, node: cst.SimpleString | cst.ConcatenatedString) -> Value:
-    return Constant(node.evaluated_value) if node.evaluated_value is not None else UNKNOWN
+    text = node.value if isinstance(node, cst.SimpleString) else ""
+    if text[:1] in ("'", '"') and "\\" not in text:
+        # Most strings by far; LibCST would send each through Python's parser.
+        quotes = 3 if text[:3] in ('"""', "'''") else 1
+        return Constant(text[quotes:-quotes])
+    value = node.evaluated_value
+    return UNKNOWN if value is None else Constant(value)
 
 
 def _formatted_string(run: Interpreter, node: cst.FormattedString) -> Value:
@@ -260,8 +266,7 @@ def _sliced(run: Interpreter, receiver: Value) -> Value:
         return receiver._replace(predicate=conjunction(receiver.predicate, (SOME,)))
     if isinstance(receiver, ParameterSequence):
         parts = tuple(
-            part._replace(predicate=conjunction(part.predicate, (SOME,)))
-            for part in receiver.parts
+            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in receiver.parts
         )
         return receiver._replace(parts=parts, form=Form.COLLECTION, iterator=None)
     return UNKNOWN

@@ -57,25 +57,42 @@ def uses_in(nodes: Iterable[cst.CSTNode]) -> Uses:
     uses: Uses = {}
     for root in nodes:
         for node in walk(root):
-            if isinstance(node, cst.Call):
-                function = node.func
-                if isinstance(function, cst.Attribute):
-                    name = dotted(function.value)
-                    if name is not None:
-                        uses.setdefault(name, set()).add(function.attr.value)
-                elif (name := dotted(function)) is not None:
-                    uses.setdefault(name, set()).add("()")
-            elif isinstance(node, cst.Expr) and isinstance(node.value, cst.Attribute):
-                name = dotted(node.value.value)
-                if name is not None:
-                    uses.setdefault(name, set()).add(node.value.attr.value)
-            elif isinstance(node, cst.Assign) and _is_layer(node.value):
-                for target in node.targets:
-                    if isinstance(target.target, cst.Attribute):
-                        name = dotted(target.target.value)
-                        if name is not None and name != "self":
-                            uses.setdefault(name, set()).add(HOLDS_LAYER)
+            # Compared by identity: isinstance is slow on LibCST's types, and this sees every node.
+            kind = type(node)
+            if kind is cst.Call:
+                _note_call(uses, node)  # type: ignore[arg-type]
+            elif kind is cst.Expr:
+                _note_statement(uses, node)  # type: ignore[arg-type]
+            elif kind is cst.Assign:
+                _note_assignment(uses, node)  # type: ignore[arg-type]
     return uses
+
+
+def _note_call(uses: Uses, node: cst.Call) -> None:
+    function = node.func
+    if type(function) is cst.Attribute:
+        name = dotted(function.value)
+        if name is not None:
+            uses.setdefault(name, set()).add(function.attr.value)
+    elif (name := dotted(function)) is not None:
+        uses.setdefault(name, set()).add("()")
+
+
+def _note_statement(uses: Uses, node: cst.Expr) -> None:
+    if isinstance(node.value, cst.Attribute):
+        name = dotted(node.value.value)
+        if name is not None:
+            uses.setdefault(name, set()).add(node.value.attr.value)
+
+
+def _note_assignment(uses: Uses, node: cst.Assign) -> None:
+    if not _is_layer(node.value):
+        return
+    for target in node.targets:
+        if isinstance(target.target, cst.Attribute):
+            name = dotted(target.target.value)
+            if name is not None and name != "self":
+                uses.setdefault(name, set()).add(HOLDS_LAYER)
 
 
 def _is_layer(node: cst.BaseExpression) -> bool:

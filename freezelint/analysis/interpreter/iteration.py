@@ -97,7 +97,9 @@ def settle_flags(run: Interpreter, parts: tuple[Part, ...]) -> tuple[Part, ...]:
     settled = []
     for part in parts:
         atoms = tuple(
-            atom._replace(at=run.trace.now) if isinstance(atom, FlagTest) and atom.at is None else atom
+            atom._replace(at=run.trace.now)
+            if isinstance(atom, FlagTest) and atom.at is None
+            else atom
             for atom in part.predicate
         )
         settled.append(part._replace(predicate=atoms))
@@ -120,9 +122,7 @@ def consume(run: Interpreter, value: Value, node: cst.CSTNode) -> Value:
                 place=run.place(node), iterator=value.iterator, label=run.label(node)
             )
         )
-    return value._replace(
-        parts=settle_flags(run, value.parts), form=Form.COLLECTION, iterator=None
-    )
+    return value._replace(parts=settle_flags(run, value.parts), form=Form.COLLECTION, iterator=None)
 
 
 def narrowed(value: Value, predicate: Predicate, run: Interpreter) -> Value:

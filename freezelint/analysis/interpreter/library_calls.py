@@ -133,9 +133,7 @@ def _chain(run: Interpreter, last: str, arguments: Arguments, node: cst.Call) ->
     if not values or not parts:
         return UNKNOWN
     named = all(isinstance(each, ParameterSequence) and each.named for each in values)
-    return ParameterSequence(
-        parts, Form.ITERATOR, named, complete, iterator=run.objects.new_key()
-    )
+    return ParameterSequence(parts, Form.ITERATOR, named, complete, iterator=run.objects.new_key())
 
 
 def _wrap(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
@@ -193,7 +191,7 @@ def _layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) ->
 
 
 def _hold(run: Interpreter, parent: int, attribute: str, value: ModuleValue) -> None:
-    run.objects.attach(value.key, parent, attribute, run.trace.now)
+    run.objects.attach(value.key, parent, attribute, run.now)
     run.bindings[parent, attribute] = value
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
@@ -57,7 +58,9 @@ def _goes_over_elements(value: Value) -> bool:
     if isinstance(value, ElementsValue):
         element = value.element
         items = element.items if isinstance(element, SequenceValue) else (element,)
-        return any(isinstance(each, (ParameterValue, ModuleValue)) or _nested(each) for each in items)
+        return any(
+            isinstance(each, (ParameterValue, ModuleValue)) or _nested(each) for each in items
+        )
     return isinstance(value, (ParameterSequence, ModuleGroup, ModuleValue))
 
 
@@ -132,13 +135,33 @@ def _contained(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
     return flow
 
 
+_EVENTFUL = (
+    events.FlagWritten,
+    events.ModeSet,
+    events.OptimizerBuilt,
+    events.Stepped,
+    events.BackwardRan,
+    events.IteratorConsumed,
+    events.SubmoduleReplaced,
+    events.NameRebound,
+)
+
+
+def _is_eventful(run: Interpreter, since: int) -> bool:
+    """Whether the first iteration did anything that could matter to the second."""
+    return any(isinstance(event, _EVENTFUL) for event in run.trace.events[since:])
+
+
 def repeat(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
     """Run a loop body twice: what the first time left behind meets the second."""
     outer_loops, outer_repeated, path = run.loops, run.repeated, run.path
     times = 2 if len(run.loops) < DEEPEST_REPETITION else 1
     run.loops = (*outer_loops, run.new_point())
     flow = Flow.NEXT
+    start = run.trace.now
     for number in range(times):
+        if number > 0 and not _is_eventful(run, start):
+            break
         run.repeated = outer_repeated or number > 0
         flow = _contained(run, iteration)
         if flow in (Flow.RETURN, Flow.BREAK):
@@ -148,5 +171,3 @@ def repeat(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
         run.path = path
     # A loop may run no time at all, so what follows it is reached anyway.
     return Flow.NEXT
-
-

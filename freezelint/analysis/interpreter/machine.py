@@ -89,6 +89,8 @@ class Interpreter:
         self.stack: tuple[Place, ...] = ()
         self.activations: tuple[int, ...] = ()
         self.active: list[object] = []
+        self.backdated: int | None = None
+        """While a constructor is caught up on: the moment at which it ran in truth."""
         self.scopes: tuple[str, ...] = ()
         self.selection: cst.CSTNode | None = None
         self.repeated = False
@@ -101,7 +103,6 @@ class Interpreter:
         self.statement: cst.CSTNode | None = None
         self._spent = 0
         self._points = 0
-        self._uses: dict[int, Uses] = {}
 
     # -- frames and names -------------------------------------------------
 
@@ -112,9 +113,10 @@ class Interpreter:
 
     def new_frame(self, chunk: Chunk, parent: Frame, node: cst.CSTNode) -> Frame:
         """A frame for an activation of the code below ``node``."""
-        uses = self._uses.get(id(node))
+        fact = ("uses", id(node))
+        uses = chunk.facts.get(fact)
         if uses is None:
-            uses = self._uses[id(node)] = uses_in((node,))
+            uses = chunk.facts[fact] = uses_in((node,))
         return self._new_frame(chunk, parent, uses)
 
     def spend(self) -> None:
@@ -207,6 +209,11 @@ class Interpreter:
         """A class of the file by name."""
         return self.index.classes.get(name)
 
+    @property
+    def now(self) -> int:
+        """The moment of the latest event."""
+        return self.trace.now - 1 if self.backdated is None else self.backdated
+
     # -- places and events ------------------------------------------------
 
     def place(self, node: cst.CSTNode) -> Place:
@@ -215,7 +222,9 @@ class Interpreter:
         return Place(self.frame.chunk, node, self.statement or node)
 
     def announce(self, event: events.Event) -> None:
-        """Record an event as happening now, here."""
+        """Record an event as happening now, here; what is caught up on is no event any more."""
+        if self.backdated is not None:
+            return
         event.path = self.path
         event.loops = self.loops
         event.stack = self.stack
@@ -297,6 +306,21 @@ class Interpreter:
     def parts_of(self, key: int, predicate: Predicate = ()) -> tuple[Part, ...]:
         """The parameters of a module, by the modules that own them."""
         return self.objects.parts_of(key, predicate)
+
+    def finish(self, key: int) -> None:
+        """Catch up on the constructor of a module now that somebody looks inside."""
+        module = self.objects.module(key)
+        constructor, module.unfinished = module.unfinished, None
+        if constructor is None:
+            return
+        outer = self.backdated
+        self.backdated = module.born
+        saved = (self.statement, self.path, self.loop_exits, self.element_names)
+        try:
+            constructor()
+        finally:
+            self.backdated = outer
+            self.statement, self.path, self.loop_exits, self.element_names = saved
 
     def child(self, parent: int, attribute: str) -> Value:
         """What a module holds under an attribute, with changes on this path."""

@@ -229,9 +229,7 @@ def _submodule(run: Interpreter, receiver: ModuleValue, target: Value | None) ->
     return value
 
 
-def _extend(
-    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
-) -> Value:
+def _extend(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
     """``ModuleList.append`` and its kin: something joins the module."""
     for value in arguments.positional:
         if isinstance(value, ModuleValue):
@@ -315,7 +313,9 @@ def _backward(run: Interpreter, loss: Value, node: cst.Call) -> None:
 def _on_state_dict(receiver: StateDictValue, name: str) -> Value:
     if name in ("items", "values"):
         kind = TensorValue(TensorKind.TEMPORARY, "state_dict", parts=(Part(receiver.key),))
-        return SequenceValue((SequenceValue((UNKNOWN, kind)),) if name == "items" else (kind,), False)
+        return SequenceValue(
+            (SequenceValue((UNKNOWN, kind)),) if name == "items" else (kind,), False
+        )
     return UNKNOWN
 
 
@@ -401,4 +401,3 @@ def call_on_unknown(
         return UNKNOWN
     hand_over(run, arguments.all, node)
     return UNKNOWN
-

@@ -58,9 +58,7 @@ def parameters_in(
         consumed = consume(run, value, node)
         assert isinstance(consumed, ParameterSequence)
         owned = tuple(
-            each
-            for part in consumed.parts
-            for each in run.parts_of(part.key, part.predicate)
+            each for part in consumed.parts for each in run.parts_of(part.key, part.predicate)
         )
         return owned, consumed.complete
     if isinstance(value, ParameterValue):

@@ -94,5 +94,3 @@ def call_on_mapping(
     if name in ("update", "pop", "setdefault", "clear") and isinstance(node.func, cst.Attribute):
         _store(run, node.func.value, UNKNOWN)
     return UNKNOWN
-
-

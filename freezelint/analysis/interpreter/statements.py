@@ -170,9 +170,7 @@ def _if(run: Interpreter, node: cst.If) -> Flow:
         return _else(run, node.orelse)
     if isinstance(verdict, ElementTest):
         return _select_elements(run, node, verdict)
-    return _branch(
-        run, [lambda: run_body(run, node.body), lambda: _else(run, node.orelse)]
-    )
+    return _branch(run, [lambda: run_body(run, node.body), lambda: _else(run, node.orelse)])
 
 
 def _else(run: Interpreter, node: cst.If | cst.Else | None) -> Flow:

@@ -295,6 +295,22 @@ LAYERS_WITHOUT_PARAMETERS = frozenset(
     }
 )
 
+FLAG_WRITES = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+"""Patterns of source text that may set a flag."""
+
+OPTIMIZER_CONSTRUCTIONS = (
+    r"optim\w*\.(?!lr_scheduler)[A-Z]\w*\(",
+    *(
+        rf"{name}\w*\("
+        for name in ("Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "LBFGS", "Rprop", "Lion")
+    ),
+    *(rf"{name}\w*\(" for name in ("Muon", "Adafactor", "Lamb", "LAMB")),
+    r"optim,",
+    r"Optimizer\)",
+    r"Optimizer\(",
+)
+"""Patterns of source text that may build an optimizer."""
+
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 
 PARAMETER_ATTRIBUTES = frozenset({"weight", "bias"})

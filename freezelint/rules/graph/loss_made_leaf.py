@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import AttributeWritten, BackwardRan, Called, Event
-from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import Constant, ParameterValue, SequenceValue, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
@@ -88,7 +86,8 @@ class LossMadeLeaf(Rule):
     level = Level.ERROR
     consequences = ("cut",)
     triggers = (("requires_grad",), ("backward",))
-    trigger_patterns = (r"requires_grad\s*=\s*True", r"[\"']requires_grad[\"']")
+    trigger_patterns = ((r"requires_grad\s*=\s*True", r"[\"']requires_grad[\"']"),)
+    is_local = True
     fixable = False
     events = ("AttributeWritten", "BackwardRan")
 
@@ -106,7 +105,7 @@ class LossMadeLeaf(Rule):
             return
         if isinstance(event.receiver, TensorValue) and event.receiver.is_fresh:
             return
-        name = dotted(event.receiver_node)
+        name = event.receiver_name
         for backward in trace.after(event, BackwardRan):
             if name is not None and backward.label == name and backward.scope == event.scope:
                 yield Report(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import ConditionTested, Event
 from freezelint.analysis.values import BoundMethod, ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
@@ -110,7 +109,8 @@ class BoundMethodAsCondition(Rule):
     level = Level.ERROR
     consequences = ("moves", "wastes")
     triggers = (("requires_grad_",),)
-    trigger_patterns = (r"\.requires_grad_(?!\w|\s*[(=][^=])",)
+    trigger_patterns = ((r"\.requires_grad_(?!\w|\s*[(=][^=])",),)
+    is_local = True
     fixable = False
     events = ("ConditionTested",)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import Event, ExpressionDiscarded
 from freezelint.analysis.values import ComparisonValue, FlagValue
 from freezelint.findings import Level
@@ -99,7 +98,8 @@ class ComparisonInsteadOfAssignment(Rule):
     level = Level.ERROR
     consequences = ("moves",)
     triggers = (("requires_grad",),)
-    trigger_patterns = (r"\.requires_grad\s*(?:==|is\b)",)
+    trigger_patterns = ((r"\.requires_grad\s*(?:==|is\b)",),)
+    is_local = True
     fixable = False
     events = ("ExpressionDiscarded",)
 

@@ -105,16 +105,19 @@ class DiscardedSwitch(Rule):
         ),
     )
     trigger_patterns = (
-        # A statement ends its line. So does a decorator, which is as it should be.
-        r"_grad(?:(?<=no_grad)|(?<=enable_grad))(?<!@torch\.no_grad)(?<!@torch\.enable_grad)"
-        r"(?<!@no_grad)(?<!@enable_grad)(?:\(\)[ \t]*[\n#;]|[ \t]*[\n#;:])",
-        r"inference_mode(?<!@torch\.inference_mode)(?<!@inference_mode)"
-        r"(?:\(\)[ \t]*[\n#;]|[ \t]*[\n#;:])",
-        r"\.eval[ \t]*[\n#;]",
-        r"\.train[ \t]*[\n#;]",
-        r"\.requires_grad_[ \t]*[\n#;]",
-        r"\.detach\(\)[ \t]*[\n#;]",
+        (
+            r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)(?:\(\))?[ \t]*[\n#;]",
+            r"inference_mode(?<!@torch\.inference_mode)(?:\(\))?[ \t]*[\n#;]",
+            r"enable_grad(?<!@torch\.enable_grad)(?:\(\))?[ \t]*[\n#;]",
+            r"_grad:",
+            r"inference_mode:",
+            r"\.eval[ \t]*[\n#;]",
+            r"\.train[ \t]*[\n#;]",
+            r"\.requires_grad_[ \t]*[\n#;]",
+            r"\n[ \t]*\w[\w.]*\.detach\(\)[ \t]*[\n#;]",
+        ),
     )
+    is_local = True
     fixable = False
     events = ("ExpressionDiscarded", "ContextEntered")
 

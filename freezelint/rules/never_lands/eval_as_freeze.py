@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import re
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
     Event,
@@ -14,6 +13,7 @@ from freezelint.analysis.events import (
     OutputDetached,
     Stepped,
 )
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
@@ -126,7 +126,12 @@ class EvalAsFreeze(Rule):
     name = "eval-as-freeze"
     level = Level.WARNING
     consequences = ("moves",)
-    triggers = (("eval(", "train(False", "mode=False"), ("step(", "configure_optimizers"), ("optim", "Optim", "Adam", "SGD"))
+    triggers = (
+        ("eval(", "train(False", "mode=False"),
+        ("step(", "configure_optimizers"),
+        ("optim", "Optim", "Adam", "SGD"),
+    )
+    trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
     fixable = False
     events = ("ModeSet",)
 
@@ -144,9 +149,7 @@ class EvalAsFreeze(Rule):
             yield self._report(event, built, step, trace)
             return
 
-    def _report(
-        self, event: ModeSet, built: OptimizerBuilt, step: Stepped, trace: Trace
-    ) -> Report:
+    def _report(self, event: ModeSet, built: OptimizerBuilt, step: Stepped, trace: Trace) -> Report:
         optimizer = trace.objects.optimizer(built.key).label or built.name
         words = " ".join((event.place.comments, event.scope, event.label))
         return Report(
@@ -171,7 +174,9 @@ def _trains(trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped) 
     if not compatible(event.path, built.path) or not compatible(event.path, step.path):
         return False
     key = event.part.key
-    holds = [part for part in built.parts if trace.covers(without_flag_tests(part), key, built.index)]
+    holds = [
+        part for part in built.parts if trace.covers(without_flag_tests(part), key, built.index)
+    ]
     if not holds or any(each.index < event.index for each in _steps_of(trace, built, event)):
         return False
     is_whole = any(part.key == key for part in holds)

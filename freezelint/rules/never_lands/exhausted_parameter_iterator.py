@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import Event, IteratorConsumed
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
@@ -115,11 +114,14 @@ class ExhaustedParameterIterator(Rule):
     consequences = ("dead",)
     triggers = (("parameters(",),)
     trigger_patterns = (
-        r"=\s*(?:filter|map|iter|(?:itertools\.)?chain(?:\.from_iterable)?)\(",
-        r"=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n",
-        r"=\s*\(\s*[^()\n]*(?:\([^()\n]*\)[^()\n]*)*\sfor\s",
-        r":=\s*[\w.]+\.parameters\(",
+        (
+            r"=\s*(?:filter|map|iter|(?:itertools\.)?chain(?:\.from_iterable)?)\(",
+            r"=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n",
+            r"=\s*\(\s*[^()\n]*(?:\([^()\n]*\)[^()\n]*)*\sfor\s",
+            r":=\s*[\w.]+\.parameters\(",
+        ),
     )
+    is_local = True
     fixable = False
     events = ("IteratorConsumed",)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
+from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.values import ModuleGroup, ParameterSequence
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
@@ -99,7 +99,17 @@ class FlagOnIterator(Rule):
     level = Level.ERROR
     consequences = ("raises",)
     triggers = (("requires_grad",), ("parameters", "children", "modules"))
-    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+    trigger_patterns = (
+        FLAG_WRITES,
+        (
+            r"parameters\([^()]*\)\s*\.requires_grad",
+            r"children\([^()]*\)\s*\.requires_grad",
+            r"modules\([^()]*\)\s*\.requires_grad",
+            r"=\s*[\w.\[\]]+\.(?:named_)?(?:parameters|children|modules)\(\)\s*\n",
+            r"=\s*(?:list|filter|(?:itertools\.)?chain)\(",
+        ),
+    )
+    is_local = True
     fixable = False
     events = ("AttributeWritten", "MethodCalled")
 

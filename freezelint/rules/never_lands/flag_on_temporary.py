@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import AttributeWritten, Event, ExpressionDiscarded
 from freezelint.analysis.values import TensorKind, TensorValue
 from freezelint.findings import Level
@@ -107,9 +106,12 @@ class FlagOnTemporary(Rule):
     consequences = ("moves",)
     triggers = (("requires_grad",),)
     trigger_patterns = (
-        r"\.data\.requires_grad",
-        r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\([^()]*\)\s*\.requires_grad",
+        (
+            r"\.data\.requires_grad",
+            r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\([^()]*\)\s*\.requires_grad",
+        ),
     )
+    is_local = True
     fixable = False
     events = ("AttributeWritten", "ExpressionDiscarded")
 

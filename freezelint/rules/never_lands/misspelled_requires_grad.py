@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
 from freezelint.analysis.values import ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
@@ -135,6 +134,7 @@ class MisspelledRequiresGrad(Rule):
             "reuires_g",
         ),
     )
+    is_local = True
     fixable = False
     events = ("AttributeWritten", "MethodCalled", "Called")
 

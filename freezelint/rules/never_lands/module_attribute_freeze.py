@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.values import Constant, ModuleValue
 from freezelint.findings import Level
@@ -101,7 +100,8 @@ class ModuleAttributeFreeze(Rule):
     level = Level.ERROR
     consequences = ("moves",)
     triggers = (("requires_grad",),)
-    trigger_patterns = (r"\.requires_grad\s*=(?!=)", r"[\"']requires_grad[\"']")
+    trigger_patterns = ((r"\.requires_grad\s*=(?!=)", r"[\"']requires_grad[\"']"),)
+    is_local = True
     fixable = False
     events = ("AttributeWritten",)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
 from freezelint.analysis.values import Constant, ParameterValue, TensorValue
 from freezelint.findings import Level
@@ -103,7 +102,10 @@ class NonBooleanFlag(Rule):
     level = Level.ERROR
     consequences = ("raises",)
     triggers = (("requires_grad",),)
-    trigger_patterns = (r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?(?:\d|None|[\"'])",)
+    trigger_patterns = (
+        (r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?(?:\d|None|[\"'])",),
+    )
+    is_local = True
     fixable = False
     events = ("AttributeWritten", "MethodCalled", "Called")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
@@ -104,7 +103,8 @@ class RequiresGradMethodOverwritten(Rule):
     level = Level.ERROR
     consequences = ("moves",)
     triggers = (("requires_grad_",),)
-    trigger_patterns = (r"\.requires_grad_\s*=(?!=)", r"[\"']requires_grad_[\"']")
+    trigger_patterns = ((r"\.requires_grad_\s*=(?!=)", r"[\"']requires_grad_[\"']"),)
+    is_local = True
     fixable = False
     events = ("AttributeWritten",)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
@@ -123,8 +123,11 @@ class FilteredTooEarly(Rule):
     name = "filtered-too-early"
     level = Level.ERROR
     consequences = ("moves", "wastes")
-    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
-    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+    triggers = (
+        ("requires_grad",),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+    )
+    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     fixable = False
     events = ("OptimizerBuilt",)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import Event, OptimizerBuilt, SubmoduleReplaced
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.training import filters_by_flag, freeze_of_all
 from freezelint.findings import Level
@@ -104,8 +104,11 @@ class NothingToOptimize(Rule):
     name = "nothing-to-optimize"
     level = Level.ERROR
     consequences = ("raises",)
-    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
-    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+    triggers = (
+        ("requires_grad",),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+    )
+    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     fixable = False
     events = ("OptimizerBuilt",)
 

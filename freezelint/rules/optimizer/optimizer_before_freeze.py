@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.training import (
     filters_by_flag,
     is_cleared,
@@ -127,8 +127,11 @@ class OptimizerBeforeFreeze(Rule):
     name = "optimizer-before-freeze"
     level = Level.WARNING
     consequences = ("moves", "wastes")
-    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
-    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+    triggers = (
+        ("requires_grad",),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+    )
+    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     fixable = False
     events = ("OptimizerBuilt",)
 
@@ -175,9 +178,7 @@ class OptimizerBeforeFreeze(Rule):
         optimizer = trace.objects.optimizer(built.key).label or built.name
         frozen = trace.meeting_place(freeze, built)
         evidence = [(frozen, f"`{freeze.label}` is frozen here, after the optimizer took it")]
-        message = (
-            f"`{optimizer}` was built from `{built.label}` before `{freeze.label}` was frozen"
-        )
+        message = f"`{optimizer}` was built from `{built.label}` before `{freeze.label}` was frozen"
         if trained is not None:
             what = "stepped" if isinstance(trained, Stepped) else "gradients computed"
             evidence.insert(0, (trace.meeting_place(trained, built), f"{what} here, before it"))
@@ -200,6 +201,4 @@ def _is_stage(trace: Trace, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
 
 def _was_handed_on_before(trace: Trace, built: OptimizerBuilt, freeze: FlagWritten) -> bool:
     """Whether code out of sight may have trained between construction and freeze."""
-    return any(
-        built.key in each.optimizers for each in trace.between(built, freeze, HandedOver)
-    )
+    return any(built.key in each.optimizers for each in trace.between(built, freeze, HandedOver))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -115,8 +115,11 @@ class UnfrozenNotOptimized(Rule):
     name = "unfrozen-not-optimized"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
-    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+    triggers = (
+        ("requires_grad",),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+    )
+    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     fixable = False
     events = ("FlagWritten",)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import Event, FlagWritten, SubmoduleReplaced
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.training import has_parameters, trained_before
@@ -114,7 +114,17 @@ class HeadReplacedAfterUnfreeze(Rule):
     level = Level.WARNING
     consequences = ("moves",)
     triggers = (("requires_grad",),)
-    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+    trigger_patterns = (
+        FLAG_WRITES,
+        (
+            *OPTIMIZER_CONSTRUCTIONS,
+            r"\[[-\w]+\]\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
+            r"(?<!self)\.\w+\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
+            r"reset_classifier\(",
+            r"add_module\(",
+            r"setattr\(",
+        ),
+    )
     fixable = False
     events = ("SubmoduleReplaced",)
 

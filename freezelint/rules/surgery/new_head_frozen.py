@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, SubmoduleReplaced
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import has_parameters, may_be_unknown, trained_before
@@ -113,8 +113,11 @@ class NewHeadFrozen(Rule):
     name = "new-head-frozen"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"))
-    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+    triggers = (
+        ("requires_grad",),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+    )
+    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     fixable = False
     events = ("FlagWritten",)
 
@@ -159,9 +162,7 @@ def _is_beside_loaded(trace: Trace, change: SubmoduleReplaced, freeze: FlagWritt
     if change.new is None or not _is_plain_layer(trace, change.new):
         return False
     return any(
-        other.parent == change.parent
-        and other.new is not None
-        and _is_loaded(trace, other.new)
+        other.parent == change.parent and other.new is not None and _is_loaded(trace, other.new)
         for other in trace.before(freeze, SubmoduleReplaced)
     )
 
@@ -181,15 +182,16 @@ def _is_loaded(trace: Trace, key: int) -> bool:
     )
 
 
-def _stays_frozen(
-    trace: Trace, freeze: FlagWritten, part: Part, head: SubmoduleReplaced
-) -> bool:
+def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: SubmoduleReplaced) -> bool:
     """Whether an optimizer is built for the model and nothing switches a part on before."""
     assert head.new is not None
     built = next(
         (
             each
-            for each in (*trace.after(freeze, OptimizerBuilt), *trace.before(freeze, OptimizerBuilt))
+            for each in (
+                *trace.after(freeze, OptimizerBuilt),
+                *trace.before(freeze, OptimizerBuilt),
+            )
             if any(
                 trace.related(mine.key, head.new, each.index)
                 and trace.objects.root(mine.key, each.index)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import ModuleValue, TensorKind, TensorValue
@@ -113,9 +112,12 @@ class ParameterMovedAtBirth(Rule):
     consequences = ("dead",)
     triggers = (("Parameter(",),)
     trigger_patterns = (
-        r"Parameter\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\s*"
-        r"\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\(",
+        (
+            r"Parameter\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\s*"
+            r"\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\(",
+        ),
     )
+    is_local = True
     fixable = False
     events = ("AttributeWritten",)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
@@ -14,6 +13,7 @@ from freezelint.analysis.events import (
     ParametersReplaced,
     SubmoduleReplaced,
 )
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import (
     has_parameters,
@@ -125,7 +125,12 @@ class StaleOptimizer(Rule):
     name = "stale-optimizer"
     level = Level.ERROR
     consequences = ("dead",)
-    triggers = (("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"), ("parameters(",), ("step(", "minimize(", "train", "fit", "configure_optimizers"))
+    triggers = (
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        ("parameters(",),
+        ("step(", "minimize(", "train", "fit", "configure_optimizers"),
+    )
+    trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
     fixable = False
     events = ("SubmoduleReplaced", "ParametersReplaced", "NameRebound")
 
@@ -156,7 +161,9 @@ class StaleOptimizer(Rule):
         built = _builder_of(trace, event, event.key)
         if built is None or not _is_left_out(trace, event, built, event.key):
             return
-        yield self._report(event, built, event.label, f"gets new parameters by `{event.how}`", trace)
+        yield self._report(
+            event, built, event.label, f"gets new parameters by `{event.how}`", trace
+        )
 
     def _check_name(self, event: NameRebound, trace: Trace) -> Iterator[Report]:
         if trace.objects.module(event.new).origin not in _NEW:
@@ -183,8 +190,7 @@ class StaleOptimizer(Rule):
             trace.meeting_place(event, built),
             f"`{label}` {what} after `{optimizer}` was built: the optimizer holds the old "
             "parameters, and the new ones never train",
-            "build the optimizer after this line, or add the new parameters with "
-            "`add_param_group`",
+            "build the optimizer after this line, or add the new parameters with `add_param_group`",
             ((trace.meeting_place(built, event), f"`{optimizer}` is built here"),),
         )
 

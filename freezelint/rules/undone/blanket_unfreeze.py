@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
@@ -14,6 +13,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.training import happens_whenever, may_be_unknown
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
@@ -121,8 +121,11 @@ class BlanketUnfreeze(Rule):
     name = "blanket-unfreeze"
     level = Level.ERROR
     consequences = ("moves",)
-    triggers = (("requires_grad",), ("optim", "Optim", "Adam", "SGD", "backward", "rainer", "train", "fit"))
-    trigger_patterns = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+    triggers = (("requires_grad",),)
+    trigger_patterns = (
+        FLAG_WRITES,
+        (*OPTIMIZER_CONSTRUCTIONS, r"\.backward\(", r"Trainer\("),
+    )
     fixable = False
     events = ("FlagWritten",)
 
