@@ -1,27 +1,16 @@
 """What git ignores: ``.gitignore`` files and ``.git/info/exclude``, read as git reads them.
 
-`pathspec <https://python-path-specification.readthedocs.io>`_ knows what a pattern
-means. Loading it costs a third of the start of the whole command, so it is only
-asked about a name that ends as some pattern does.
-
 A user's global excludes are not consulted: they differ between two people who
 check the same project.
 """
 
 from __future__ import annotations
 
-import functools
 import os
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from freezelint.findings import Problem
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
-
-_SPECIAL = re.compile(r"[][*?\\]")
-_ENDING = re.compile(r"(?P<plain>[^][*?/]*)(?:\[(?P<one>\w+)\](?P<rest>[^][*?/]*))?$")
+from freezelint.ignore_patterns import Patterns
 
 
 class IgnoreFiles(NamedTuple):
@@ -31,8 +20,8 @@ class IgnoreFiles(NamedTuple):
     not entered, so nothing below it can be taken back.
     """
 
-    for_folders: _Patterns | None = None
-    for_files: _Patterns | None = None
+    for_folders: Patterns | None = None
+    for_files: Patterns | None = None
 
     @classmethod
     def above(cls, folder: str, problems: list[Problem]) -> IgnoreFiles:
@@ -84,31 +73,6 @@ class IgnoreFiles(NamedTuple):
         return self.for_files is not None and self.for_files.match(path)
 
 
-class _Patterns:
-    """Patterns for absolute paths, compiled when something is first compared with them."""
-
-    def __init__(self, outer: _Patterns | None, folder: str, texts: list[str]) -> None:
-        base = os.path.abspath(folder).replace(os.sep, "/").strip("/")
-        self._outer = outer
-        self._lines = [_placed(text, _SPECIAL.sub(r"\\\g<0>", base)) for text in texts]
-        own = tuple(ending for text in texts for ending in _endings(text))
-        self._endings: tuple[str, ...] = own if outer is None else outer._endings + own
-
-    def match(self, path: str) -> bool:
-        """Return whether the last pattern that is about the path ignores it."""
-        return path.endswith(self._endings) and self._spec.match_file(os.path.abspath(path))
-
-    @functools.cached_property
-    def _spec(self) -> GitIgnoreSpec:
-        from pathspec import GitIgnoreSpec
-
-        try:
-            spec = GitIgnoreSpec.from_lines(self._lines)
-        except (ValueError, re.error):
-            spec = GitIgnoreSpec.from_lines(line for line in self._lines if _is_valid(line))
-        return spec if self._outer is None else self._outer._spec + spec
-
-
 def _meaningful(line: str) -> str:
     """Return what git reads of a line; nothing of a comment."""
     if line.startswith("#"):
@@ -116,37 +80,6 @@ def _meaningful(line: str) -> str:
     return line.rstrip("\r") if line.rstrip("\r").endswith("\\ ") else line.rstrip()
 
 
-def _extended(outer: _Patterns | None, folder: str, texts: list[str]) -> _Patterns | None:
+def _extended(outer: Patterns | None, folder: str, texts: list[str]) -> Patterns | None:
     texts = [text for text in texts if text.strip("!/")]
-    return _Patterns(outer, folder, texts) if texts else outer
-
-
-def _placed(text: str, base: str) -> str:
-    """Word a pattern of an ignore file in the folder ``base`` for absolute paths.
-
-    So all files in force are one list, and a pattern that is about a path itself
-    can outweigh a later one, perhaps of another file, about a folder above it.
-    """
-    sign, body = ("!", text[1:]) if text.startswith("!") else ("", text)
-    place = "/" if "/" in body else "/**/"
-    return f"{sign}/{base}{place}{body.removeprefix('/')}"
-
-
-def _endings(text: str) -> list[str]:
-    """Return how names end that a pattern may match; the empty ending is any name's."""
-    found = _ENDING.search(text)
-    if found is None or "\\" in text or text.count("[") > 1:
-        return [""]
-    if found["one"] is None:
-        return [found["plain"]]
-    return [found["plain"] + letter + found["rest"] for letter in found["one"]]
-
-
-def _is_valid(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except (ValueError, re.error):
-        return False
-    return True
+    return Patterns(outer, folder, texts) if texts else outer

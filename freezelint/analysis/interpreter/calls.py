@@ -145,6 +145,9 @@ def call_unknown(run: Interpreter, arguments: Arguments, node: cst.Call) -> Valu
 def hand_over(run: Interpreter, values: tuple[Value, ...], node: cst.Call) -> None:
     """Announce that modules or optimizers went out of sight."""
     keys, optimizers = run.keys_in(values)
+    for key in keys:
+        # Whoever has it now may hang something below it.
+        run.objects.module(key).is_complete = False
     if keys or optimizers:
         run.announce(
             events.HandedOver(

@@ -10,6 +10,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import narrowed
+from freezelint.analysis.knowledge.torch import TENSOR_CLASSES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
     SOME,
@@ -30,6 +31,7 @@ from freezelint.analysis.values import (
     ModuleValue,
     ParameterName,
     ParameterValue,
+    Part,
     SequenceValue,
     Value,
 )
@@ -299,6 +301,29 @@ def narrow(run: Interpreter, predicate: Predicate) -> dict[tuple[int, str], tupl
     for key, (_, smaller) in changed.items():
         run.bindings[key] = smaller
     return changed
+
+
+def narrowed_by_type(
+    run: Interpreter, test: cst.BaseExpression
+) -> tuple[tuple[int, str], Value] | None:
+    """What ``if isinstance(x, nn.Parameter)`` says of ``x`` inside: its binding and new value."""
+    if not isinstance(test, cst.Call) or len(test.args) != 2:
+        return None
+    name = test.args[0].value
+    if not isinstance(test.func, cst.Name) or test.func.value != "isinstance":
+        return None
+    if not isinstance(name, cst.Name):
+        return None
+    kind = evaluate(run, test.args[1].value)
+    kinds = kind.items if isinstance(kind, SequenceValue) else (kind,)
+    if not kinds or not all(
+        isinstance(each, LibraryValue) and each.name in TENSOR_CLASSES for each in kinds
+    ):
+        return None
+    parameter = run.objects.new_module(Origin.PARAMETER, name.value)
+    parameter.flag_at_birth = None
+    run.mark_birth(parameter)
+    return (run.frame.key, name.value), ParameterValue((Part(parameter.key),))
 
 
 def _is_builtin(value: Value, names: set[str]) -> bool | None:

@@ -8,6 +8,7 @@ import libcst as cst
 
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
 from freezelint.analysis.interpreter.iteration import element_module, items_of
+from freezelint.analysis.knowledge.torch import PARAMETER_CONTAINERS
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -21,6 +22,7 @@ from freezelint.analysis.values import (
     ModuleValue,
     ParameterSequence,
     ParameterValue,
+    Part,
     SequenceValue,
     Unknown,
     Value,
@@ -288,6 +290,8 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if isinstance(receiver, MappingValue):
         return receiver.get(key) or UNKNOWN
     if isinstance(receiver, ModuleValue):
+        if run.objects.module(receiver.key).library in PARAMETER_CONTAINERS:
+            return ParameterValue((Part(receiver.key, (SOME,)),))
         return run.child(receiver.key, f"[{key}]" if type(key) is int else f"[{key!r}]")
     if isinstance(receiver, (ModuleGroup, ParameterSequence)):
         return narrow_to_some(run, element_of(run, receiver))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
+from freezelint.analysis.knowledge.torch import PARAMETER_CONTAINERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, FlagTest, Predicate, conjunction
 from freezelint.analysis.values import (
@@ -68,6 +69,10 @@ def element_of(run: Interpreter, value: Value) -> Value:
         return SequenceValue((ParameterName(1), module)) if value.named else module
     if isinstance(value, ElementsValue):
         return value.element
+    if isinstance(value, ModuleValue) and (
+        run.objects.module(value.key).library in PARAMETER_CONTAINERS
+    ):
+        return ParameterValue((Part(value.key),), is_element=True)
     if isinstance(value, ModuleValue) and run.proven(value):
         return ModuleValue(element_module(run, value.key, ()))
     if isinstance(value, SequenceValue) and value.items:

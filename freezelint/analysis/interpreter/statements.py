@@ -8,7 +8,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment, loops
-from freezelint.analysis.interpreter.conditions import ElementTest, judge, narrow, refined
+from freezelint.analysis.interpreter.conditions import ElementTest, judge, narrow, narrowed_by_type, refined
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.machine import Flow
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
@@ -168,9 +168,24 @@ def _if(run: Interpreter, node: cst.If) -> Flow:
         return run_body(run, node.body)
     if verdict is False:
         return _else(run, node.orelse)
-    if isinstance(verdict, ElementTest):
+    if isinstance(verdict, ElementTest) and narrowed_by_type(run, node.test) is None:
         return _select_elements(run, node, verdict)
-    return _branch(run, [lambda: run_body(run, node.body), lambda: _else(run, node.orelse)])
+    return _branch(run, [lambda: _then(run, node), lambda: _else(run, node.orelse)])
+
+
+def _then(run: Interpreter, node: cst.If) -> Flow:
+    narrowing = narrowed_by_type(run, node.test)
+    if narrowing is None:
+        return run_body(run, node.body)
+    binding, value = narrowing
+    before = run.bindings.get(binding)
+    run.bindings[binding] = value
+    flow = run_body(run, node.body)
+    if before is not None:
+        run.bindings[binding] = before
+    else:
+        run.bindings.pop(binding, None)
+    return flow
 
 
 def _else(run: Interpreter, node: cst.If | cst.Else | None) -> Flow:

@@ -212,6 +212,10 @@ ITERATOR_CONSUMERS = frozenset(
     }
 )
 
+TENSOR_CLASSES = frozenset(
+    {"torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor", "torch.FloatTensor"}
+)
+
 TENSOR_CONSTRUCTORS = frozenset(
     {
         "torch.tensor",
@@ -312,6 +316,9 @@ OPTIMIZER_CONSTRUCTIONS = (
 """Patterns of source text that may build an optimizer."""
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
+
+PARAMETER_CONTAINERS = frozenset({"torch.nn.ParameterList", "torch.nn.ParameterDict"})
+"""Modules of which the elements are parameters."""
 
 PARAMETER_ATTRIBUTES = frozenset({"weight", "bias"})
 """Attributes that are parameters in every layer of torch that has them."""

@@ -12,6 +12,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
 
 
@@ -113,7 +114,7 @@ class ModuleAttributeFreeze(Rule):
         if not isinstance(event.receiver, ModuleValue):
             return
         module = trace.objects.module(event.receiver.key)
-        if not module.is_module:
+        if not module.is_module or _keeps_an_option(event, module):
             return
         target = event.place.chunk.code(event.receiver_node) if event.receiver_node else "it"
         value = event.value.value if isinstance(event.value, Constant) else "..."
@@ -124,3 +125,9 @@ class ModuleAttributeFreeze(Rule):
             f"write `{target}.requires_grad_({value})`",
             made,
         )
+
+
+def _keeps_an_option(event: AttributeWritten, module: ModuleObject) -> bool:
+    """Whether a class stores what its constructor was told, in a field of its own."""
+    is_own = event.receiver_name == "self" and module.owner_class is not None
+    return is_own and not isinstance(event.value, Constant)
