@@ -28,19 +28,20 @@ class Patterns:
         base = _SPECIAL.sub(r"\\\g<0>", os.path.abspath(folder).replace(os.sep, "/").strip("/"))
         self._outer = outer
         self._lines = [_placed(text, base + "/" if base else "") for text in texts]
-        self._edges = _edges(texts) if outer is None else outer._edges | _edges(texts)
+        self.edges: _Edges = _edges(texts) if outer is None else outer.edges | _edges(texts)
 
     def match(self, path: str) -> bool:
         """Return whether the last pattern that is about the path ignores it."""
         name = path.rpartition(os.sep)[2]
-        if not name.endswith(self._edges.endings) and not name.startswith(self._edges.beginnings):
+        if not name.endswith(self.edges.endings) and not name.startswith(self.edges.beginnings):
             return False
-        return self._spec.match_file(os.path.abspath(path))
+        return self.spec.match_file(os.path.abspath(path))
 
     @functools.cached_property
-    def _spec(self) -> GitIgnoreSpec:
+    def spec(self) -> GitIgnoreSpec:
+        """The patterns of this file and, before them, those of the files above."""
         own = _compiled(self._lines)
-        return own if self._outer is None else self._outer._spec + own
+        return own if self._outer is None else self._outer.spec + own
 
 
 def _placed(text: str, base: str) -> str:
@@ -73,6 +74,7 @@ def _edges(texts: list[str]) -> _Edges:
 
 
 def _edges_of(text: str) -> _Edges:
+    """Return what is plain text at an end of a pattern; two empty ends are those of any name."""
     name = text.rpartition("/")[2]
     if "\\" in text or text.count("[") > 1:
         return _Edges(beginnings=("",))

@@ -9,7 +9,10 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Project
 
-HEAVY = {"torch", "libcst", "rich", "dataclasses", "multiprocessing", "concurrent.futures"}
+HEAVY = {
+    *("torch", "libcst", "rich", "pathspec"),
+    *("dataclasses", "multiprocessing", "concurrent.futures"),
+}
 
 
 def loaded(project: Project, statement: str) -> set[str]:
@@ -49,6 +52,25 @@ def test_a_run_without_candidates_loads_neither_the_rules_nor_libcst(
     modules = loaded(project, running("check", "."))
     assert not HEAVY & modules
     assert not {each for each in modules if each.startswith("freezelint.rules")}
+
+
+@pytest.mark.parametrize(
+    ("ignore", "is_needed"),
+    [
+        ("", False),
+        ("# nothing.py\n\n", False),
+        ("build/\n*.egg-info\n*.py[cod]\n.coverage.*\n/a.txt\n", False),
+        ("*.py\n", True),
+        ("src/\n", True),
+    ],
+)
+def test_patterns_are_understood_only_where_a_name_is_like_one(
+    project: Project, ignore: str, is_needed: bool
+) -> None:
+    project.write("a.py", "x = 1\n")
+    project.write("src/b.py", "x = 1\n")
+    project.write(".gitignore", ignore)
+    assert ("pathspec" in loaded(project, running("check", "."))) is is_needed
 
 
 def test_listing_the_rules_does_not_need_torch(project: Project) -> None:

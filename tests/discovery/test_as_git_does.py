@@ -16,20 +16,13 @@ if TYPE_CHECKING:
     from tests.conftest import Project
 
 PATHS = ["a.py", "b.py", "src/a.py", "src/out/b.py", "src/out/in/a.py", "out/a.py", "out/c d.py"]
+# Not here, since pathspec itself reads them in another way than git: `[[:alpha:]]` (a plain
+# class to it), `***` as one of several segments (`*` to it, `**` to git), and a bracket that
+# a slash follows (it splits at slashes first).
 SEGMENTS = [
     *("a.py", "b.py", "src", "out", "in", "c d.py"),
-    *("*", "**", "***", "*.py", "?ut", "[a-c].py", "[!a].py", "[^b]*", "[]a].py", "[z-a].py"),
-    *(
-        "o*t",
-        "**.py",
-        "[[:alpha:]].py",
-        "[[:digit:]a].py",
-        "a[.]py",
-        "[a",
-        "a\\.py",
-        "c\\ d.py",
-        "\\",
-    ),
+    *("*", "**", "*.py", "?ut", "[a-c].py", "[!a].py", "[^b]*", "[]a].py", "[z-a].py"),
+    *("o*t", "**.py", "a[.]py", "[ab].py", "*.p[xy]", "a*", "a\\.py", "c\\ d.py", "\\"),
 ]
 
 lines = st.builds(

@@ -80,6 +80,10 @@ def test_folders_that_hold_no_own_code_are_left_out_unless_named(
         ("src/*\n!src/out\n", ["a.py", "out/a.py", "src/out/b.py"]),
         ("out/   \r\n", ["a.py", "src/a.py"]),
         ("!\nout/\n", ["a.py", "src/a.py"]),
+        ("\\\nout/\n", ["a.py", "src/a.py"]),
+        ("[z-a].py\nout/\n", ["a.py", "src/a.py"]),
+        ("*.py[cod]\n*.p[xy]\n!b.*\n", ["src/out/b.py"]),
+        ("o*\n", ["a.py", "src/a.py"]),
     ],
 )
 def test_gitignore_is_obeyed(repository: Project, ignore: str, left: list[str]) -> None:
@@ -95,6 +99,34 @@ def test_an_inner_gitignore_has_the_last_word(repository: Project) -> None:
     for path in ("generated.py", "local.py", "src/generated.py", "src/local.py"):
         repository.write(path)
     assert files() == ["local.py", "src/generated.py"]
+
+
+def test_a_folder_taken_back_does_not_bring_back_the_files_in_it(repository: Project) -> None:
+    repository.write(".gitignore", "/src/out/b.py\n/src/out\n")
+    repository.write("src/.gitignore", "!out\n")
+    for path in ("src/out/a.py", "src/out/b.py"):
+        repository.write(path)
+    assert files() == ["src/out/a.py"]
+
+
+def test_nothing_below_an_ignored_folder_can_be_taken_back(repository: Project) -> None:
+    repository.write(".gitignore", "out/\n!out/a.py\n!/src/out/a.py\n")
+    for path in ("out/a.py", "src/out/a.py", "src/a.py"):
+        repository.write(path)
+    assert files() == ["src/a.py"]
+
+
+def test_a_folder_whose_name_looks_like_a_pattern_is_taken_literally(repository: Project) -> None:
+    repository.write("[ab]*/.gitignore", "/c.py\n")
+    for path in ("[ab]*/c.py", "[ab]*/d.py", "ab/c.py"):
+        repository.write(path)
+    assert files() == ["[ab]*/d.py", "ab/c.py"]
+
+
+def test_pythons_own_warnings_about_a_pattern_are_not_shown(repository: Project) -> None:
+    repository.write(".gitignore", "[[:alpha:]].py\n")
+    repository.write("src/abc.py")
+    assert files() == ["src/abc.py"]
 
 
 def test_gitignore_files_above_count_up_to_the_repository(

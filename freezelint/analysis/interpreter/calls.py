@@ -327,9 +327,18 @@ def _activate(
     finally:
         run.frame = outer
         run.active.pop()
+        _forget_locals(run, frame.key)
         run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scopes = saved
         run.element_names, run.loop_exits = elements, exits
     return result
+
+
+def _forget_locals(run: Interpreter, frame: int) -> None:
+    """Drop the names of a finished activation, unless a function it made may still read them."""
+    mine = [key for key in run.bindings if key[0] == frame]
+    if not any(isinstance(run.bindings[key], FunctionValue) for key in mine):
+        for key in mine:
+            del run.bindings[key]
 
 
 def _result(run: Interpreter, flow: Flow) -> Value:

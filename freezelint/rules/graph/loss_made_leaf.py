@@ -86,7 +86,14 @@ class LossMadeLeaf(Rule):
     level = Level.ERROR
     consequences = ("cut",)
     triggers = (("requires_grad",), ("backward",))
-    trigger_patterns = ((r"requires_grad\s*=\s*True", r"[\"']requires_grad[\"']"),)
+    trigger_patterns = (
+        (
+            r"\.requires_grad\s*=\s*True",
+            r"ensor\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
+            r"Variable\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
+            r"[\"']requires_grad[\"']",
+        ),
+    )
     is_local = True
     fixable = False
     events = ("AttributeWritten", "BackwardRan")

@@ -115,10 +115,12 @@ class ExhaustedParameterIterator(Rule):
     triggers = (("parameters(",),)
     trigger_patterns = (
         (
-            r"=\s*(?:filter|map|iter|(?:itertools\.)?chain(?:\.from_iterable)?)\(",
+            r"=\s*filter\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
+            r"=\s*map\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
+            r"=\s*iter\([^\n]*parameters\(",
+            r"=\s*(?:itertools\.)?chain(?:\.from_iterable)?\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
             r"=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n",
-            r"=\s*\(\s*[^()\n]*(?:\([^()\n]*\)[^()\n]*)*\sfor\s",
-            r":=\s*[\w.]+\.parameters\(",
+            r"=\s*\((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
         ),
     )
     is_local = True

@@ -101,7 +101,16 @@ class ModuleAttributeFreeze(Rule):
     level = Level.ERROR
     consequences = ("moves",)
     triggers = (("requires_grad",),)
-    trigger_patterns = ((r"\.requires_grad\s*=(?!=)", r"[\"']requires_grad[\"']"),)
+    trigger_patterns = (
+        (
+            # The usual loop over parameters() cannot be it, and is what most files hold.
+            r"(?<!parameters\(\):)\n[ \t]*\w+\.requires_grad\s*=(?!=)",
+            r"\w\.\w+\.requires_grad\s*=(?!=)",
+            r"\]\.requires_grad\s*=(?!=)",
+            r"\)\.requires_grad\s*=(?!=)",
+            r"[\"']requires_grad[\"']",
+        ),
+    )
     is_local = True
     fixable = False
     events = ("AttributeWritten",)
