@@ -61,6 +61,9 @@ def examine(task: Task, config: Config) -> Outcome:
     suppressions = _suppressions(source.text) if b"skip-file" in data else None
     if suppressions and suppressions.skip_file:
         return Outcome(path)
+    broken = syntax_problem(path, source.text) if task.must_parse else None
+    if broken is not None:
+        return Outcome(path, problems=(broken,))
     findings, problems = _analyze(source, codes, config)
     if not findings and not config.strict:
         return Outcome(path, problems=tuple(problems))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.index import Index
+from freezelint.analysis.index import Index, OutlineFailed
 from freezelint.analysis.relevance import Relevance
 from freezelint.analysis.roots import roots_of
 from freezelint.findings import Evidence, Finding, Problem
+from freezelint.sources.syntax import CANNOT_PARSE, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,25 +34,35 @@ def analyze(source: Source, rules: Sequence[Rule]) -> tuple[list[Finding], list[
     """
     text = source.text.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        index = Index(text)
-    except (SyntaxError, ValueError) as error:
-        return [], [_syntax_problem(source.path, error)]
-    except (RecursionError, MemoryError):
-        return [], [Problem(source.path, "the code is nested too deeply to be parsed")]
+        try:
+            return _check(source.path, Index(text), rules)
+        except OutlineFailed:
+            # Its lines misled, or it does not parse; the whole file will tell which.
+            return _check(source.path, Index(text, whole=True), rules)
+    except CANNOT_PARSE as error:
+        return [], [problem_of(source.path, error)]
+
+
+def _check(
+    path: str, index: Index, rules: Sequence[Rule]
+) -> tuple[list[Finding], list[Problem]]:
     found: dict[tuple[str, Span], Finding] = {}
     problems: list[Problem] = []
     relevance = Relevance(index, rules)
-    for root in roots_of(index, relevance, _package_of(source.path)):
+    for root in roots_of(index, relevance, _package_of(path)):
         try:
             trace = root.run()
+        except OutlineFailed:
+            raise
         except cst.ParserSyntaxError as error:
-            problems.append(Problem(source.path, f"cannot be parsed: {error.message}"))
+            problems.append(Problem(path, f"cannot be parsed: {error.message}"))
             continue
-        except Exception as error:
-            problems.append(_internal_error(source.path, error, f"in {root.name}"))
+        except Exception as error:  # noqa: BLE001
+            # One scope must never cost the findings of the others.
+            problems.append(_internal_error(path, error, f"in {root.name}"))
             continue
         if trace is not None:
-            for finding in _judge(source.path, trace, rules, problems):
+            for finding in _judge(path, trace, rules, problems):
                 found.setdefault((finding.code, finding.span), finding)
     return sorted(found.values(), key=lambda each: each.sort_key), list(dict.fromkeys(problems))
 
@@ -91,12 +102,6 @@ def _finding(path: str, rule: Rule, report: Report) -> Finding:
 def _internal_error(path: str, error: Exception, where: str, rule: str | None = None) -> Problem:
     reason = f"internal error {where}: {type(error).__name__}: {error}"
     return Problem(path, reason, rule=rule)
-
-
-def _syntax_problem(path: str, error: SyntaxError | ValueError) -> Problem:
-    if isinstance(error, SyntaxError):
-        return Problem(path, f"does not parse: {error.msg}", line=error.lineno)
-    return Problem(path, f"does not parse: {error}")
 
 
 def _package_of(path: str) -> str:

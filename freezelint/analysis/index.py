@@ -12,6 +12,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.outline import Segment, outline
 from freezelint.analysis.syntax import Chunk
 
 if TYPE_CHECKING:
@@ -27,23 +28,32 @@ _LOUD = re.compile(
 
 _COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
 
-AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
+LONG = 40_000
+"""Characters from which on a file is not parsed as a whole."""
+
+
+class OutlineFailed(Exception):
+    """What looked like a scope by its lines is none: the file must be parsed as a whole."""
 
 
 class Definition:
     """A function or method: its lines now, its tree when it is asked for."""
 
     def __init__(
-        self, node: AnyFunction, lines: Sequence[str], owner: ClassDefinition | None = None
+        self,
+        name: str,
+        lines: Sequence[str],
+        first_line: int,
+        decorators: Sequence[str] = (),
+        owner: ClassDefinition | None = None,
     ) -> None:
-        """Take the indexed node, the lines of the whole file and the class, if it is a method."""
-        self.name = node.name
+        """Take the lines with their decorators, and the class if it is a method."""
+        self.name = name
         self.owner = owner
-        first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-        self._lines = lines[first - 1 : node.end_lineno]
-        self.chunk = Chunk(self._lines, first, is_method=owner is not None)
-        self.decorators = tuple(_dotted(each) or "" for each in node.decorator_list)
-        self.length = len(self._lines)
+        self.decorators = decorators
+        self.length = len(lines)
+        self.chunk = Chunk(lines, first_line, is_method=owner is not None)
+        self._lines = lines
 
     @functools.cached_property
     def words(self) -> frozenset[str]:
@@ -62,24 +72,65 @@ class Definition:
 
 
 class ClassDefinition:
-    """A class at the top level of the file."""
+    """A class at the top level of the file: its lines now, what is in it when it is asked for."""
 
-    def __init__(self, node: ast.ClassDef, lines: Sequence[str]) -> None:
-        """Take the indexed node and the lines of the whole file."""
-        self.name = node.name
-        self.bases = tuple(_dotted(base) or "" for base in node.bases)
-        self.methods: dict[str, Definition] = {}
-        self.fields: set[str] = set()
-        self._node = node
-        for statement in node.body:
+    def __init__(self, name: str, lines: Sequence[str], first_line: int) -> None:
+        """Take the lines of the class with its decorators."""
+        self.name = name
+        self._lines = lines
+        self._first_line = first_line
+
+    @property
+    def text(self) -> str:
+        """The lines as they stand in the file."""
+        return "\n".join(self._lines)
+
+    @functools.cached_property
+    def words(self) -> frozenset[str]:
+        """Every identifier in the text, comments and strings included."""
+        return frozenset(_WORD.findall(self.text))
+
+    @functools.cached_property
+    def _node(self) -> ast.ClassDef:
+        try:
+            body = _parse(self.text).body
+        except SyntaxError as error:
+            raise OutlineFailed from error
+        if not body or not isinstance(body[0], ast.ClassDef):
+            raise OutlineFailed
+        return body[0]
+
+    @functools.cached_property
+    def bases(self) -> tuple[str, ...]:
+        """The base classes as dotted names."""
+        return tuple(_dotted(base) or "" for base in self._node.bases)
+
+    @functools.cached_property
+    def methods(self) -> dict[str, Definition]:
+        """The methods by name."""
+        methods = {}
+        for statement in self._node.body:
             if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                self.methods[statement.name] = Definition(statement, lines, self)
-            elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                self.fields.add(statement.target.id)
-            elif isinstance(statement, ast.Assign):
-                self.fields.update(
-                    each.id for each in statement.targets if isinstance(each, ast.Name)
+                first, last = _lines_of(statement)
+                methods[statement.name] = Definition(
+                    statement.name,
+                    self._lines[first - 1 : last],
+                    first + self._first_line - 1,
+                    tuple(_dotted(each) or "" for each in statement.decorator_list),
+                    self,
                 )
+        return methods
+
+    @functools.cached_property
+    def fields(self) -> frozenset[str]:
+        """Names that the body of the class assigns."""
+        names = set()
+        for statement in self._node.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                names.add(statement.target.id)
+            elif isinstance(statement, ast.Assign):
+                names.update(each.id for each in statement.targets if isinstance(each, ast.Name))
+        return frozenset(names)
 
     @functools.cached_property
     def attributes_changed(self) -> frozenset[str]:
@@ -107,11 +158,15 @@ class ClassDefinition:
 class Index:
     """The top level of one file."""
 
-    def __init__(self, text: str) -> None:
-        """Parse the text; raises SyntaxError as CPython does."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+    def __init__(self, text: str, *, whole: bool = False) -> None:
+        """Find the scopes of a text.
+
+        A long text is only outlined, so what stands in a scope that nobody asks
+        for is not parsed; with ``whole`` it is.
+
+        Raises:
+            SyntaxError: as CPython does, when what is parsed does not.
+        """
         self._text = text
         self._lines = text.split("\n")
         self._call_sites: dict[str, int] = {}
@@ -120,20 +175,44 @@ class Index:
         self.classes: dict[str, ClassDefinition] = {}
         self.imports: dict[str, str] = {}
         self._loose: list[tuple[int, int]] = []
-        for statement in tree.body:
-            self._add(statement)
+        segments = None if whole or len(text) < LONG else outline(text)
+        if segments is None:
+            for statement in _parse(text).body:
+                self._add_statement(statement)
+        else:
+            for segment in segments:
+                self._add_segment(segment)
 
-    def _add(self, statement: ast.stmt) -> None:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            self.functions[statement.name] = Definition(statement, self._lines)
-            return
-        if isinstance(statement, ast.ClassDef):
-            self.classes[statement.name] = ClassDefinition(statement, self._lines)
-            return
+    def _add_segment(self, segment: Segment) -> None:
+        lines = self._lines[segment.first - 1 : segment.last]
+        if segment.kind == "class":
+            self.classes[segment.name] = ClassDefinition(segment.name, lines, segment.first)
+        elif segment.kind == "def":
+            self.functions[segment.name] = Definition(segment.name, lines, segment.first)
+        else:
+            try:
+                body = _parse("\n".join(lines)).body
+            except SyntaxError as error:
+                raise OutlineFailed from error
+            for statement in body:
+                self._add_loose(statement, segment.first - 1)
+
+    def _add_statement(self, statement: ast.stmt) -> None:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            first, last = _lines_of(statement)
+            lines = self._lines[first - 1 : last]
+            if isinstance(statement, ast.ClassDef):
+                self.classes[statement.name] = ClassDefinition(statement.name, lines, first)
+            else:
+                self.functions[statement.name] = Definition(statement.name, lines, first)
+        else:
+            self._add_loose(statement, 0)
+
+    def _add_loose(self, statement: ast.stmt, shift: int) -> None:
         for bound, dotted_name in _imports_in(statement):
             self.imports.setdefault(bound, dotted_name)
-        assert statement.end_lineno is not None
-        first, last = statement.lineno, statement.end_lineno
+        first, last = _lines_of(statement)
+        first, last = first + shift, last + shift
         if self._loose and first <= self._loose[-1][1]:
             self._loose[-1] = (self._loose[-1][0], max(last, self._loose[-1][1]))
         else:
@@ -193,6 +272,20 @@ class Index:
         yield from self.functions.values()
         for each in self.classes.values():
             yield from each.methods.values()
+
+
+def _parse(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
+def _lines_of(statement: ast.stmt) -> tuple[int, int]:
+    """First line, decorators included, and last."""
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    first = min([statement.lineno, *(each.lineno for each in decorators)])
+    assert statement.end_lineno is not None
+    return first, statement.end_lineno
 
 
 def _dotted(node: ast.expr) -> str | None:

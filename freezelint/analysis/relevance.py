@@ -20,6 +20,10 @@ _EVENTFUL = re.compile(
 """What a method holds in which anything happens that rules look at."""
 
 
+_BASES = re.compile(r"^class\s+\w+\s*\(([^)]*)\)", re.MULTILINE)
+_WORD = re.compile(r"\w+")
+
+
 class Signs(NamedTuple):
     """What was found in some text: trigger words, and groups of patterns of which one matches."""
 
@@ -75,16 +79,14 @@ class Relevance:
     def _own(self) -> dict[str, Signs]:
         own = {name: self._signs_in(each.text) for name, each in self._index.functions.items()}
         for name, each in self._index.classes.items():
-            texts = (method.text for method in each.methods.values())
-            own[name] = Signs().joined(map(self._signs_in, texts))
+            own[name] = self._signs_in(each.text)
         return own
 
     @functools.cached_property
     def _mentions(self) -> dict[str, frozenset[str]]:
         mentions = {name: each.words & self._names for name, each in self._index.functions.items()}
         for name, each in self._index.classes.items():
-            words = frozenset().union(*(method.words for method in each.methods.values()))
-            mentions[name] = (words | frozenset(each.bases)) & self._names
+            mentions[name] = each.words & self._names
         return mentions
 
     def _spread(self, through: frozenset[str]) -> dict[str, Signs]:
@@ -101,8 +103,10 @@ class Relevance:
         return signs
 
     def _bases_of(self, name: str) -> frozenset[str]:
+        """The classes of the file that the header of a class mentions."""
         each = self._index.classes.get(name)
-        return frozenset() if each is None else frozenset(each.bases) & self._names
+        header = None if each is None else _BASES.search(each.text)
+        return frozenset() if header is None else frozenset(_WORD.findall(header[1])) & self._names
 
     def _firing(self, near: Signs, far: Signs) -> list[Rule]:
         return [rule for rule in self._rules if _meets(near if rule.is_local else far, rule)]

@@ -19,8 +19,8 @@ from freezelint.analysis.interpreter.classes import (
     is_module_class,
     lineage,
 )
-from freezelint.analysis.interpreter.frames import is_module_use, uses_in
-from freezelint.analysis.interpreter.machine import BudgetSpent, Interpreter
+from freezelint.analysis.interpreter.frames import is_module_use, merged, uses_below, uses_in
+from freezelint.analysis.interpreter.machine import METHOD_BUDGET, BudgetSpent, Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
@@ -141,7 +141,19 @@ class ClassRoot(Root):
             run.bindings = dict(start)
             bound = find_method(run, owner, method.name, receiver)
             if bound is not None:
-                _call(run, bound)
+                self._try_method(bound)
+
+    def _try_method(self, bound: FunctionValue) -> None:
+        """Run one method; of one that is too large to be followed nothing is known."""
+        run = self.interpreter
+        run.grant(METHOD_BUDGET)
+        moment = run.trace.now
+        settled = run.settings
+        try:
+            _call(run, bound)
+        except BudgetSpent:
+            run.trace.rewind(moment)
+            run.settings = settled
 
     def _forget_what_methods_change(self, owner: ClassValue, receiver: Value) -> None:
         """A method may be called at any time, so counters and options may have other values."""
@@ -195,7 +207,7 @@ class ClassRoot(Root):
             constructor = each.definition.methods.get("__init__")
             if constructor is not None:
                 chunks.append(constructor.chunk)
-        uses = uses_in(node for chunk in chunks for node in chunk.body)
+        uses = merged(uses_below(chunk, node) for chunk in chunks for node in chunk.body)
         for each in lineage(run, owner):
             run.class_uses[each.definition.name] = uses
 

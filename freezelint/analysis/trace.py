@@ -49,6 +49,13 @@ class Trace:
         self.events.append(event)
         self._by_kind.setdefault(event.kind, []).append(event)
 
+    def rewind(self, moment: int) -> None:
+        """Forget everything from a moment on."""
+        del self.events[moment:]
+        for events in self._by_kind.values():
+            while events and events[-1].index >= moment:
+                events.pop()
+
     @property
     def now(self) -> int:
         """Index of the next event."""

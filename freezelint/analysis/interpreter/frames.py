@@ -68,6 +68,24 @@ def uses_in(nodes: Iterable[cst.CSTNode]) -> Uses:
     return uses
 
 
+def uses_below(chunk: Chunk, node: cst.CSTNode) -> Uses:
+    """Collect the uses below a node of a chunk, once."""
+    fact = ("uses", id(node))
+    uses: Uses | None = chunk.facts.get(fact)
+    if uses is None:
+        uses = chunk.facts[fact] = uses_in((node,))
+    return uses
+
+
+def merged(collected: Iterable[Uses]) -> Uses:
+    """All uses of several pieces of code."""
+    together: Uses = {}
+    for uses in collected:
+        for name, methods in uses.items():
+            together.setdefault(name, set()).update(methods)
+    return together
+
+
 def _note_call(uses: Uses, node: cst.Call) -> None:
     function = node.func
     if type(function) is cst.Attribute:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.frames import (
@@ -12,7 +12,7 @@ from freezelint.analysis.interpreter.frames import (
     Uses,
     is_module_use,
     is_optimizer_use,
-    uses_in,
+    uses_below,
 )
 from freezelint.analysis.objects import ModuleObject, Objects, Origin
 from freezelint.analysis.syntax import Place, dotted
@@ -48,8 +48,11 @@ if TYPE_CHECKING:
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.syntax import Chunk
 
-STATEMENT_BUDGET = 12_000
-"""Statements that one root may execute; real scopes need a few hundred."""
+STATEMENT_BUDGET = 4_000
+"""Statements that one root may execute; training scripts need up to five hundred."""
+
+METHOD_BUDGET = 1_500
+"""Statements that one method of a class may execute, with all that it calls."""
 
 CALL_DEPTH = 8
 
@@ -102,7 +105,47 @@ class Interpreter:
         self.frame = self.module_frame
         self.statement: cst.CSTNode | None = None
         self._spent = 0
+        self._limit = STATEMENT_BUDGET
         self._points = 0
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """Everything about where the run is; set it to go back there."""
+        return (
+            self.frame,
+            self.statement,
+            self.path,
+            self.loops,
+            self.grad_enabled,
+            self.stack,
+            self.activations,
+            self.scopes,
+            list(self.active),
+            self.repeated,
+            list(self.loop_exits),
+            list(self.element_names),
+            self.backdated,
+            self.selection,
+        )
+
+    @settings.setter
+    def settings(self, saved: Any) -> None:
+        (
+            self.frame,
+            self.statement,
+            self.path,
+            self.loops,
+            self.grad_enabled,
+            self.stack,
+            self.activations,
+            self.scopes,
+            self.active,
+            self.repeated,
+            self.loop_exits,
+            self.element_names,
+            self.backdated,
+            self.selection,
+        ) = saved
 
     # -- frames and names -------------------------------------------------
 
@@ -113,17 +156,17 @@ class Interpreter:
 
     def new_frame(self, chunk: Chunk, parent: Frame, node: cst.CSTNode) -> Frame:
         """A frame for an activation of the code below ``node``."""
-        fact = ("uses", id(node))
-        uses = chunk.facts.get(fact)
-        if uses is None:
-            uses = chunk.facts[fact] = uses_in((node,))
-        return self._new_frame(chunk, parent, uses)
+        return self._new_frame(chunk, parent, uses_below(chunk, node))
 
     def spend(self) -> None:
         """Count a statement against the budget."""
         self._spent += 1
-        if self._spent > STATEMENT_BUDGET:
+        if self._spent > self._limit:
             raise BudgetSpent
+
+    def grant(self, statements: int) -> None:
+        """Allow so many more statements, within what the root may execute in all."""
+        self._limit = min(self._spent + statements, STATEMENT_BUDGET)
 
     def look_up(self, name: str) -> Value:
         """What a name holds here."""

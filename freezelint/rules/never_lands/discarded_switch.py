@@ -106,6 +106,15 @@ class DiscardedSwitch(Rule):
     )
     trigger_patterns = (
         (
+            r"no_grad(?:\(\))?[ \t]*[\n#;:]",
+            r"inference_mode(?:\(\))?[ \t]*[\n#;:]",
+            r"enable_grad(?:\(\))?[ \t]*[\n#;:]",
+            r"\.eval[ \t]*[\n#;]",
+            r"\.train[ \t]*[\n#;]",
+            r"\.requires_grad_[ \t]*[\n#;]",
+            r"\.detach\(\)[ \t]*[\n#;]",
+        ),
+        (
             r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)(?:\(\))?[ \t]*[\n#;]",
             r"inference_mode(?<!@torch\.inference_mode)(?:\(\))?[ \t]*[\n#;]",
             r"enable_grad(?<!@torch\.enable_grad)(?:\(\))?[ \t]*[\n#;]",

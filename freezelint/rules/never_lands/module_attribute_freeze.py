@@ -102,6 +102,7 @@ class ModuleAttributeFreeze(Rule):
     consequences = ("moves",)
     triggers = (("requires_grad",),)
     trigger_patterns = (
+        (r"\.requires_grad\s*=(?!=)", r"[\"']requires_grad[\"']"),
         (
             # The usual loop over parameters() cannot be it, and is what most files hold.
             r"(?<!parameters\(\):)\n[ \t]*\w+\.requires_grad\s*=(?!=)",
