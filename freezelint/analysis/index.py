@@ -26,6 +26,12 @@ _LOUD = re.compile(
     r"require\w*_?g|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|freeze|backward|\.step\(|setattr"
 )
 
+_BUILDS = re.compile(
+    r"\bnn\.|parameters|from_pretrained|create_model|models?\b|deepcopy|add_module|lambda"
+    r"|return [\w.]+\(|return \w+$|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
+    re.MULTILINE,
+)
+
 _COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
 
 LONG = 40_000
@@ -64,6 +70,14 @@ class Definition:
     def is_loud(self) -> bool:
         """Whether the text names anything that changes flags, modes or optimizers."""
         return _LOUD.search(self.text) is not None
+
+    @functools.cached_property
+    def may_build(self) -> bool:
+        """Whether the function may return or attach modules, parameters or optimizers."""
+        text = self.text
+        return _BUILDS.search(text) is not None or (
+            self.owner is not None and _ASSIGNED.search(text) is not None
+        )
 
     @property
     def text(self) -> str:
@@ -242,6 +256,12 @@ class Index:
             )
             self._loud[definition] = known
         return known
+
+    def is_irrelevant(self, definition: Definition | None) -> bool:
+        """Whether nothing happens in a function, and it can hand out nothing of interest."""
+        if definition is None or self.is_loud(definition):
+            return False
+        return not definition.may_build
 
     def _mentioned(self, name: str, owner: ClassDefinition | None) -> Iterator[Definition]:
         if owner is not None and name in owner.methods:

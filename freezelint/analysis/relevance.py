@@ -21,6 +21,9 @@ _EVENTFUL = re.compile(
 
 
 _BASES = re.compile(r"^class\s+\w+\s*\(([^)]*)\)", re.MULTILINE)
+_UNQUOTED_WORD = re.compile(r"(?<![\"'\w])[A-Za-z_]\w*\b(?![\"'])")
+"""A word that is no string of its own, as the names in ``__all__`` are."""
+
 _WORD = re.compile(r"\w+")
 
 
@@ -113,7 +116,7 @@ class Relevance:
 
     def of_text(self, text: str) -> bool:
         """Whether loose code may matter, with all that it mentions."""
-        mentioned = [name for name in self._names if name in text]
+        mentioned = self._names.intersection(_UNQUOTED_WORD.findall(text))
         own = self._signs_in(text)
         near = own.joined(self._near[name] for name in mentioned if name in self._index.functions)
         return bool(self._firing(near, own.joined(self._far[name] for name in mentioned)))

@@ -252,6 +252,8 @@ def follow(
     run: Interpreter, function: FunctionValue, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
     """Run a function of the file with these arguments."""
+    if isinstance(node, cst.Call) and run.index.is_irrelevant(function.definition):
+        return UNKNOWN
     code = _code_of(function)
     if (
         code is None

@@ -107,8 +107,13 @@ def _formatted_string(run: Interpreter, node: cst.FormattedString) -> Value:
     return Constant(text)
 
 
-def _number(run: Interpreter, node: cst.Integer | cst.Float) -> Value:
-    return Constant(node.evaluated_value)
+def _integer(run: Interpreter, node: cst.Integer) -> Value:
+    # LibCST would send each number through Python's parser.
+    return Constant(int(node.value.replace("_", ""), 0))
+
+
+def _float(run: Interpreter, node: cst.Float) -> Value:
+    return Constant(float(node.value.replace("_", "")))
 
 
 def _unary(run: Interpreter, node: cst.UnaryOperation) -> Value:
@@ -347,8 +352,8 @@ _HANDLERS: dict[type[cst.CSTNode], Callable[[Interpreter, Any], Value]] = {
     cst.SimpleString: _string,
     cst.ConcatenatedString: _string,
     cst.FormattedString: _formatted_string,
-    cst.Integer: _number,
-    cst.Float: _number,
+    cst.Integer: _integer,
+    cst.Float: _float,
     cst.UnaryOperation: _unary,
     cst.BooleanOperation: _boolean,
     cst.Comparison: _comparison,

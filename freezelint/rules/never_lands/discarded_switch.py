@@ -106,8 +106,10 @@ class DiscardedSwitch(Rule):
     )
     trigger_patterns = (
         (
-            r"no_grad(?:\(\))?[ \t]*[\n#;:]",
-            r"inference_mode(?:\(\))?[ \t]*[\n#;:]",
+            r"no_grad\(\)[ \t]*[\n#;]",
+            r"no_grad[ \t]*[\n#;:]",
+            r"inference_mode(?:\(\))?[ \t]*[\n#;]",
+            r"inference_mode:",
             r"enable_grad(?:\(\))?[ \t]*[\n#;:]",
             r"\.eval[ \t]*[\n#;]",
             r"\.train[ \t]*[\n#;]",
