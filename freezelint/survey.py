@@ -16,8 +16,12 @@ PARSE_ALL_UP_TO = 64_000
 """Bytes of files that no rule can fire on which are parsed only to report syntax errors.
 
 Parsing a whole library takes longer than checking it, so beyond this only the
-files that are named on the command line are.
+files that are named on the command line are, within a limit of their own.
 """
+
+
+PARSE_NAMED_UP_TO = 256_000
+"""Bytes of files named on the command line that are parsed even if no rule can fire on them."""
 
 
 class Survey:
@@ -34,6 +38,7 @@ class Survey:
         self._done: list[Outcome] = []
         self._plain: list[str] = []
         self._plain_bytes = 0
+        self._named_bytes = 0
         self._unparsed: list[tuple[str, bytes]] = []
 
     def look_at_file(self, path: str, *, is_named: bool) -> None:
@@ -43,7 +48,10 @@ class Survey:
         except (OSError, ValueError) as error:
             self._done.append(Outcome(path, problems=(Problem(path, reason_of(error)),)))
             return
-        self._sort(Task(path, len(data), is_named), data)
+        if is_named:
+            self._named_bytes += len(data)
+        must_parse = is_named and self._named_bytes <= PARSE_NAMED_UP_TO
+        self._sort(Task(path, len(data), must_parse), data)
 
     def look_at_text(self, name: str, data: bytes) -> None:
         """Sort what came from standard input."""

@@ -123,8 +123,8 @@ def build_all() -> Iterator[tuple[str, list[nn.Module]]]:
     weights: Any = torchvision.models.WeightsEnum
     with (
         WithoutStorage(),
-        mock.patch.object(weights, "get_state_dict", lambda *_, **__: {}),
-        mock.patch.object(nn.Module, "load_state_dict", lambda *_, **__: None),
+        mock.patch.object(weights, "get_state_dict", return_value={}),
+        mock.patch.object(nn.Module, "load_state_dict", return_value=None),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")

@@ -43,9 +43,7 @@ def analyze(source: Source, rules: Sequence[Rule]) -> tuple[list[Finding], list[
         return [], [problem_of(source.path, error)]
 
 
-def _check(
-    path: str, index: Index, rules: Sequence[Rule]
-) -> tuple[list[Finding], list[Problem]]:
+def _check(path: str, index: Index, rules: Sequence[Rule]) -> tuple[list[Finding], list[Problem]]:
     found: dict[tuple[str, Span], Finding] = {}
     problems: list[Problem] = []
     relevance = Relevance(index, rules)
@@ -76,7 +74,8 @@ def _judge(
                 if event.kind in rule.events:
                     for report in rule.check(event, trace):
                         yield _finding(path, rule, report)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
+            # One rule must never cost the findings of the others.
             problems.append(_internal_error(path, error, f"in rule {rule.code}", rule.code))
 
 

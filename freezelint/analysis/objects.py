@@ -41,8 +41,8 @@ class ModuleObject:
 
     __slots__ = (
         "alternatives",
-        "attribute",
         "attachments",
+        "attribute",
         "born",
         "born_path",
         "flag_at_birth",
@@ -222,6 +222,12 @@ class Objects:
         module = self._modules[key]
         if module.origin is Origin.ELEMENT and module.parent is not None and not module.label:
             return self.label(module.parent)
+        if module.label is not None and module.label.startswith("self."):
+            # Named inside its class; outside of it, the owner's name says more.
+            for each in module.attachments:
+                owner = self._modules[each.parent].label
+                if each.until is None and owner not in (None, "self"):
+                    return f"{owner}.{each.attribute}"
         return module.label or "the module"
 
     def held_by(self, parent: int, at: int) -> list[int]:

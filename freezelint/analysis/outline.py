@@ -55,9 +55,7 @@ def outline(text: str) -> list[Segment] | None:
             return None
         first = line if decorated_since is None else decorated_since
         decorated_since = None
-        segments.append(
-            Segment("class" if definition[1] else "def", definition[2], first, last)
-        )
+        segments.append(Segment("class" if definition[1] else "def", definition[2], first, last))
     return segments
 
 

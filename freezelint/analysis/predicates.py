@@ -5,7 +5,7 @@ A predicate is a conjunction of atoms; the empty one means every parameter.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.syntax import Place
@@ -71,7 +71,7 @@ class Some(NamedTuple):
 OF_CHILDREN = OfChildren()
 SOME = Some()
 
-Atom = Union[FlagTest, NameTest, TypeTest, OfChildren, Some]
+Atom = FlagTest | NameTest | TypeTest | OfChildren | Some
 Predicate = tuple[Atom, ...]
 
 

@@ -131,8 +131,7 @@ class Relevance:
         names = frozenset(definition.methods)
         constructor = definition.methods.get("__init__")
         starts_there = constructor is not None and any(
-            rule.trigger_patterns and _meets(self._signs_near(constructor), rule)
-            for rule in firing
+            rule.trigger_patterns and _meets(self._signs_near(constructor), rule) for rule in firing
         )
         if all(rule.is_local for rule in firing) and not starts_there:
             eventful = {

@@ -72,7 +72,7 @@ class Chunk:
     @property
     def body(self) -> Sequence[cst.BaseStatement]:
         """The statements of these lines; for a method, the method itself."""
-        statements: Sequence[cst.BaseStatement] = self.module.body  # type: ignore[assignment]
+        statements: Sequence[cst.BaseStatement] = self.module.body
         if self._is_method:
             shell = statements[0]
             assert isinstance(shell, cst.ClassDef)

@@ -13,13 +13,13 @@ from freezelint.analysis.events import (
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import decide, is_total
 from freezelint.analysis.predicates import implies as implied
-from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from freezelint.analysis.objects import Objects
     from freezelint.analysis.syntax import Place
+    from freezelint.analysis.values import Part
 
 E = TypeVar("E", bound=Event)
 

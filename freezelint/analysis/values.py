@@ -8,12 +8,11 @@ optimizers) are referred to by key; what is known of them lives in the
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
-
-from freezelint.analysis.predicates import Predicate
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.index import ClassDefinition, Definition
+    from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.syntax import Chunk
 
 
@@ -266,32 +265,32 @@ class BuiltinValue(NamedTuple):
     name: str
 
 
-Value = Union[
-    Unknown,
-    Constant,
-    ModuleValue,
-    ModuleGroup,
-    ParameterValue,
-    ParameterName,
-    ParameterSequence,
-    TensorValue,
-    OptimizerValue,
-    StateDictValue,
-    SequenceValue,
-    MappingValue,
-    ElementsValue,
-    FlagValue,
-    ComparisonValue,
-    RangeValue,
-    FunctionValue,
-    ClassValue,
-    InstanceValue,
-    LibraryValue,
-    LibraryInstance,
-    SuperValue,
-    BoundMethod,
-    BuiltinValue,
-]
+Value = (
+    Unknown
+    | Constant
+    | ModuleValue
+    | ModuleGroup
+    | ParameterValue
+    | ParameterName
+    | ParameterSequence
+    | TensorValue
+    | OptimizerValue
+    | StateDictValue
+    | SequenceValue
+    | MappingValue
+    | ElementsValue
+    | FlagValue
+    | ComparisonValue
+    | RangeValue
+    | FunctionValue
+    | ClassValue
+    | InstanceValue
+    | LibraryValue
+    | LibraryInstance
+    | SuperValue
+    | BoundMethod
+    | BuiltinValue
+)
 
 
 def same(first: Value, second: Value) -> bool:

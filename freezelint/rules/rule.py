@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from freezelint.findings import Level
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from freezelint.analysis.events import Event
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Level
 
 
 class Report(NamedTuple):

@@ -316,7 +316,7 @@ def augmented(run: Interpreter, node: cst.AugAssign) -> None:
     """``x += y``: lists of parameters grow, anything else becomes unknown."""
     value = evaluate(run, node.value)
     before = evaluate(run, node.target)
-    result = UNKNOWN
+    result: Value = UNKNOWN
     if isinstance(node.operator, cst.AddAssign):
         result = concatenated(run, before, value, node.value)
     assign(run, node.target, result, node.value)

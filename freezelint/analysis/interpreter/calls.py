@@ -184,7 +184,8 @@ def _call_attribute(
 
     Where the result is dropped it must be a method, and one with an effect.
     """
-    assert attribute.parent is not None and attribute.attribute is not None
+    assert attribute.parent is not None
+    assert attribute.attribute is not None
     values = arguments.all
     if _is_statement(run, node):
         values = (*values, ModuleValue(attribute.parent))

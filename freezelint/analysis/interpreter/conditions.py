@@ -329,7 +329,7 @@ def narrowed_by_type(
 def _is_builtin(value: Value, names: set[str]) -> bool | None:
     """``isinstance(value, (list, tuple))``, where what the value is is known."""
     if isinstance(value, SequenceValue):
-        return True if names & {"list", "tuple", "set"} else False
+        return bool(names & {"list", "tuple", "set"})
     if isinstance(value, (ModuleValue, ParameterValue)):
         return False
     if isinstance(value, Constant):

@@ -24,6 +24,7 @@ from freezelint.analysis.values import (
     ParameterValue,
     Part,
     SequenceValue,
+    TensorValue,
     Unknown,
     Value,
 )
@@ -123,9 +124,9 @@ def _unary(run: Interpreter, node: cst.UnaryOperation) -> Value:
         verdict = judge(run, node.expression)
         return Constant(not verdict) if isinstance(verdict, bool) else UNKNOWN
     value = evaluate(run, node.expression)
-    if isinstance(node.operator, cst.Minus) and isinstance(value, Constant):
-        if isinstance(value.value, (int, float)):
-            return Constant(-value.value)
+    is_number = isinstance(value, Constant) and isinstance(value.value, (int, float))
+    if isinstance(node.operator, cst.Minus) and is_number:
+        return Constant(-value.value)  # type: ignore[union-attr]
     return UNKNOWN
 
 
@@ -254,6 +255,8 @@ def _is_number(value: Value) -> bool:
 
 def _subscript(run: Interpreter, node: cst.Subscript) -> Value:
     receiver = evaluate(run, node.value)
+    if isinstance(receiver, TensorValue):
+        return receiver
     if len(node.slice) != 1:
         return UNKNOWN
     element = node.slice[0].slice

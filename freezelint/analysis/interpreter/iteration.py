@@ -51,7 +51,7 @@ def _registered_items(run: Interpreter, value: ModuleValue) -> tuple[Value, ...]
     """The modules in a ``Sequential`` or ``ModuleList`` built in sight."""
     if run.objects.module(value.key).library not in ("torch.nn.Sequential", "torch.nn.ModuleList"):
         return None
-    items = []
+    items: list[Value] = []
     while (item := run.bindings.get((value.key, f"[{len(items)}]"))) is not None:
         items.append(item)
     return tuple(items) or None

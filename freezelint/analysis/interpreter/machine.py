@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any
 
-from freezelint.analysis import events
 from freezelint.analysis.interpreter.frames import (
     Bindings,
     Frame,
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
 
     import libcst as cst
 
+    from freezelint.analysis import events
     from freezelint.analysis.index import ClassDefinition, Definition, Index
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.syntax import Chunk
@@ -57,9 +57,48 @@ METHOD_BUDGET = 1_500
 CALL_DEPTH = 8
 
 _BUILTINS = frozenset(
-    "all any dict enumerate filter float getattr hasattr int isinstance iter len list map max min "
-    "next print range reversed set setattr sorted str sum super tuple type zip id repr bool "
-    "frozenset abs round open vars format issubclass callable".split()
+    [
+        "all",
+        "any",
+        "dict",
+        "enumerate",
+        "filter",
+        "float",
+        "getattr",
+        "hasattr",
+        "int",
+        "isinstance",
+        "iter",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "next",
+        "print",
+        "range",
+        "reversed",
+        "set",
+        "setattr",
+        "sorted",
+        "str",
+        "sum",
+        "super",
+        "tuple",
+        "type",
+        "zip",
+        "id",
+        "repr",
+        "bool",
+        "frozenset",
+        "abs",
+        "round",
+        "open",
+        "vars",
+        "format",
+        "issubclass",
+        "callable",
+    ]
 )
 
 

@@ -54,6 +54,8 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freezelint.analysis.interpreter.machine import Interpreter
 
 CLASSIFIER = "get_classifier()"
@@ -120,27 +122,9 @@ def call_on_module(
     if name == "state_dict":
         keeps = arguments.keywords.get("keep_vars") == Constant(True)
         return StateDictValue(receiver.key, keeps)
-    if name == "forward":
-        return run_forward(run, receiver, arguments, node)
-    if name == "zero_grad":
-        run.announce(
-            events.GradientsCleared(
-                place=run.place(node),
-                parts=run.parts_of(receiver.key),
-                to_none=clears_to_none(arguments),
-            )
-        )
-        return UNKNOWN
-    if name in ("add_module", "register_module", "register_parameter"):
-        return _register(run, receiver, arguments, node)
-    if name == "get_submodule":
-        return _submodule(run, receiver, arguments.get(0, "target"))
-    if name in ("append", "extend", "insert"):
-        return _extend(run, receiver, arguments, node)
-    if name == "load_state_dict":
-        return _load(run, receiver, arguments, node)
-    if name in ("reset_classifier", "get_classifier"):
-        return _classifier(run, receiver, name, node)
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return special(run, receiver, arguments, node)
     if name == "to_empty" or name not in HARMLESS_MODULE_METHODS:
         hand_over(run, (receiver, *arguments.all), node)
     return UNKNOWN
@@ -217,7 +201,10 @@ def _register(
     return UNKNOWN
 
 
-def _submodule(run: Interpreter, receiver: ModuleValue, target: Value | None) -> Value:
+def _submodule(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    target = arguments.get(0, "target")
     if not isinstance(target, Constant) or not isinstance(target.value, str):
         return UNKNOWN
     value: Value = receiver
@@ -237,17 +224,33 @@ def _extend(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node:
     return receiver
 
 
-def _classifier(run: Interpreter, receiver: ModuleValue, name: str, node: cst.Call) -> Value:
-    """timm's way to the head of a model, whatever its attribute is called."""
-    if name == "get_classifier":
-        head = run.child(receiver.key, CLASSIFIER)
-        run.prove(head)
-        return head
+def _head(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    """Timm's way to the head of a model, whatever its attribute is called."""
+    head = run.child(receiver.key, CLASSIFIER)
+    run.prove(head)
+    return head
+
+
+def _new_head(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    """Timm puts a fresh layer where the head was."""
     fresh = run.objects.new_module(Origin.BUILT, None)
     fresh.library = "torch.nn.Linear"
     fresh.place = run.place(node)
     run.mark_birth(fresh)
     assignment.replace_child(run, receiver.key, CLASSIFIER, ModuleValue(fresh.key), node)
+    return UNKNOWN
+
+
+def _clear(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    run.announce(
+        events.GradientsCleared(
+            place=run.place(node),
+            parts=run.parts_of(receiver.key),
+            to_none=clears_to_none(arguments),
+        )
+    )
     return UNKNOWN
 
 
@@ -401,3 +404,19 @@ def call_on_unknown(
         return UNKNOWN
     hand_over(run, arguments.all, node)
     return UNKNOWN
+
+
+_SPECIAL: dict[str, Callable[[Interpreter, ModuleValue, Arguments, cst.Call], Value]] = {
+    "forward": run_forward,
+    "zero_grad": _clear,
+    "add_module": _register,
+    "register_module": _register,
+    "register_parameter": _register,
+    "get_submodule": _submodule,
+    "append": _extend,
+    "extend": _extend,
+    "insert": _extend,
+    "load_state_dict": _load,
+    "get_classifier": _head,
+    "reset_classifier": _new_head,
+}

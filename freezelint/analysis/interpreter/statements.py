@@ -8,7 +8,13 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment, loops
-from freezelint.analysis.interpreter.conditions import ElementTest, judge, narrow, narrowed_by_type, refined
+from freezelint.analysis.interpreter.conditions import (
+    ElementTest,
+    judge,
+    narrow,
+    narrowed_by_type,
+    refined,
+)
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.machine import Flow
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
@@ -152,7 +158,7 @@ def _assert(run: Interpreter, node: cst.Assert) -> Flow:
 
 
 def _delete(run: Interpreter, node: cst.Del) -> Flow:
-    targets = [node.target]
+    targets: list[cst.BaseExpression] = [node.target]
     if isinstance(node.target, cst.Tuple):
         targets = [each.value for each in node.target.elements]
     for target in targets:

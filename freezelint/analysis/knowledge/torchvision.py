@@ -56,7 +56,7 @@ def _kinds(library: str) -> dict[str, str]:
 def _table() -> _Table:
     """The table, read once."""
     text = Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
-    return cast(_Table, json.loads(text))
+    return cast("_Table", json.loads(text))
 
 
 @cache

@@ -164,13 +164,17 @@ class DiscardedSwitch(Rule):
                     f"`{code}` names the method and does not call it: nothing happens",
                     f"write `{code}({argument})`",
                 )
-        elif isinstance(value, TensorValue) and code.endswith(".detach()"):
-            if value.kind is TensorKind.TEMPORARY and not _is_frozen_after(event, value, trace):
-                yield Report(
-                    event.place,
-                    f"`{code}` returns a new tensor, and this one is dropped: nothing is detached",
-                    f"use the result, or write `{code.removesuffix('()')}_()`",
-                )
+        elif (
+            isinstance(value, TensorValue)
+            and value.kind is TensorKind.TEMPORARY
+            and code.endswith(".detach()")
+            and not _is_frozen_after(event, value, trace)
+        ):
+            yield Report(
+                event.place,
+                f"`{code}` returns a new tensor, and this one is dropped: nothing is detached",
+                f"use the result, or write `{code.removesuffix('()')}_()`",
+            )
 
 
 def _is_frozen_after(event: Event, value: TensorValue, trace: Trace) -> bool:

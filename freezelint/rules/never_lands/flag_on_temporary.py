@@ -107,7 +107,7 @@ class FlagOnTemporary(Rule):
     triggers = (("requires_grad",),)
     trigger_patterns = (
         (
-            r"\.data\.requires_grad",
+            r"\.data(?:\[[^\]\n]*\])?\.requires_grad",
             r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\([^()]*\)\s*\.requires_grad",
         ),
     )

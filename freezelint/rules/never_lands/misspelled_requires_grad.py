@@ -160,13 +160,12 @@ class MisspelledRequiresGrad(Rule):
         meant = _meant_by(name)
         if meant is None:
             return
-        is_module = isinstance(receiver, ModuleValue)
-        if is_module and not trace.objects.module(receiver.key).is_module:
-            return
-        if not isinstance(receiver, (ModuleValue, ParameterValue, TensorValue)):
-            return
-        if is_module:
+        if isinstance(receiver, ModuleValue):
+            if not trace.objects.module(receiver.key).is_module:
+                return
             meant = "requires_grad_"
+        elif not isinstance(receiver, (ParameterValue, TensorValue)):
+            return
         effect = (
             "is stored as a new attribute that nothing reads"
             if how == "stored"

@@ -113,8 +113,10 @@ class ParameterMovedAtBirth(Rule):
     triggers = (("Parameter(",),)
     trigger_patterns = (
         (
-            r"Parameter\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\s*"
-            r"\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\(",
+            (
+                r"Parameter\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\s*"
+                r"\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\("
+            ),
         ),
     )
     is_local = True
