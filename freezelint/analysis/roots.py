@@ -20,7 +20,7 @@ from freezelint.analysis.interpreter.classes import (
     lineage,
 )
 from freezelint.analysis.interpreter.frames import is_module_use, merged, uses_below, uses_in
-from freezelint.analysis.interpreter.machine import METHOD_BUDGET, BudgetSpent, Interpreter
+from freezelint.analysis.interpreter.machine import METHOD_BUDGET, BudgetSpent, Flow, Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
@@ -88,7 +88,8 @@ class TopLevel(Root):
         run.module_frame.uses = uses_in(each for chunk in chunks for each in chunk.body)
         for chunk in chunks:
             run.module_frame.chunk = chunk
-            run_block(run, chunk.body)
+            if run_block(run, chunk.body) is not Flow.NEXT:
+                break
 
 
 class FunctionRoot(Root):

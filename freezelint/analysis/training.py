@@ -110,6 +110,18 @@ def is_rebuilt(trace: Trace, event: Event, part: Part, optimizer: int) -> bool:
     )
 
 
+def is_dropped(trace: Trace, built: OptimizerBuilt) -> bool:
+    """Whether another optimizer for the same model takes over before this one ever steps."""
+    if any(True for _ in steps_after(trace, built, built.key)):
+        return False
+    roots = {trace.objects.root(part.key, built.index) for part in built.parts}
+    return any(
+        trace.objects.root(part.key, later.index) in roots
+        for later in trace.after(built, OptimizerBuilt)
+        for part in later.parts
+    )
+
+
 def _may_hold(trace: Trace, parts: tuple[Part, ...], part: Part, at: int) -> bool:
     return any(trace.parts_overlap(mine, part, at) for mine in parts)
 

@@ -14,11 +14,7 @@ from tests.checking import check
         ("def freeze(m, flag=False): m.requires_grad_(flag)", "freeze(model.layer1)"),
         ("def freeze(m, flag): m.requires_grad_(flag)", "freeze(flag=False, m=model.layer1)"),
         ("def freeze(*ms): [m.requires_grad_(False) for m in ms]", "freeze(model.layer1)"),
-        pytest.param(
-            "def freeze(**ms): ms['m'].requires_grad_(False)",
-            "freeze(m=model.layer1)",
-            marks=pytest.mark.xfail(reason="what `**` collects is not known"),
-        ),
+        ("def freeze(**ms): ms['m'].requires_grad_(False)", "freeze(m=model.layer1)"),
         ("def freeze(m): m.layer1.requires_grad_(False)", "freeze(*[model])"),
         ("def freeze(m): m.layer1.requires_grad_(False)", "freeze(**{'m': model})"),
         ("freeze = lambda m: m.requires_grad_(False)", "freeze(model.layer1)"),

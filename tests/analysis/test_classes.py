@@ -212,11 +212,7 @@ def test_a_method_overrides_that_of_the_base() -> None:
     ("decorator", "first"),
     [
         ("staticmethod", ""),
-        pytest.param(
-            "classmethod",
-            "cls, ",
-            marks=pytest.mark.xfail(reason="the first argument is taken for `cls`"),
-        ),
+        ("classmethod", "cls, "),
     ],
 )
 def test_methods_without_self_are_followed(decorator: str, first: str) -> None:
@@ -236,7 +232,6 @@ def test_methods_without_self_are_followed(decorator: str, first: str) -> None:
     """)
 
 
-@pytest.mark.xfail(reason="a property is taken for a submodule of that name")
 def test_a_property_leads_to_what_it_returns() -> None:
     check("""
         import torch

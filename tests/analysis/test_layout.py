@@ -6,8 +6,6 @@ import pytest
 
 from tests.checking import check
 
-GATE = pytest.mark.xfail(reason="the patterns of FZ101 want the statement on a line of its own")
-
 
 @pytest.mark.parametrize(
     "statement",
@@ -17,7 +15,6 @@ GATE = pytest.mark.xfail(reason="the patterns of FZ101 want the statement on a l
         "layers = 4; model.requires_grad = False",
     ],
 )
-@GATE
 def test_a_statement_may_share_its_line(statement: str) -> None:
     check(f"""
         from torchvision.models import resnet18

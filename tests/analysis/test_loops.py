@@ -135,10 +135,7 @@ def test_a_dictionary_of_modules_can_be_looped_over() -> None:
         "for number, each in enumerate([one, other])",
         "for each in reversed([one, other])",
         "for each in list((one, other))",
-        pytest.param(
-            "for name, each in zip(['one', 'other'], [one, other])",
-            marks=pytest.mark.xfail(reason="`zip` is not understood"),
-        ),
+        "for name, each in zip(['one', 'other'], [one, other])",
     ],
 )
 def test_what_is_looped_over_can_be_wrapped(header: str) -> None:

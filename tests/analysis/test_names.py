@@ -61,10 +61,7 @@ def test_chained_calls_return_the_same_module(chain: str) -> None:
     [
         "one, other = model.layer1, model.fc",
         "(one, [other]) = model.layer1, [model.fc]",
-        pytest.param(
-            "one, *rest = model.layer1, model.layer2, model.fc",
-            marks=pytest.mark.xfail(reason="a starred target makes its neighbours unknown"),
-        ),
+        "one, *rest = model.layer1, model.layer2, model.fc",
         "[one, other] = [model.layer1, model.fc]",
         "zero = one = model.layer1",
         "one: nn.Module = model.layer1",

@@ -53,8 +53,17 @@ def _unpack(
     run: Interpreter, target: cst.Tuple | cst.List, value: Value, source: cst.CSTNode
 ) -> None:
     items: tuple[Value, ...] = ()
-    if isinstance(value, SequenceValue) and len(value.items) == len(target.elements):
+    width = len(target.elements)
+    stars = [n for n, each in enumerate(target.elements) if isinstance(each, cst.StarredElement)]
+    if isinstance(value, SequenceValue) and len(value.items) == width:
         items = value.items
+    elif (
+        isinstance(value, SequenceValue) and value.complete and len(value.items) >= width and stars
+    ):
+        # What the starred name takes lies between its neighbours.
+        rest = width - stars[0] - 1
+        end = len(value.items) - rest
+        items = (*value.items[: stars[0]], UNKNOWN, *value.items[end:])
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value
         assign(run, inner, items[number] if items else UNKNOWN, source)
@@ -140,6 +149,8 @@ def write_attribute(
     path = dotted(node) if isinstance(node, cst.Attribute) else None
     if path is not None:
         _name_object(run, value, path)
+    if path is not None:
+        run.touch(path.partition(".")[0])
     if isinstance(receiver, ModuleValue):
         replace_child(run, receiver.key, attribute, value, node)
     elif isinstance(receiver, InstanceValue):

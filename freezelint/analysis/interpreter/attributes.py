@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.interpreter.calls import Arguments, follow
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.knowledge.torch import (
     CONTAINERS,
@@ -64,7 +65,7 @@ _WRAPPED = frozenset({"module", "_orig_mod"})
 def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNode) -> Value:
     """``receiver.name``."""
     if isinstance(receiver, ModuleValue):
-        return _of_module(run, receiver, name)
+        return _of_module(run, receiver, name, node)
     if isinstance(receiver, LibraryValue):
         return LibraryValue(f"{receiver.name}.{name}")
     if isinstance(receiver, ParameterValue):
@@ -97,7 +98,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
     return UNKNOWN
 
 
-def _of_module(run: Interpreter, receiver: ModuleValue, name: str) -> Value:
+def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CSTNode) -> Value:
     module = run.objects.module(receiver.key)
     run.finish(receiver.key)
     changed = run.bindings.get((receiver.key, name))
@@ -106,7 +107,7 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str) -> Value:
     if module.owner_class is not None:
         method = find_method(run, module.owner_class, name, receiver)
         if method is not None:
-            return method if not _is_property(method) else UNKNOWN
+            return _method_or_property(run, method, node)
     if name in _MODULE_METHODS:
         return BoundMethod(receiver, name)
     if name in _WRAPPED and module.owner_class is None:
@@ -114,8 +115,6 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str) -> Value:
     if name == "requires_grad":
         return FlagValue(receiver)
     if name in ("data", "grad", "shape", "device", "dtype") and not module.is_module:
-        if name == "data" and module.attribute in PARAMETER_ATTRIBUTES:
-            return TensorValue(TensorKind.TEMPORARY, "data", parts=(Part(receiver.key),))
         return UNKNOWN
     return _child(run, receiver, module, name)
 
@@ -151,9 +150,7 @@ def _kind_of_child(module: ModuleObject, name: str) -> str | None:
     """``parameter``, the dotted class of a submodule, or None when it is not known."""
     library = module.library
     if library is None:
-        if name in PARAMETER_ATTRIBUTES and module.is_module and module.owner_class is None:
-            return "parameter"
-        return None
+        return "parameter" if name in PARAMETER_ATTRIBUTES and module.owner_class is None else None
     last = library.rpartition(".")[2]
     if library.startswith("torch.nn.") and last in LAYERS_WITH_WEIGHT:
         return "parameter" if name in PARAMETER_ATTRIBUTES else None
@@ -162,6 +159,13 @@ def _kind_of_child(module: ModuleObject, name: str) -> str | None:
     if library.startswith("torchvision."):
         return child_kind(library, name)
     return "parameter" if name in PARAMETER_ATTRIBUTES else None
+
+
+def _method_or_property(run: Interpreter, method: FunctionValue, node: cst.CSTNode) -> Value:
+    """A method is a value; a property is what it returns."""
+    if not _is_property(method):
+        return method
+    return follow(run, method, Arguments((), {}, (), {}, complete=True), node)
 
 
 def _is_property(method: FunctionValue) -> bool:
@@ -187,7 +191,7 @@ def _of_instance(run: Interpreter, receiver: InstanceValue, name: str, node: cst
         return value
     method = find_method(run, receiver.owner, name, receiver)
     if method is not None:
-        return method if not _is_property(method) else UNKNOWN
+        return _method_or_property(run, method, node)
     path = dotted(node)
     judged = UNKNOWN if path is None else run.by_use(run.uses_of(path), path)
     if judged is not UNKNOWN:

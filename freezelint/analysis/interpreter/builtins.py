@@ -217,6 +217,10 @@ def _enumerate(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 
 
 def _zip(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    columns = [items_of(run, value) for value in arguments.positional]
+    known = [column for column in columns if column is not None]
+    if known and len(known) == len(columns):
+        return SequenceValue(tuple(SequenceValue(row) for row in zip(*known, strict=False)))
     elements = []
     for number, value in enumerate(arguments.positional):
         consumed = consume(run, value, arguments.node(number, "") or node)

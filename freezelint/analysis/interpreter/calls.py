@@ -401,7 +401,11 @@ def bind_parameters(
             rest, complete=arguments.complete
         )
     if parameters.star_kwarg is not None:
-        run.bindings[frame, parameters.star_kwarg.name.value] = UNKNOWN
+        taken = {each.name.value for each in (*named, *parameters.kwonly_params)}
+        others = [pair for pair in arguments.keywords.items() if pair[0] not in taken]
+        run.bindings[frame, parameters.star_kwarg.name.value] = MappingValue(
+            tuple(others), complete=arguments.complete
+        )
 
 
 def _by_keyword(run: Interpreter, parameter: cst.Param, arguments: Arguments) -> Value:

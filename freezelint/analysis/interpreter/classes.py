@@ -92,13 +92,17 @@ def find_method(
             continue
         method = each.definition.methods.get(name)
         if method is not None:
-            is_static = "staticmethod" in method.decorators
+            bound: Value | None = receiver
+            if "staticmethod" in method.decorators:
+                bound = None
+            elif "classmethod" in method.decorators:
+                bound = value
             return FunctionValue(
                 method,
                 method.chunk,
                 None,
                 run.module_frame.key,
-                None if is_static else receiver,
+                bound,
                 each,
             )
     return None

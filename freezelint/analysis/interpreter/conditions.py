@@ -39,6 +39,7 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
@@ -301,6 +302,52 @@ def narrow(run: Interpreter, predicate: Predicate) -> dict[tuple[int, str], tupl
     for key, (_, smaller) in changed.items():
         run.bindings[key] = smaller
     return changed
+
+
+def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
+    """What taking a condition and not taking it add to the path.
+
+    The same condition further down takes the same turn, its negation the other
+    one, and of ``mode == "a"`` and ``mode == "b"`` only one is taken.
+    """
+    positive, test = _without_negation(test)
+    names = {each.value for each in walk(test) if isinstance(each, cst.Name)}
+    if any(isinstance(each, cst.Call) for each in walk(test)):
+        point = run.new_point()
+    else:
+        point = run.point_of(run.place(test).code.replace(" is ", " == "), names)
+    taken: Path = ((point, 0),)
+    if isinstance(test, cst.Comparison):
+        value = _compared_literal(test)
+        if value is not None:
+            subject = run.point_of(f"{run.place(test.left).code} ==", names)
+            taken = (*taken, (subject, run.point_of(f"literal {value}", ())))
+    passed: Path = ((point, 1),)
+    return (taken, passed) if positive else (passed, taken)
+
+
+def _without_negation(test: cst.BaseExpression) -> tuple[bool, cst.BaseExpression]:
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        positive, inner = _without_negation(test.expression)
+        return not positive, inner
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        comparison = test.comparisons[0]
+        if isinstance(comparison.operator, (cst.NotEqual, cst.IsNot)):
+            equal = comparison.with_changes(operator=cst.Equal())
+            return False, test.with_changes(comparisons=[equal])
+    return True, test
+
+
+def _compared_literal(test: cst.Comparison) -> str | None:
+    comparison = test.comparisons[0]
+    literal = comparison.comparator
+    if len(test.comparisons) != 1 or not isinstance(comparison.operator, (cst.Equal, cst.Is)):
+        return None
+    if isinstance(literal, (cst.SimpleString, cst.Integer)):
+        return literal.value
+    if isinstance(literal, cst.Name) and literal.value in ("None", "True", "False"):
+        return literal.value
+    return None
 
 
 def narrowed_by_type(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from freezelint.analysis.events import HandedOver
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
 from freezelint.analysis.interpreter.iteration import element_module, items_of
 from freezelint.analysis.knowledge.torch import PARAMETER_CONTAINERS
@@ -332,7 +333,12 @@ def _await(run: Interpreter, node: cst.Await) -> Value:
 
 def _yield(run: Interpreter, node: cst.Yield) -> Value:
     if isinstance(node.value, cst.BaseExpression):
-        evaluate(run, node.value)
+        keys, optimizers = run.keys_in([evaluate(run, node.value)])
+        if keys or optimizers:
+            # Whoever asked for it does what it likes until the next turn.
+            run.announce(
+                HandedOver(place=run.place(node), keys=keys, optimizers=optimizers, label="yield")
+            )
     return UNKNOWN
 
 

@@ -146,6 +146,8 @@ class Interpreter:
         self._spent = 0
         self._limit = STATEMENT_BUDGET
         self._points = 0
+        self._versions: dict[tuple[int, str], int] = {}
+        self._known_points: dict[tuple[int, str, tuple[int, ...]], int] = {}
 
     @property
     def settings(self) -> tuple[object, ...]:
@@ -282,6 +284,20 @@ class Interpreter:
     def bind(self, name: str, value: Value) -> None:
         """Assign a name in the current frame."""
         self.bindings[self.frame.key, name] = value
+        self.touch(name)
+
+    def touch(self, name: str) -> None:
+        """Note that a name, or something behind it, has changed: conditions on it may too."""
+        key = (self.frame.key, name)
+        self._versions[key] = self._versions.get(key, 0) + 1
+
+    def point_of(self, text: str, names: Iterable[str]) -> int:
+        """The branching point of a condition: the same as long as what it reads is the same."""
+        versions = tuple(self._versions.get((self.frame.key, name), 0) for name in sorted(names))
+        key = (self.frame.key, text, versions)
+        if key not in self._known_points:
+            self._known_points[key] = self.new_point()
+        return self._known_points[key]
 
     def function_value(self, definition: Definition) -> FunctionValue:
         """A top-level function."""

@@ -10,6 +10,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment, loops
 from freezelint.analysis.interpreter.conditions import (
     ElementTest,
+    arms_of,
     judge,
     narrow,
     narrowed_by_type,
@@ -18,18 +19,23 @@ from freezelint.analysis.interpreter.conditions import (
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.machine import Flow
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.trace import compatible
 from freezelint.analysis.values import (
     UNKNOWN,
+    BuiltinValue,
     Constant,
     FunctionValue,
     LibraryInstance,
     LibraryValue,
+    Unknown,
     Value,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.frames import Bindings
     from freezelint.analysis.interpreter.machine import Interpreter
 
@@ -76,6 +82,8 @@ def _ignore(run: Interpreter, node: cst.CSTNode) -> Flow:
 
 def _expression(run: Interpreter, node: cst.Expr) -> Flow:
     value = evaluate(run, node.value)
+    if isinstance(node.value, cst.Call) and _ends_the_program(run, node.value):
+        return Flow.RETURN
     if not isinstance(node.value, (cst.SimpleString, cst.Ellipsis)):
         run.announce(
             events.ExpressionDiscarded(
@@ -83,6 +91,16 @@ def _expression(run: Interpreter, node: cst.Expr) -> Flow:
             )
         )
     return Flow.NEXT
+
+
+def _ends_the_program(run: Interpreter, node: cst.Call) -> bool:
+    name = dotted(node.func)
+    if name in ("exit", "quit"):
+        return isinstance(run.look_up(name), (BuiltinValue, Unknown))
+    if name is None or not name.endswith("exit"):
+        return False
+    function = evaluate(run, node.func)
+    return isinstance(function, LibraryValue) and function.name in ("sys.exit", "os._exit")
 
 
 def _assign(run: Interpreter, node: cst.Assign) -> Flow:
@@ -153,8 +171,7 @@ def _dotted_name(node: cst.BaseExpression) -> str:
 
 
 def _assert(run: Interpreter, node: cst.Assert) -> Flow:
-    judge(run, node.test)
-    return Flow.NEXT
+    return Flow.RETURN if judge(run, node.test) is False else Flow.NEXT
 
 
 def _delete(run: Interpreter, node: cst.Del) -> Flow:
@@ -176,7 +193,8 @@ def _if(run: Interpreter, node: cst.If) -> Flow:
         return _else(run, node.orelse)
     if isinstance(verdict, ElementTest) and narrowed_by_type(run, node.test) is None:
         return _select_elements(run, node, verdict)
-    return _branch(run, [lambda: _then(run, node), lambda: _else(run, node.orelse)])
+    arms = [lambda: _then(run, node), lambda: _else(run, node.orelse)]
+    return _branch(run, arms, arms_of(run, node.test))
 
 
 def _then(run: Interpreter, node: cst.If) -> Flow:
@@ -220,15 +238,26 @@ def _select_elements(run: Interpreter, node: cst.If, test: ElementTest) -> Flow:
     return Flow.NEXT
 
 
-def _branch(run: Interpreter, arms: Sequence[Callable[[], Flow]]) -> Flow:
-    """Run each arm from the same state and join what is left."""
-    point = run.new_point()
+def _branch(
+    run: Interpreter, arms: Sequence[Callable[[], Flow]], turns: Sequence[Path] | None = None
+) -> Flow:
+    """Run each arm from the same state and join what is left.
+
+    ``turns`` says what each arm adds to the path; an arm that the path so far
+    rules out is not run.
+    """
+    if turns is None:
+        point = run.new_point()
+        turns = [((point, number),) for number in range(len(arms))]
+    possible = [number for number, turn in enumerate(turns) if compatible(run.path, turn)]
+    if len(possible) == 1:
+        return arms[possible[0]]()
     path, start = run.path, run.bindings
     open_states: list[Bindings] = []
     open_arms: list[int] = []
     flows: list[Flow] = []
     for number, arm in enumerate(arms):
-        run.path = (*path, (point, number))
+        run.path = (*path, *turns[number])
         run.bindings = dict(start)
         flow = arm()
         flows.append(flow)
@@ -238,7 +267,7 @@ def _branch(run: Interpreter, arms: Sequence[Callable[[], Flow]]) -> Flow:
     if not open_states:
         run.path = path
         return min(flows)
-    run.path = (*path, (point, open_arms[0])) if len(open_arms) == 1 < len(arms) else path
+    run.path = (*path, *turns[open_arms[0]]) if len(open_arms) == 1 < len(arms) else path
     run.bindings = run.join(open_states)
     return Flow.NEXT
 

@@ -52,10 +52,10 @@ class ExhaustedParameterIterator(Rule):
         print("backbone:", sum(p.numel() for p in backbone_params), "trainable parameters")
 
         groups = [
-            {"params": backbone_params, "lr": 1e-4},  # expect: FZ113
+            {"params": backbone_params, "lr": 1e-4},
             {"params": model.head.parameters()},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=1e-3)
+        optimizer = torch.optim.AdamW(groups, lr=1e-3)  # expect: FZ113
         inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
         for epoch in range(3):
             loss = nn.functional.cross_entropy(model(inputs), targets)
@@ -149,7 +149,8 @@ class ExhaustedParameterIterator(Rule):
             return
         yield Report(
             event.place,
-            f"`{label}` is a one-shot iterator and already used up: this sees no parameters",
+            f"`{first.label}` is a one-shot iterator and already used up: this gets none of its "
+            "parameters",
             f"make it a list: `{first.label} = list(...)`",
             ((first.place, "all its parameters are taken here"),),
         )

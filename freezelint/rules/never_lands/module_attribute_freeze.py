@@ -106,6 +106,8 @@ class ModuleAttributeFreeze(Rule):
         (
             # The usual loop over parameters() cannot be it, and is what most files hold.
             r"(?<!parameters\(\):)\n[ \t]*\w+\.requires_grad\s*=(?!=)",
+            r"^[ \t]*\w+\.requires_grad\s*=(?!=)",
+            r"[:;][ \t]*\w+\.requires_grad\s*=(?!=)",
             r"\w\.\w+\.requires_grad\s*=(?!=)",
             r"\]\.requires_grad\s*=(?!=)",
             r"\)\.requires_grad\s*=(?!=)",

@@ -9,6 +9,7 @@ from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCT
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
+    is_dropped,
     is_rebuilt,
     is_written_again,
     region_inside,
@@ -146,6 +147,8 @@ class FilteredTooEarly(Rule):
         self, built: OptimizerBuilt, held: Part, test: FlagTest, trace: Trace
     ) -> Report | None:
         assert test.at is not None
+        if is_dropped(trace, built):
+            return None
         region = without_flag_tests(held)
         for freeze in trace.all(FlagWritten):
             if freeze.index < test.at or freeze.value is not False or not freeze.certain:

@@ -9,6 +9,7 @@ from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCT
 from freezelint.analysis.training import (
     filters_by_flag,
     is_cleared,
+    is_dropped,
     is_rebuilt,
     is_written_again,
     region_inside,
@@ -156,7 +157,7 @@ class OptimizerBeforeFreeze(Rule):
             return None
         if is_written_again(trace, freeze, True, trace.now):
             return None
-        if is_rebuilt(trace, freeze, part, built.key):
+        if is_rebuilt(trace, freeze, part, built.key) or is_dropped(trace, built):
             return None
         steps = list(steps_after(trace, freeze, built.key))
         trained = trained_before(trace, freeze, built)
