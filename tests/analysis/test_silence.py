@@ -150,3 +150,28 @@ def test_each_round_may_have_its_own_model() -> None:
             optimizer.step()
             model.requires_grad_(False)
     """)
+
+
+def test_objects_that_hold_each_other_are_handed_over_once() -> None:
+    check("""
+        import torch
+        from elsewhere import log
+        from torchvision.models import resnet18
+
+        class Trainer:
+            def __init__(self):
+                self.model = resnet18()
+                self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+                self.callback = Callback(self)
+                self.me = self
+
+        class Callback:
+            def __init__(self, trainer):
+                self.trainer = trainer
+                self.history = [trainer, self]
+
+        trainer = Trainer()
+        log(trainer, trainer.callback)
+        trainer.model.layer1.requires_grad_(False)
+        trainer.optimizer.step()
+    """)

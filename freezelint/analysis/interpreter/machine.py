@@ -445,8 +445,13 @@ class Interpreter:
         modules: list[int] = []
         optimizers: list[int] = []
         pending = list(values)
+        seen: set[int] = set()
         while pending:
             value = pending.pop()
+            if id(value) in seen:
+                # Objects hold each other in circles, and lists share their elements.
+                continue
+            seen.add(id(value))
             if isinstance(value, ModuleValue):
                 modules.append(value.key)
             elif isinstance(value, OptimizerValue):
@@ -460,7 +465,9 @@ class Interpreter:
             elif isinstance(value, (ModuleGroup, StateDictValue)):
                 modules.append(value.key)
             elif isinstance(value, InstanceValue):
-                pending.extend(
-                    each for (owner, _), each in self.bindings.items() if owner == value.key
-                )
+                if -value.key not in seen:
+                    seen.add(-value.key)
+                    pending.extend(
+                        each for (owner, _), each in self.bindings.items() if owner == value.key
+                    )
         return tuple(dict.fromkeys(modules)), tuple(dict.fromkeys(optimizers))
