@@ -106,11 +106,13 @@ class DiscardedSwitch(Rule):
     )
     trigger_patterns = (
         (
-            r"no_grad\(\)[ \t]*[\n#;]",
-            r"no_grad[ \t]*[\n#;:]",
-            r"inference_mode(?:\(\))?[ \t]*[\n#;]",
+            # A decorator ends its line too, and is as it should be.
+            r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)\(\)[ \t]*[\n#;]",
+            r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)[ \t]*[\n#;:]",
+            r"inference_mode(?<!@torch\.inference_mode)(?:\(\))?[ \t]*[\n#;]",
             r"inference_mode:",
-            r"enable_grad(?:\(\))?[ \t]*[\n#;:]",
+            r"enable_grad(?<!@torch\.enable_grad)(?:\(\))?[ \t]*[\n#;]",
+            r"enable_grad:",
             r"\.eval[ \t]*[\n#;]",
             r"\.train[ \t]*[\n#;]",
             r"\.requires_grad_[ \t]*[\n#;]",

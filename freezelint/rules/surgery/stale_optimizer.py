@@ -126,8 +126,8 @@ class StaleOptimizer(Rule):
     level = Level.ERROR
     consequences = ("dead",)
     triggers = (
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
         ("parameters(",),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
         ("step(", "minimize(", "train", "fit", "configure_optimizers"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
