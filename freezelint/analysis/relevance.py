@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 _EVENTFUL = re.compile(
-    r"require\w*_?g|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|backward|\.step\("
-    r"|parameters\(|Parameter\("
+    r"require\w*_?g|\.eval\(|\.train\(|optim|backward\(|\.step\(|clip_grad"
+    r"|=\s*(?:torch\.)?nn\.[A-Z]|add_module|setattr|reset_classifier|deepcopy"
 )
-"""What a method holds in which anything happens that rules look at."""
+"""What a method holds in which something happens that bears on the order of things."""
 
 
 _BASES = re.compile(r"^class\s+\w+\s*\(([^)]*)\)", re.MULTILINE)
@@ -133,21 +133,23 @@ class Relevance:
         starts_there = constructor is not None and any(
             rule.trigger_patterns and _meets(self._signs_near(constructor), rule) for rule in firing
         )
-        if all(rule.is_local for rule in firing) and not starts_there:
-            eventful = {
-                name
-                for name, each in definition.methods.items()
-                if any(_meets(self._signs_near(each), rule) for rule in firing)
-            }
-        else:
-            eventful = {
-                name for name, each in definition.methods.items() if _EVENTFUL.search(each.text)
-            }
+        local = [rule for rule in firing if rule.is_local]
+        follows_order = len(local) < len(firing) or starts_there
+        eventful = {
+            name
+            for name, each in definition.methods.items()
+            if (follows_order and _EVENTFUL.search(each.text))
+            or (local and self._meets_any(self._signs_near(each), local))
+        }
         return [
             method
             for name, method in definition.methods.items()
             if name in eventful or method.words & names & eventful
         ]
+
+    @staticmethod
+    def _meets_any(signs: Signs, rules: Sequence[Rule]) -> bool:
+        return any(_meets(signs, rule) for rule in rules)
 
     def _signs_near(self, method: Definition) -> Signs:
         functions = method.words & frozenset(self._index.functions)

@@ -135,14 +135,23 @@ class ClassRoot(Root):
             first += [*_LIGHTNING_SETUP, *_LIGHTNING_EPOCH, "training_step"]
         self._forget_what_methods_change(owner, receiver)
         point, path, start = run.new_point(), run.path, run.bindings
-        for number, method in enumerate(self._methods):
-            if method.name in first:
+        for number, method in enumerate(self._entry_points_first()):
+            # What another method calls was run in its place; alone it may make no sense.
+            if method.name in first or method in run.entered:
                 continue
             run.path = (*path, (point, number))
             run.bindings = dict(start)
             bound = find_method(run, owner, method.name, receiver)
             if bound is not None:
                 self._try_method(bound)
+
+    def _entry_points_first(self) -> list[Definition]:
+        """The methods, those that no other method mentions before the rest."""
+
+        def is_mentioned(method: Definition) -> bool:
+            return any(method.name in each.words for each in self._methods if each is not method)
+
+        return sorted(self._methods, key=is_mentioned)
 
     def _try_method(self, bound: FunctionValue) -> None:
         """Run one method; of one that is too large to be followed nothing is known."""

@@ -313,6 +313,8 @@ def _activate(
     bind_parameters(run, frame.key, function, code.params, arguments)
     run.frame = frame
     run.active.append(code)
+    if function.definition is not None:
+        run.entered.add(function.definition)
     name = code.name.value if isinstance(code, cst.FunctionDef) else "<lambda>"
     run.scopes = (*run.scopes, name)
     run.activations = (*run.activations, run.objects.new_key())

@@ -131,6 +131,8 @@ class Interpreter:
         self.stack: tuple[Place, ...] = ()
         self.activations: tuple[int, ...] = ()
         self.active: list[object] = []
+        self.entered: set[Definition] = set()
+        """Functions and methods that were run at least once."""
         self.backdated: int | None = None
         """While a constructor is caught up on: the moment at which it ran in truth."""
         self.scopes: tuple[str, ...] = ()
@@ -464,10 +466,9 @@ class Interpreter:
                 modules.extend(part.key for part in value.parts)
             elif isinstance(value, (ModuleGroup, StateDictValue)):
                 modules.append(value.key)
-            elif isinstance(value, InstanceValue):
-                if -value.key not in seen:
-                    seen.add(-value.key)
-                    pending.extend(
-                        each for (owner, _), each in self.bindings.items() if owner == value.key
-                    )
+            elif isinstance(value, InstanceValue) and -value.key not in seen:
+                seen.add(-value.key)
+                pending.extend(
+                    each for (owner, _), each in self.bindings.items() if owner == value.key
+                )
         return tuple(dict.fromkeys(modules)), tuple(dict.fromkeys(optimizers))
