@@ -7,15 +7,17 @@ rule for its triggers.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
 
     from freezelint.rules.rule import Rule
 
-    _Condition = tuple[bytes | re.Pattern[bytes], ...]
+    _Condition: TypeAlias = "tuple[bytes | _Search, ...]"
     """What is searched for; one hit is enough."""
 
 COARSE_WORDS = (
@@ -66,7 +68,7 @@ class Gate:
         def holds(condition: _Condition) -> bool:
             if condition not in known:
                 known[condition] = any(
-                    part in data if isinstance(part, bytes) else bool(part.search(data))
+                    part in data if isinstance(part, bytes) else part.hits(data)
                     for part in condition
                 )
             return known[condition]
@@ -74,14 +76,33 @@ class Gate:
         return tuple(code for code, conditions in self._conditions if all(map(holds, conditions)))
 
 
+class _Search:
+    """A regular expression that is compiled when it is first asked: most never are."""
+
+    __slots__ = ("_compiled", "_pattern")
+
+    def __init__(self, pattern: bytes) -> None:
+        self._pattern = pattern
+        self._compiled: re.Pattern[bytes] | None = None
+
+    def hits(self, data: bytes) -> bool:
+        if self._compiled is None:
+            self._compiled = re.compile(self._pattern)
+        return self._compiled.search(data) is not None
+
+
+@functools.cache
+def _search(pattern: str) -> _Search:
+    return _Search(pattern.encode())
+
+
 def _conditions(rule: Rule) -> tuple[_Condition, ...]:
     groups = [tuple(word.encode() for word in group) for group in rule.triggers]
-    patterns = (
-        tuple(re.compile(pattern.encode()) for pattern in group) for group in rule.trigger_patterns
-    )
+    patterns = (tuple(map(_search, group)) for group in rule.trigger_patterns)
     return (*map(_words, groups), *patterns)
 
 
+@functools.cache
 def _words(group: tuple[bytes, ...]) -> _Condition:
     """Return how to look for any of some words in the fastest way.
 
@@ -92,6 +113,6 @@ def _words(group: tuple[bytes, ...]) -> _Condition:
     for word in group:
         families.setdefault(word[:_ALIKE], []).append(word)
     return tuple(
-        words[0] if len(words) == 1 else re.compile(b"|".join(map(re.escape, words)))
+        words[0] if len(words) == 1 else _Search(b"|".join(map(re.escape, words)))
         for words in families.values()
     )
