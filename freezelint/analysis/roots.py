@@ -61,12 +61,16 @@ class Root:
         self.name = name
         self.interpreter = Interpreter(index, package)
 
+        self.entered: set[Definition] = set()
+        """Functions that were run, once the scope was run to its end."""
+
     def run(self) -> Trace | None:
         """Run the scope; None when it is too large to be followed to its end."""
         try:
             self._run()
         except BudgetSpent:
             return None
+        self.entered = self.interpreter.entered
         return self.interpreter.trace
 
     def _run(self) -> None:
@@ -232,10 +236,14 @@ def _call(run: Interpreter, function: FunctionValue) -> None:
 def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]:
     """Every scope of a file in which a rule may fire."""
     loose = "\n".join(text for _, text in index.loose_statements)
+    entered: set[Definition] = set()
     if relevance.of_text(loose):
-        yield TopLevel(index, package)
+        script = TopLevel(index, package)
+        yield script
+        # What the script calls was run with real arguments; without them it would tell less.
+        entered = script.entered
     for function in index.functions.values():
-        if relevance.of_name(function.name):
+        if function not in entered and relevance.of_name(function.name):
             yield FunctionRoot(function, index, package)
     for each in index.classes.values():
         if relevance.of_name(each.name):
