@@ -12,7 +12,7 @@ from freezelint.findings import Problem
 if TYPE_CHECKING:
     from freezelint.config import Config
 
-PARSE_ALL_UP_TO = 64_000
+PARSE_ALL_UP_TO = 32_000
 """Bytes of files that no rule can fire on which are parsed only to report syntax errors.
 
 Parsing a whole library takes longer than checking it, so beyond this only the

@@ -15,7 +15,7 @@ Path = tuple[tuple[int, int], ...]
 """The branches taken to get here: (branching point, arm)."""
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class Event:
     """Something that happened at one moment of one path through the code."""
 
@@ -44,7 +44,7 @@ class Event:
         return type(self).__name__
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class AttributeWritten(Event):
     """``receiver.attribute = value``, in any spelling of an assignment."""
 
@@ -59,7 +59,7 @@ class AttributeWritten(Event):
     value_node: cst.CSTNode | None = None
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class FlagWritten(Event):
     """``requires_grad`` of these parameters was really set."""
 
@@ -70,7 +70,7 @@ class FlagWritten(Event):
     """False when the receiver may not be what it seems."""
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ModeSet(Event):
     """``train()`` or ``eval()`` was called on a module or on some of its submodules."""
 
@@ -79,7 +79,7 @@ class ModeSet(Event):
     label: str
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class OptimizerBuilt(Event):
     """An optimizer took hold of parameters."""
 
@@ -91,7 +91,7 @@ class OptimizerBuilt(Event):
     argument: cst.CSTNode | None = None
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class GroupAdded(Event):
     """``optimizer.add_param_group(...)``, or anything that may have extended the optimizer."""
 
@@ -100,14 +100,14 @@ class GroupAdded(Event):
     complete: bool
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class Stepped(Event):
     """``optimizer.step()``; no keys when it is not known which optimizer."""
 
     keys: tuple[int, ...]
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class GradientsCleared(Event):
     """``zero_grad()`` of an optimizer or of a module, or ``p.grad = None``."""
 
@@ -116,7 +116,7 @@ class GradientsCleared(Event):
     to_none: bool | None = True
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class BackwardRan(Event):
     """``loss.backward()`` in any of its forms."""
 
@@ -124,21 +124,21 @@ class BackwardRan(Event):
     label: str | None
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ForwardRan(Event):
     """A module was called."""
 
     key: int
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class OutputDetached(Event):
     """The output of modules was cut from the graph."""
 
     keys: tuple[int, ...]
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class SubmoduleReplaced(Event):
     """``parent.attribute`` holds another module (or parameter) from here on."""
 
@@ -149,7 +149,7 @@ class SubmoduleReplaced(Event):
     label: str
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ParametersReplaced(Event):
     """The parameters of a module became other objects, all at once."""
 
@@ -158,7 +158,7 @@ class ParametersReplaced(Event):
     how: str
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class NameRebound(Event):
     """A name that held one module holds another from here on."""
 
@@ -167,7 +167,7 @@ class NameRebound(Event):
     new: int
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class Wrapped(Event):
     """A module went into DataParallel, DDP or ``torch.compile``."""
 
@@ -175,7 +175,7 @@ class Wrapped(Event):
     wrapper: str
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class HandedOver(Event):
     """Modules, parameters or optimizers went to code that cannot be followed."""
 
@@ -184,7 +184,7 @@ class HandedOver(Event):
     label: str = ""
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class IteratorConsumed(Event):
     """A one-shot iterator over parameters was run to its end."""
 
@@ -192,7 +192,7 @@ class IteratorConsumed(Event):
     label: str
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ExpressionDiscarded(Event):
     """A statement that is nothing but an expression."""
 
@@ -201,7 +201,7 @@ class ExpressionDiscarded(Event):
     is_last: bool = False
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ConditionTested(Event):
     """A value decided a branch, a filter or a comprehension."""
 
@@ -209,7 +209,7 @@ class ConditionTested(Event):
     expression: cst.CSTNode
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ContextEntered(Event):
     """``with value:``."""
 
@@ -217,7 +217,7 @@ class ContextEntered(Event):
     expression: cst.CSTNode
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class Called(Event):
     """A library function or constructor was called."""
 
@@ -227,7 +227,7 @@ class Called(Event):
     call: cst.CSTNode | None = None
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class MethodCalled(Event):
     """A method was called on a module, parameter or tensor."""
 
