@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.index import Index, OutlineFailed
+from freezelint.analysis.index import Index, OutlineFailed, is_foreign
 from freezelint.analysis.relevance import Relevance
 from freezelint.analysis.roots import roots_of
 from freezelint.findings import Evidence, Finding, Problem
@@ -46,6 +46,8 @@ def analyze(source: Source, rules: Sequence[Rule]) -> tuple[list[Finding], list[
 def _check(path: str, index: Index, rules: Sequence[Rule]) -> tuple[list[Finding], list[Problem]]:
     found: dict[tuple[str, Span], Finding] = {}
     problems: list[Problem] = []
+    if is_foreign(index):
+        return [], []
     relevance = Relevance(index, rules)
     for root in roots_of(index, relevance, _package_of(path)):
         try:

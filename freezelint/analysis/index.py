@@ -32,6 +32,9 @@ _BUILDS = re.compile(
     re.MULTILINE,
 )
 
+_OTHER_FRAMEWORKS = frozenset({"jittor", "paddle", "mindspore", "oneflow", "megengine", "mxnet"})
+_TORCH_FAMILY = frozenset({"torch", "torchvision", "timm", "transformers", "lightning", "peft"})
+
 _COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
 
 LONG = 40_000
@@ -292,6 +295,12 @@ class Index:
         yield from self.functions.values()
         for each in self.classes.values():
             yield from each.methods.values()
+
+
+def is_foreign(index: Index) -> bool:
+    """Whether a file is written for another framework with the same words, and not for torch."""
+    packages = {name.partition(".")[0] for name in index.imports.values()}
+    return bool(packages & _OTHER_FRAMEWORKS) and not packages & _TORCH_FAMILY
 
 
 def _parse(text: str) -> ast.Module:

@@ -63,9 +63,14 @@ class TypeTest(NamedTuple):
 class OfChildren(NamedTuple):
     """Everything below the children: all but the parameters that the module itself owns."""
 
+    # Tuples without fields would all be equal.
+    kind: str = "of children"
+
 
 class Some(NamedTuple):
     """Keeps some parameters; which is not known."""
+
+    kind: str = "some"
 
 
 OF_CHILDREN = OfChildren()
@@ -82,6 +87,9 @@ def conjunction(first: Predicate, second: Predicate) -> Predicate:
 
 def implies(predicate: Predicate, atom: Atom) -> bool:
     """Whether everything that a predicate picks certainly passes an atom."""
+    if isinstance(atom, Some):
+        # Which ones are meant is not known, so two of these are never the same.
+        return False
     if atom in predicate or isinstance(atom, OfChildren):
         return True
     if not isinstance(atom, NameTest) or not atom.negated or atom.kind != "startswith":

@@ -17,7 +17,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import FlagTest, flag_tests, is_total
+from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total
 from freezelint.analysis.trace import implies
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ def is_written_again(trace: Trace, event: FlagWritten, value: bool, until: int) 
             continue
         for part in event.parts:
             if any(trace.part_covers(mine, part, later.index) for mine in later.parts):
+                return True
+            if any(mine == part and SOME in part.predicate for mine in later.parts):
                 return True
     return False
 

@@ -154,7 +154,7 @@ def _kind_of_child(module: ModuleObject, name: str) -> str | None:
     last = library.rpartition(".")[2]
     if library.startswith("torch.nn.") and last in LAYERS_WITH_WEIGHT:
         return "parameter" if name in PARAMETER_ATTRIBUTES else None
-    if library.startswith("torch.nn.") and last in CONTAINERS and name.startswith("["):
+    if library.startswith("torch.nn.") and last in CONTAINERS:
         return "torch.nn.Module"
     if library.startswith("torchvision."):
         return child_kind(library, name)

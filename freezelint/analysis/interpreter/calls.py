@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.syntax import Chunk
 
-_LONGEST_FOLLOWED = 400
+_LONGEST_FOLLOWED = 1_500
 """Lines; longer functions are treated as code that cannot be followed."""
 
 
@@ -167,6 +167,9 @@ def run_forward(
     if known.origin is Origin.CHILD and not known.proof:
         _call_attribute(run, known, arguments, node)
         return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+    if known.origin is Origin.CHILD and _is_statement(run, node):
+        # A forward pass whose output is dropped: rather a method that nobody knows.
+        _call_attribute(run, known, arguments, node)
     run.announce(events.ForwardRan(place=run.place(node), key=module.key))
     if known.owner_class is not None:
         method = find_method(run, known.owner_class, "forward", module)

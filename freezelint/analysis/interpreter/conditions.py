@@ -10,7 +10,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import narrowed
-from freezelint.analysis.knowledge.torch import TENSOR_CLASSES
+from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE, TENSOR_CLASSES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
     SOME,
@@ -219,8 +219,8 @@ def _judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             return _judge_any(run, arguments[0])
         if function.value == "isinstance" and len(arguments) == 2:
             return _judge_isinstance(run, arguments[0], arguments[1])
-        if function.value == "hasattr":
-            return None
+        if function.value == "hasattr" and len(arguments) == 2:
+            return _judge_hasattr(run, arguments[0], arguments[1])
     if isinstance(function, cst.Attribute) and arguments:
         receiver = evaluate(run, function.value)
         if isinstance(receiver, ParameterName) and function.attr.value in (
@@ -230,6 +230,19 @@ def _judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             texts = evaluate(run, arguments[0])
             return _name_test(run, receiver, function.attr.value, texts, negated=False)
     return None
+
+
+def _judge_hasattr(
+    run: Interpreter, tested: cst.BaseExpression, name: cst.BaseExpression
+) -> bool | None:
+    """Only modules have ``parameters`` and the like; parameters certainly have not."""
+    attribute = evaluate(run, name)
+    if not isinstance(attribute, Constant) or attribute.value not in STRONG_MODULE_EVIDENCE:
+        return None
+    value = evaluate(run, tested)
+    if isinstance(value, ParameterValue):
+        return bool(attribute.value == "requires_grad_")
+    return True if run.proven(value) is not None else None
 
 
 def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:

@@ -9,7 +9,7 @@ import libcst as cst
 from freezelint.analysis.events import HandedOver
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
 from freezelint.analysis.interpreter.iteration import element_module, items_of
-from freezelint.analysis.knowledge.torch import PARAMETER_CONTAINERS
+from freezelint.analysis.knowledge.torch import MODULE_CONTAINERS, PARAMETER_CONTAINERS
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -301,7 +301,10 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if isinstance(receiver, ModuleValue):
         if run.objects.module(receiver.key).library in PARAMETER_CONTAINERS:
             return ParameterValue((Part(receiver.key, (SOME,)),))
-        return run.child(receiver.key, f"[{key}]" if type(key) is int else f"[{key!r}]")
+        child = run.child(receiver.key, f"[{key}]" if type(key) is int else f"[{key!r}]")
+        if run.objects.module(receiver.key).library in MODULE_CONTAINERS:
+            run.prove(child)
+        return child
     if isinstance(receiver, (ModuleGroup, ParameterSequence)):
         return narrow_to_some(run, element_of(run, receiver))
     return UNKNOWN

@@ -48,8 +48,11 @@ if TYPE_CHECKING:
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.syntax import Chunk
 
-STATEMENT_BUDGET = 4_000
+STATEMENT_BUDGET = 8_000
 """Statements that one root may execute; training scripts need up to five hundred."""
+
+CLASS_BUDGET = 4_000
+"""Statements that all methods of a class may execute together."""
 
 METHOD_BUDGET = 1_500
 """Statements that one method of a class may execute, with all that it calls."""
@@ -208,8 +211,8 @@ class Interpreter:
             raise BudgetSpent
 
     def grant(self, statements: int) -> None:
-        """Allow so many more statements, within what the root may execute in all."""
-        self._limit = min(self._spent + statements, STATEMENT_BUDGET)
+        """Allow so many more statements, within what a class may execute in all."""
+        self._limit = min(self._spent + statements, CLASS_BUDGET)
 
     def look_up(self, name: str) -> Value:
         """What a name holds here."""
@@ -368,6 +371,14 @@ class Interpreter:
             return second
         if same(second, nothing):
             return first
+        for one, other in ((first, second), (second, first)):
+            # Judged by its uses on one arm, it is no other thing on the other.
+            if (
+                isinstance(one, Unknown)
+                and isinstance(other, ModuleValue)
+                and self.objects.module(other.key).origin is Origin.GIVEN
+            ):
+                return other
         if isinstance(first, ModuleValue) and isinstance(second, ModuleValue):
             return self._join_modules(first, second)
         if isinstance(first, OptimizerValue) and isinstance(second, OptimizerValue):

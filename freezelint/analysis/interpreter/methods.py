@@ -15,7 +15,7 @@ from freezelint.analysis.interpreter.calls import (
     hand_over,
     run_forward,
 )
-from freezelint.analysis.interpreter.iteration import element_module
+from freezelint.analysis.interpreter.iteration import consume, element_module
 from freezelint.analysis.interpreter.optimizers import (
     call_on_optimizer,
     clears_to_none,
@@ -57,6 +57,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from freezelint.analysis.interpreter.machine import Interpreter
+
+_CLIPPING = frozenset({"clip_grad_norm_", "clip_grad_value_", "clip_gradients"})
+"""Methods of Accelerator and Fabric that go over parameters."""
+
+_HARMLESS = frozenset(
+    [
+        "append",
+        "add",
+        "info",
+        "debug",
+        "warning",
+        "print",
+        "write",
+        "log",
+        "unscale_",
+        "update",
+        "detach",
+    ]
+)
+"""Methods that, whatever they are methods of, leave flags and parameters alone."""
 
 CLASSIFIER = "get_classifier()"
 """The attribute under which the head of a timm model is kept here."""
@@ -337,6 +357,9 @@ def _on_super(
 def _on_library_instance(
     run: Interpreter, receiver: LibraryInstance, name: str, arguments: Arguments, node: cst.Call
 ) -> Value:
+    if name in _CLIPPING and arguments.positional:
+        consume(run, arguments.positional[0], arguments.node(0, "parameters") or node)
+        return UNKNOWN
     last = receiver.name.rpartition(".")[2]
     if last == "GradScaler" and name == "scale" and arguments.positional:
         return arguments.positional[0]
@@ -378,31 +401,26 @@ def call_on_unknown(
         # Whatever this is, it yields parameters.
         module = run.given_module(run.label(function.value))
         return _parameters(run, ModuleValue(module.key), name, arguments)
-    if name == "backward" and not arguments.all:
-        _backward(run, UNKNOWN, node)
+    if name in _CLIPPING and arguments.positional:
+        consume(run, arguments.positional[0], arguments.node(0, "parameters") or node)
         return UNKNOWN
-    if name in ("backward", "manual_backward") and arguments.positional:
-        _backward_of(run, arguments, node)
+    if name in ("backward", "manual_backward"):
+        if arguments.positional:
+            _backward_of(run, arguments, node)
+        else:
+            _backward(run, UNKNOWN, node)
         return UNKNOWN
     if name == "scale" and len(arguments.positional) == 1:
         return arguments.positional[0]
-    if name == "step" and arguments.positional:
-        first = arguments.positional[0]
-        if isinstance(first, OptimizerValue):
-            run.announce(events.Stepped(place=run.place(node), keys=first.keys))
-            return UNKNOWN
     if name == "step":
-        run.announce(events.Stepped(place=run.place(node), keys=()))
+        first = arguments.positional[0] if arguments.positional else UNKNOWN
+        keys = first.keys if isinstance(first, OptimizerValue) else ()
+        run.announce(events.Stepped(place=run.place(node), keys=keys))
         return UNKNOWN
     if name == "prepare" and len(arguments.positional) > 1:
         return SequenceValue(arguments.positional)
-    if name in ("append", "add", "info", "debug", "warning", "print", "write", "log"):
-        return UNKNOWN
-    if name in ("unscale_", "update"):
-        return UNKNOWN
-    if name == "detach" and not arguments.all:
-        return UNKNOWN
-    hand_over(run, arguments.all, node)
+    if name not in _HARMLESS:
+        hand_over(run, arguments.all, node)
     return UNKNOWN
 
 

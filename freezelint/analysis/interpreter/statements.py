@@ -325,11 +325,17 @@ def _try(run: Interpreter, node: cst.Try | cst.TryStar) -> Flow:
 
         return run_handler
 
-    flow = _branch(run, [usual, *(handled(each) for each in node.handlers)])
+    # What raises an AttributeError is not what the analyzer takes it for.
+    handlers = [each for each in node.handlers if not _is_attribute_error(each)]
+    flow = _branch(run, [usual, *(handled(each) for each in handlers)])
     if node.finalbody is not None:
         final = run_body(run, node.finalbody.body)
         return max(flow, final)
     return flow
+
+
+def _is_attribute_error(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    return isinstance(handler.type, cst.Name) and handler.type.value == "AttributeError"
 
 
 def _match(run: Interpreter, node: cst.Match) -> Flow:

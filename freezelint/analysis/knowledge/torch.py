@@ -317,6 +317,8 @@ OPTIMIZER_CONSTRUCTIONS = (
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 
+MODULE_CONTAINERS = frozenset(f"torch.nn.{name}" for name in CONTAINERS)
+
 PARAMETER_CONTAINERS = frozenset({"torch.nn.ParameterList", "torch.nn.ParameterDict"})
 """Modules of which the elements are parameters."""
 

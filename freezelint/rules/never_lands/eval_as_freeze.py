@@ -199,6 +199,13 @@ def _is_trainable(
 ) -> bool:
     key = event.part.key
     flag = trace.flag(key, step.index, step.path)
+    if any(
+        write.value is not True
+        and any(trace.overlaps(part, key, write.index) for part in write.parts)
+        for write in trace.all(FlagWritten)
+    ):
+        # Frozen in another method or under an option: it is known how that is done here.
+        return False
     if flag.value is True:
         return True
     if flag.value is False or is_whole or flag.write is not None:
