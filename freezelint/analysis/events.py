@@ -30,6 +30,8 @@ class Event:
     grad_enabled: bool | None = True
     scopes: tuple[str, ...] = ()
     """Names of the functions that were running, outermost first."""
+    is_handling: bool = False
+    """In an ``except`` block: something was not what it seemed to be."""
     repeated: bool = False
     """Seen in a later iteration of a loop whose body was seen before."""
 

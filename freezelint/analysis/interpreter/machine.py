@@ -141,6 +141,7 @@ class Interpreter:
         self.scopes: tuple[str, ...] = ()
         self.selection: cst.CSTNode | None = None
         self.repeated = False
+        self.is_handling = False
         self.loop_exits: list[list[Bindings]] = []
         self.element_names: list[set[str]] = []
         self.frames: dict[int, Frame] = {}
@@ -334,6 +335,7 @@ class Interpreter:
         event.activations = self.activations
         event.grad_enabled = self.grad_enabled
         event.repeated = self.repeated
+        event.is_handling = self.is_handling
         event.scopes = self.scopes
         self.trace.record(event)
 

@@ -321,21 +321,19 @@ def _try(run: Interpreter, node: cst.Try | cst.TryStar) -> Flow:
     def handled(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> Callable[[], Flow]:
         def run_handler() -> Flow:
             run.bindings = run.join([dict(start), run.bindings])
-            return run_body(run, handler.body)
+            outer, run.is_handling = run.is_handling, True
+            try:
+                return run_body(run, handler.body)
+            finally:
+                run.is_handling = outer
 
         return run_handler
 
-    # What raises an AttributeError is not what the analyzer takes it for.
-    handlers = [each for each in node.handlers if not _is_attribute_error(each)]
-    flow = _branch(run, [usual, *(handled(each) for each in handlers)])
+    flow = _branch(run, [usual, *(handled(each) for each in node.handlers)])
     if node.finalbody is not None:
         final = run_body(run, node.finalbody.body)
         return max(flow, final)
     return flow
-
-
-def _is_attribute_error(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
-    return isinstance(handler.type, cst.Name) and handler.type.value == "AttributeError"
 
 
 def _match(run: Interpreter, node: cst.Match) -> Flow:

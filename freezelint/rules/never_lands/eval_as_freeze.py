@@ -201,7 +201,10 @@ def _is_trainable(
     flag = trace.flag(key, step.index, step.path)
     if any(
         write.value is not True
-        and any(trace.overlaps(part, key, write.index) for part in write.parts)
+        and (
+            write.label == event.label
+            or any(trace.overlaps(part, key, write.index) for part in write.parts)
+        )
         for write in trace.all(FlagWritten)
     ):
         # Frozen in another method or under an option: it is known how that is done here.

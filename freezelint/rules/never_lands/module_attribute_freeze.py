@@ -121,7 +121,7 @@ class ModuleAttributeFreeze(Rule):
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report the attribute where the receiver is certainly a module."""
         assert isinstance(event, AttributeWritten)
-        if event.attribute != "requires_grad" or event.declared:
+        if event.attribute != "requires_grad" or event.declared or event.is_handling:
             return
         if not isinstance(event.receiver, ModuleValue):
             return
