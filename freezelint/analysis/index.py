@@ -289,13 +289,6 @@ class Index:
             self._call_sites[name] = len(calls)
         return self._call_sites[name]
 
-    @property
-    def definitions(self) -> Iterator[Definition]:
-        """Every function and every method."""
-        yield from self.functions.values()
-        for each in self.classes.values():
-            yield from each.methods.values()
-
 
 def is_foreign(index: Index) -> bool:
     """Whether a file is written for another framework with the same words, and not for torch."""

@@ -11,11 +11,11 @@ from freezelint.analysis.events import (
     Path,
 )
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import decide, is_total
+from freezelint.analysis.predicates import decide
 from freezelint.analysis.predicates import implies as implied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from freezelint.analysis.objects import Objects
     from freezelint.analysis.syntax import Place
@@ -121,7 +121,7 @@ class Trace:
             if not compatible(event.path, path):
                 continue
             if isinstance(event, HandedOver) and any(
-                self._related(each, key, event.index) for each in event.keys
+                self.related(each, key, event.index) for each in event.keys
             ):
                 return FlagState(None, None)
             if not isinstance(event, FlagWritten):
@@ -139,15 +139,12 @@ class Trace:
             module = self.objects.module(module.parent)
         return FlagState(module.flag_at_birth, None)
 
-    def _related(self, first: int, second: int, at: int) -> bool:
+    def related(self, first: int, second: int, at: int) -> bool:
+        """Whether one of two modules holds the other (or is it) at a moment."""
         return (
             self.objects.route(first, second, at) is not None
             or self.objects.route(second, first, at) is not None
         )
-
-    def related(self, first: int, second: int, at: int) -> bool:
-        """Whether one of two modules holds the other (or is it) at a moment."""
-        return self._related(first, second, at)
 
     def meeting_place(self, event: Event, *others: Event) -> Place:
         """Where to point at for an event, as seen from the code that caused the others too.
@@ -178,11 +175,6 @@ def compatible(first: Path, second: Path) -> bool:
 def implies(path: Path, condition: Path) -> bool:
     """Whether whoever is on ``path`` certainly passed through ``condition``."""
     return set(condition) <= set(path)
-
-
-def is_whole(parts: Iterable[Part]) -> bool:
-    """Whether some part takes all parameters of its module."""
-    return any(is_total(part.predicate) for part in parts)
 
 
 def _common_length(first: tuple[int, ...], second: tuple[int, ...]) -> int:

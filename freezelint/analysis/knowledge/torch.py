@@ -94,11 +94,6 @@ STRONG_MODULE_EVIDENCE = frozenset(
 )
 """Only a module answers to these calls (a tensor answers to the last one too)."""
 
-TENSOR_EVIDENCE = frozenset({"data", "grad", "shape", "dtype", "size", "numel", "detach", "item"})
-
-TENSOR_TEMPORARIES = frozenset({"detach", "clone", "cpu", "cuda", "to", "float", "half", "double"})
-"""Methods of a tensor that return another tensor (``to`` and its kin: where anything changes)."""
-
 CONVERSIONS = frozenset(
     {"to", "cuda", "cpu", "half", "float", "double", "bfloat16", "type", "xpu", "type_as"}
 )
@@ -324,27 +319,6 @@ PARAMETER_CONTAINERS = frozenset({"torch.nn.ParameterList", "torch.nn.ParameterD
 
 PARAMETER_ATTRIBUTES = frozenset({"weight", "bias"})
 """Attributes that are parameters in every layer of torch that has them."""
-
-NORMALIZATION_LAYERS = frozenset(
-    {
-        "BatchNorm1d",
-        "BatchNorm2d",
-        "BatchNorm3d",
-        "SyncBatchNorm",
-        "_BatchNorm",
-        "InstanceNorm1d",
-        "InstanceNorm2d",
-        "InstanceNorm3d",
-        "Dropout",
-        "Dropout1d",
-        "Dropout2d",
-        "Dropout3d",
-        "AlphaDropout",
-        "LayerNorm",
-        "GroupNorm",
-    }
-)
-"""Layers for which ``eval()`` is the right way to stop what they do in training."""
 
 MODULE_BASES = frozenset(
     {

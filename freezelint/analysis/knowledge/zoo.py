@@ -52,9 +52,6 @@ NOT_MODULES = (
 )
 """Endings of class names in those packages that are no modules."""
 
-EVALUATING_LOADERS = ("from_pretrained",)
-"""Loaders that return the model in eval mode."""
-
 
 def builds_module(name: str) -> bool:
     """Whether calling this dotted name returns a module whose parameters are trainable."""
