@@ -74,7 +74,9 @@ def check(
     could not be checked.
     """
     from freezelint import engine
+    from freezelint.collection import collect_rarely
 
+    collect_rarely()
     config = _config(select, extend_select, ignore, strict=strict, jobs=jobs)
     given_text = _standard_input(stdin_filename) if "-" in paths else None
     given = [path for path in paths or (".",) if path != "-"]

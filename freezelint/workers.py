@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
+from freezelint.collection import collect_rarely, keep_for_good
 from freezelint.config import Config
 from freezelint.examination import Outcome, Task, examine
 from freezelint.findings import Problem
@@ -48,8 +49,8 @@ class Workers:
         yield from self._examine_one_by_one(lost)
 
     def close(self) -> None:
-        """Let the processes end after what they are at, and drop what waits."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Wait for what the processes are at, and drop what waits."""
+        self._executor.shutdown(cancel_futures=True)
 
     def _examine_one_by_one(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Find out which file kills its process; the others are innocent."""
@@ -92,7 +93,9 @@ def _start(config: Config) -> None:
     _config = config
     # Ctrl-C reaches every process of the terminal; only the first has something to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    collect_rarely()
     _load_analyzer()
+    keep_for_good()
 
 
 def _load_analyzer() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.index import Index, OutlineFailed, is_foreign
+from freezelint.analysis.definitions import OutlineFailed
+from freezelint.analysis.index import Index, is_foreign
 from freezelint.analysis.relevance import Relevance
 from freezelint.analysis.roots import roots_of
 from freezelint.findings import Evidence, Finding, Problem

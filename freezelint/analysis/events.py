@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import libcst as cst
 
     from freezelint.analysis.syntax import Place
@@ -53,12 +55,17 @@ class AttributeWritten(Event):
     receiver: Value
     attribute: str
     value: Value
-    declared: bool = False
-    """The receiver's class has a field of that name, or reads it."""
+    owner_declares: Callable[[], bool] = bool
+    """Finds out what :attr:`declared` says; few who hear of a write ask."""
     receiver_node: cst.CSTNode | None = None
     receiver_name: str | None = None
     """The receiver as a dotted name, where it is written as one."""
     value_node: cst.CSTNode | None = None
+
+    @property
+    def declared(self) -> bool:
+        """Whether the receiver's class has a field of that name, or reads it."""
+        return self.owner_declares()
 
 
 @dataclass(kw_only=True, eq=False, repr=False, match_args=False)

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from freezelint.rules.rule import Rule
 
-    _Condition: TypeAlias = "tuple[bytes | _Search, ...]"
+    _Condition: TypeAlias = "tuple[_Search, ...]"
     """What is searched for; one hit is enough."""
+
+    _Seen: TypeAlias = dict[bytes, bool]
+    """Which words a file holds, as far as anybody asked."""
 
 COARSE_WORDS = (
     *(b"grad", b"arameter", b"optim", b"freeze", b".eval", b".train", b"inference_mode"),
@@ -58,61 +61,96 @@ class Gate:
 
     def candidates(self, data: bytes) -> tuple[str, ...]:
         """Return the codes of the rules that could fire on a file with these bytes."""
-        known: dict[_Condition, bool] = {}
         if b"\r" in data:
             # So that the end of a line looks the same to every trigger.
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not data.endswith(b"\n"):
             data += b"\n"
+        seen: _Seen = {}
+        known: dict[_Condition, bool] = {}
 
         def holds(condition: _Condition) -> bool:
             if condition not in known:
-                known[condition] = any(
-                    part in data if isinstance(part, bytes) else part.hits(data)
-                    for part in condition
-                )
+                known[condition] = any(search.hits(data, seen) for search in condition)
             return known[condition]
 
         return tuple(code for code, conditions in self._conditions if all(map(holds, conditions)))
 
 
 class _Search:
-    """A regular expression that is compiled when it is first asked: most never are."""
+    """Something to look for: a word, or a regular expression and the word it begins with.
 
-    __slots__ = ("_compiled", "_pattern")
+    A search for a word is several times as fast as any other. So a pattern is tried
+    only where its word stands, and compiled when it first is: most never are.
+    """
 
-    def __init__(self, pattern: bytes) -> None:
+    __slots__ = ("_compiled", "_pattern", "_word")
+
+    def __init__(self, word: bytes, pattern: bytes | None = None) -> None:
+        self._word = word
         self._pattern = pattern
         self._compiled: re.Pattern[bytes] | None = None
 
-    def hits(self, data: bytes) -> bool:
+    def hits(self, data: bytes, seen: _Seen) -> bool:
+        """Whether it occurs; ``seen`` holds what is known of the words in these bytes."""
+        has_word = seen.get(self._word)
+        if has_word is None:
+            has_word = seen[self._word] = self._word in data
+        if not has_word or self._pattern is None:
+            return has_word
         if self._compiled is None:
             self._compiled = re.compile(self._pattern)
         return self._compiled.search(data) is not None
 
 
-@functools.cache
-def _search(pattern: str) -> _Search:
-    return _Search(pattern.encode())
-
-
 def _conditions(rule: Rule) -> tuple[_Condition, ...]:
     groups = [tuple(word.encode() for word in group) for group in rule.triggers]
-    patterns = (tuple(map(_search, group)) for group in rule.trigger_patterns)
+    words = tuple(word for group in rule.triggers for word in group)
+    patterns = (
+        tuple(_search(pattern, words) for pattern in group) for group in rule.trigger_patterns
+    )
     return (*map(_words, groups), *patterns)
+
+
+@functools.cache
+def _search(pattern: str, words: tuple[str, ...]) -> _Search:
+    beginning = literal_beginning(pattern)
+    # Whether the file holds a word of the rule is known by the time its patterns are tried.
+    known = [word for word in words if word in beginning]
+    return _Search(max(known, key=len, default=beginning).encode(), pattern.encode())
+
+
+def literal_beginning(pattern: str) -> str:
+    """Return the text with which everything begins that a regular expression matches."""
+    outside = _CLASS.sub("", _ESCAPED.sub("", pattern))
+    while outside != (outside := _GROUP.sub("", outside)):
+        pass
+    if "|" in outside:
+        return ""
+    beginning = _LITERAL.match(pattern)
+    assert beginning is not None
+    return beginning[0].replace("\\", "")
+
+
+_ESCAPED = re.compile(r"\\.")
+_CLASS = re.compile(r"\[[^\]]*\]")
+_GROUP = re.compile(r"\([^()]*\)")
+_LITERAL = re.compile(r"(?:(?:[^\\\[\](){}.*+?^$|]|\\[^\w\s\\])(?![*?{]))*")
+"""Characters that stand for themselves and must be there."""
 
 
 @functools.cache
 def _words(group: tuple[bytes, ...]) -> _Condition:
     """Return how to look for any of some words in the fastest way.
 
-    A search for one word is faster than any regular expression, but one for
-    several that begin alike is as fast as the search for their beginning.
+    Several that begin alike are looked for together.
     """
     families: dict[bytes, list[bytes]] = {}
     for word in group:
         families.setdefault(word[:_ALIKE], []).append(word)
     return tuple(
-        words[0] if len(words) == 1 else _Search(b"|".join(map(re.escape, words)))
-        for words in families.values()
+        _Search(words[0])
+        if len(words) == 1
+        else _Search(beginning, b"|".join(map(re.escape, words)))
+        for beginning, words in families.items()
     )

@@ -6,10 +6,13 @@ import functools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from freezelint.analysis.reach import bases_of, family_of, reach_of
 
-    from freezelint.analysis.index import ClassDefinition, Definition, Index
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from freezelint.analysis.definitions import ClassDefinition, Definition
+    from freezelint.analysis.index import Index
     from freezelint.rules.rule import Rule
 
 
@@ -20,11 +23,12 @@ _EVENTFUL = re.compile(
 """What a method holds in which something happens that bears on the order of things."""
 
 
-_BASES = re.compile(r"^class\s+\w+\s*\(([^)]*)\)", re.MULTILINE)
 _UNQUOTED_WORD = re.compile(r"(?<![\"'\w])[A-Za-z_]\w*\b(?![\"'])")
 """A word that is no string of its own, as the names in ``__all__`` are."""
 
-_WORD = re.compile(r"\w+")
+_WRITES_FLAG = re.compile(r"require\w*_?g")
+
+_FRAMEWORK_HOOKS = frozenset({"configure_optimizers", "training_step"})
 
 
 class Signs(NamedTuple):
@@ -57,6 +61,7 @@ class Relevance:
         self._words = frozenset(word for rule in rules for group in rule.triggers for word in group)
         self._patterns = frozenset(group for rule in rules for group in rule.trigger_patterns)
         self._names = frozenset(index.functions) | frozenset(index.classes)
+        self._signs: dict[Definition, Signs] = {}
 
     def _signs_in(self, text: str) -> Signs:
         text += "\n"
@@ -106,10 +111,8 @@ class Relevance:
         return signs
 
     def _bases_of(self, name: str) -> frozenset[str]:
-        """The classes of the file that the header of a class mentions."""
         each = self._index.classes.get(name)
-        header = None if each is None else _BASES.search(each.text)
-        return frozenset() if header is None else frozenset(_WORD.findall(header[1])) & self._names
+        return frozenset() if each is None else frozenset(bases_of(self._index, each))
 
     def _firing(self, near: Signs, far: Signs) -> list[Rule]:
         return [rule for rule in self._rules if _meets(near if rule.is_local else far, rule)]
@@ -125,7 +128,50 @@ class Relevance:
         """Whether a function or class may matter."""
         return bool(self._firing(self._near[name], self._far[name]))
 
+    def of_class(self, definition: ClassDefinition) -> bool:
+        """Whether a rule may fire in one of the methods of a class."""
+        if not self.of_name(definition.name):
+            return False
+        eventful = self._eventful_methods(definition)
+        return not eventful or any(map(self._completes(definition), eventful))
+
     def methods(self, definition: ClassDefinition) -> list[Definition]:
+        """The methods that are worth running: where a rule may fire or a flag may be written.
+
+        A flag counts wherever it is written: what one method freezes, no other forgets to.
+        """
+        completes = self._completes(definition)
+        return [
+            method
+            for method in self._eventful_methods(definition)
+            if completes(method) or _WRITES_FLAG.search(method.text)
+        ]
+
+    def _completes(self, definition: ClassDefinition) -> Callable[[Definition], bool]:
+        """Tell whether all that some rule looks for is in what one method may run.
+
+        Methods are run apart, each after the constructor; only frameworks have an order for them.
+        """
+        if _FRAMEWORK_HOOKS.intersection(definition.methods):
+            return lambda method: True
+        rules = self._firing(self._near[definition.name], self._far[definition.name])
+        family = family_of(self._index, definition)
+        constructors = [each.methods["__init__"] for each in family if "__init__" in each.methods]
+        before = reach_of(self._index, constructors[:1], family)
+
+        def completes(method: Definition) -> bool:
+            signs = self._signs_of(before | reach_of(self._index, [method], family))
+            return any(_meets(signs, rule) for rule in rules)
+
+        return completes
+
+    def _signs_of(self, definitions: Iterable[Definition]) -> Signs:
+        for each in definitions:
+            if each not in self._signs:
+                self._signs[each] = self._signs_in(each.text)
+        return Signs().joined(self._signs[each] for each in definitions)
+
+    def _eventful_methods(self, definition: ClassDefinition) -> list[Definition]:
         """The methods in which something can happen that a rule looks at."""
         firing = self._firing(self._near[definition.name], self._far[definition.name])
         names = frozenset(definition.methods)

@@ -36,7 +36,8 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from freezelint.analysis.index import ClassDefinition, Definition, Index
+    from freezelint.analysis.definitions import ClassDefinition, Definition
+    from freezelint.analysis.index import Index
     from freezelint.analysis.relevance import Relevance
     from freezelint.analysis.trace import Trace
 
@@ -246,5 +247,5 @@ def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]
         if function not in entered and relevance.of_name(function.name):
             yield FunctionRoot(function, index, package)
     for each in index.classes.values():
-        if relevance.of_name(each.name):
+        if relevance.of_class(each):
             yield ClassRoot(each, relevance.methods(each), index, package)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import libcst as cst
 
+from freezelint.analysis.parsing import parse
 from freezelint.findings import Span
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Chunk:
         """The parsed lines; raises ``libcst.ParserSyntaxError`` when they do not parse."""
         if self._module is None:
             text = "\n".join(self._lines) + "\n"
-            self._module = cst.parse_module(_METHOD_SHELL + text if self._is_method else text)
+            self._module = parse(_METHOD_SHELL + text if self._is_method else text)
         return self._module
 
     @property
@@ -164,18 +165,29 @@ _FIELDS = _FieldTable()
 
 def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """Yield a node and all below it that carry meaning, in no promised order."""
-    stack = [node]
-    fields = _FIELDS
-    while stack:
-        current = stack.pop()
+    for current in inner_nodes(node):
         yield current
+        for name in _FIELDS[type(current)]:
+            value = getattr(current, name)
+            if type(value) in _LEAVES:
+                yield value
+            elif type(value) is tuple or type(value) is list:
+                yield from (each for each in value if type(each) in _LEAVES)
+
+
+def inner_nodes(node: cst.CSTNode) -> list[cst.CSTNode]:
+    """Collect a node and all below it that have nodes of their own, in no promised order."""
+    found = [node]
+    fields = _FIELDS
+    for current in found:
         for name in fields[type(current)]:
             value = getattr(current, name)
             kind = type(value)
-            if kind is tuple or kind is list:
-                stack.extend(value)
-            elif fields[kind] or kind in _LEAVES:
-                stack.append(value)
+            if fields[kind]:
+                found.append(value)
+            elif kind is tuple or kind is list:
+                found += [each for each in value if fields[type(each)]]
+    return found
 
 
 def dotted(node: cst.CSTNode) -> str | None:

@@ -11,7 +11,7 @@ import enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from freezelint.analysis.index import ClassDefinition, Definition
+    from freezelint.analysis.definitions import ClassDefinition, Definition
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.syntax import Chunk
 

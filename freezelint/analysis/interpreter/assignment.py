@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -131,7 +132,7 @@ def write_attribute(
             receiver=receiver,
             attribute=attribute,
             value=value,
-            declared=_is_declared(run, receiver, attribute),
+            owner_declares=functools.partial(_is_declared, run, receiver, attribute),
             receiver_node=receiver_node,
             receiver_name=None if receiver_node is None else dotted(receiver_node),
             value_node=source,

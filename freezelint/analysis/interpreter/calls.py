@@ -19,7 +19,7 @@ from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.machine import CALL_DEPTH, Flow
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.syntax import dotted, walk
+from freezelint.analysis.syntax import dotted, inner_nodes
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
@@ -42,7 +42,6 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.objects import ModuleObject
-    from freezelint.analysis.syntax import Chunk
 
 _LONGEST_FOLLOWED = 1_500
 """Lines; longer functions are treated as code that cannot be followed."""
@@ -271,7 +270,7 @@ def follow(
                 values = (*values, function.receiver)
             hand_over(run, values, node)
         return UNKNOWN
-    if isinstance(node, cst.Call) and _is_generator(function.chunk, code):
+    if isinstance(node, cst.Call) and _is_generator(function, code):
         hand_over(run, arguments.all, node)
         return UNKNOWN
     return _activate(run, function, code, arguments, node)
@@ -286,15 +285,16 @@ def _code_of(function: FunctionValue) -> cst.FunctionDef | cst.Lambda | None:
     return code if isinstance(code, (cst.FunctionDef, cst.Lambda)) else None
 
 
-def _is_generator(chunk: Chunk, code: cst.FunctionDef | cst.Lambda) -> bool:
+def _is_generator(function: FunctionValue, code: cst.FunctionDef | cst.Lambda) -> bool:
+    if function.definition is not None and "yield" not in function.definition.words:
+        return False
     fact = ("generator", id(code))
-    known = chunk.facts.get(fact)
-    if known is None:
-        known = isinstance(code, cst.FunctionDef) and any(
-            type(each) is cst.Yield for each in walk(code.body)
+    facts = function.chunk.facts
+    if fact not in facts:
+        facts[fact] = isinstance(code, cst.FunctionDef) and any(
+            type(each) is cst.Yield for each in inner_nodes(code.body)
         )
-        chunk.facts[fact] = known
-    return bool(known)
+    return bool(facts[fact])
 
 
 def _activate(

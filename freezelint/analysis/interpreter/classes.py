@@ -110,9 +110,4 @@ def find_method(
 
 def defines_attribute(run: Interpreter, value: ClassValue, name: str) -> bool:
     """Whether a class has a field or property of that name, or reads it from ``self``."""
-    return any(
-        name in each.definition.fields
-        or name in each.definition.methods
-        or name in each.definition.attributes_read
-        for each in lineage(run, value)
-    )
+    return any(each.definition.defines(name) for each in lineage(run, value))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
-from freezelint.analysis.syntax import dotted, walk
+from freezelint.analysis.syntax import dotted, inner_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +56,7 @@ def uses_in(nodes: Iterable[cst.CSTNode]) -> Uses:
     """Collect which methods are called on which dotted names."""
     uses: Uses = {}
     for root in nodes:
-        for node in walk(root):
+        for node in inner_nodes(root):
             # Compared by identity: isinstance is slow on LibCST's types, and this sees every node.
             kind = type(node)
             if kind is cst.Call:

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from freezelint.analysis import events
-    from freezelint.analysis.index import ClassDefinition, Definition, Index
+    from freezelint.analysis.definitions import ClassDefinition, Definition
+    from freezelint.analysis.index import Index
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.syntax import Chunk
 

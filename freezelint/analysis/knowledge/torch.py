@@ -294,7 +294,10 @@ LAYERS_WITHOUT_PARAMETERS = frozenset(
     }
 )
 
-FLAG_WRITES = (r"\.requires_grad(?:_\(|\s*=(?!=))", r"[\"']requires_grad[\"']")
+QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
+"""Pattern of the flag's name as a string, as ``setattr`` takes it."""
+
+FLAG_WRITES = (r"\.requires_grad(?:_\(|\s*=(?!=))", QUOTED_FLAG)
 """Patterns of source text that may set a flag."""
 
 OPTIMIZER_CONSTRUCTIONS = (

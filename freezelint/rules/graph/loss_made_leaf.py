@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, BackwardRan, Called, Event
+from freezelint.analysis.knowledge.torch import QUOTED_FLAG
 from freezelint.analysis.values import Constant, ParameterValue, SequenceValue, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
@@ -91,7 +92,7 @@ class LossMadeLeaf(Rule):
             r"\.requires_grad\s*=\s*True",
             r"ensor\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
             r"Variable\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
-            r"[\"']requires_grad[\"']",
+            QUOTED_FLAG,
         ),
     )
     is_local = True

@@ -127,8 +127,9 @@ class EvalAsFreeze(Rule):
     level = Level.WARNING
     consequences = ("moves",)
     triggers = (
-        ("eval(", "train(False", "mode=False"),
+        ("parameters(",),
         ("step(", "configure_optimizers"),
+        ("eval(", "train(False", "mode=False"),
         ("optim", "Optim", "Adam", "SGD"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)

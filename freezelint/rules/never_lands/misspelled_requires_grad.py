@@ -134,6 +134,7 @@ class MisspelledRequiresGrad(Rule):
             "reuires_g",
         ),
     )
+    trigger_patterns = ((r"re(?<!\wre)(?<!def re)[a-z]{3,8}_g[a-z_]*(?:\s*=(?!=)|\(|[\"'])",),)
     is_local = True
     fixable = False
     events = ("AttributeWritten", "MethodCalled", "Called")
@@ -182,7 +183,7 @@ class MisspelledRequiresGrad(Rule):
 
 def _meant_by(name: str) -> str | None:
     """The name that a near miss means; None for the names themselves and for other words."""
-    if name in _NAMES or not name.startswith("req") or "_g" not in name:
+    if name in _NAMES or not name.startswith("re") or "_g" not in name:
         return None
     if name.rstrip("_") in _LONGER:
         return _NAMES[name.endswith("_")]

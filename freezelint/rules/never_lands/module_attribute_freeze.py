@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Event
+from freezelint.analysis.knowledge.torch import QUOTED_FLAG
 from freezelint.analysis.values import Constant, ModuleValue
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
@@ -102,16 +103,16 @@ class ModuleAttributeFreeze(Rule):
     consequences = ("moves",)
     triggers = (("requires_grad",),)
     trigger_patterns = (
-        (r"\.requires_grad\s*=(?!=)", r"[\"']requires_grad[\"']"),
+        (r"\.requires_grad\s*=(?!=)", QUOTED_FLAG),
         (
             # The usual loop over parameters() cannot be it, and is what most files hold.
-            r"(?<!parameters\(\):)\n[ \t]*\w+\.requires_grad\s*=(?!=)",
+            r"\n(?<!parameters\(\):\n)[ \t]*\w+\.requires_grad\s*=(?!=)",
             r"^[ \t]*\w+\.requires_grad\s*=(?!=)",
             r"[:;][ \t]*\w+\.requires_grad\s*=(?!=)",
-            r"\w\.\w+\.requires_grad\s*=(?!=)",
+            r"\.\w+\.requires_grad\s*=(?!=)",
             r"\]\.requires_grad\s*=(?!=)",
             r"\)\.requires_grad\s*=(?!=)",
-            r"[\"']requires_grad[\"']",
+            QUOTED_FLAG,
         ),
     )
     is_local = True

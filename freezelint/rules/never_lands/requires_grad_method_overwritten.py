@@ -103,7 +103,9 @@ class RequiresGradMethodOverwritten(Rule):
     level = Level.ERROR
     consequences = ("moves",)
     triggers = (("requires_grad_",),)
-    trigger_patterns = ((r"\.requires_grad_\s*=(?!=)", r"[\"']requires_grad_[\"']"),)
+    trigger_patterns = (
+        (r"\.requires_grad_\s*=(?!=)", r"requires_grad_[\"'](?<=[\"']requires_grad_[\"'])"),
+    )
     is_local = True
     fixable = False
     events = ("AttributeWritten",)

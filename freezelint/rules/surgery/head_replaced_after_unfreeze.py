@@ -119,7 +119,7 @@ class HeadReplacedAfterUnfreeze(Rule):
         (
             *OPTIMIZER_CONSTRUCTIONS,
             r"\[[-\w]+\]\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
-            r"(?<!self)\.\w+\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
+            r"\.(?<!self\.)\w+\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
             r"reset_classifier\(",
             r"add_module\(",
             r"setattr\(",

@@ -1,0 +1,247 @@
+"""Functions and classes of a file: their lines now, what is in them when it is asked for."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import textwrap
+import warnings
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.outline import class_outline
+from freezelint.analysis.syntax import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from freezelint.analysis.outline import Segment
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+_ASSIGNED = re.compile(r"\bself\.(\w+)\s*(?:[-+*/|&]?=(?!=)|,[^=\n(]*=(?!=)|:[^=\n]+=(?!=))")
+
+_LOUD = re.compile(
+    r"require\w*_?g|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|freeze|backward|\.step\(|setattr"
+)
+
+_BUILDS = re.compile(
+    r"\bnn\.|parameters|from_pretrained|create_model|models?\b|deepcopy|add_module|lambda"
+    r"|return [\w.]+\(|return \w+$|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
+    re.MULTILINE,
+)
+
+
+class OutlineFailed(Exception):
+    """What looked like a scope by its lines is none: the file must be parsed as a whole."""
+
+
+class Definition:
+    """A function or method: its lines now, its tree when it is asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        lines: Sequence[str],
+        first_line: int,
+        decorators: Sequence[str] = (),
+        owner: ClassDefinition | None = None,
+    ) -> None:
+        """Take the lines with their decorators, and the class if it is a method."""
+        self.name = name
+        self.owner = owner
+        self.decorators = decorators
+        self.length = len(lines)
+        self.chunk = Chunk(lines, first_line, is_method=owner is not None)
+        self._lines = lines
+
+    @functools.cached_property
+    def words(self) -> frozenset[str]:
+        """Every identifier in the text, comments and strings included."""
+        return frozenset(_WORD.findall("\n".join(self._lines)))
+
+    @functools.cached_property
+    def is_loud(self) -> bool:
+        """Whether the text names anything that changes flags, modes or optimizers."""
+        return _LOUD.search(self.text) is not None
+
+    @functools.cached_property
+    def may_build(self) -> bool:
+        """Whether the function may return or attach modules, parameters or optimizers."""
+        text = self.text
+        return _BUILDS.search(text) is not None or (
+            self.owner is not None and _ASSIGNED.search(text) is not None
+        )
+
+    @property
+    def text(self) -> str:
+        """The lines as they stand in the file."""
+        return "\n".join(self._lines)
+
+
+class ClassDefinition:
+    """A class at the top level of the file.
+
+    Where the file was not parsed, the body is outlined if its lines allow that.
+    """
+
+    def __init__(
+        self, name: str, lines: Sequence[str], first_line: int, node: ast.ClassDef | None = None
+    ) -> None:
+        """Take the lines of the class with its decorators, and its node if the file was parsed."""
+        self.name = name
+        self._lines = lines
+        self._first_line = first_line
+        self._parsed = node
+
+    @property
+    def text(self) -> str:
+        """The lines as they stand in the file."""
+        return "\n".join(self._lines)
+
+    @functools.cached_property
+    def words(self) -> frozenset[str]:
+        """Every identifier in the text, comments and strings included."""
+        return frozenset(_WORD.findall(self.text))
+
+    @functools.cached_property
+    def bases(self) -> tuple[str, ...]:
+        """The base classes as dotted names."""
+        if self._outline:
+            header = "\n".join(self._lines[: self._outline[0].first - 1])
+            node = _class_in(f"{header}\n pass\n")
+        else:
+            node = self._node
+        return tuple(dotted_name(base) or "" for base in node.bases)
+
+    @functools.cached_property
+    def methods(self) -> dict[str, Definition]:
+        """The methods by name."""
+        return {method.name: method for method in self._find_methods()}
+
+    @functools.cached_property
+    def _fields(self) -> frozenset[str]:
+        """Names that the body of the class assigns."""
+        names = set()
+        for statement in self._node.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                names.add(statement.target.id)
+            elif isinstance(statement, ast.Assign):
+                names.update(each.id for each in statement.targets if isinstance(each, ast.Name))
+        return frozenset(names)
+
+    @functools.cached_property
+    def attributes_changed(self) -> frozenset[str]:
+        """Names of attributes of ``self`` that methods other than ``__init__`` seem to assign."""
+        return frozenset(
+            name
+            for method in self.methods.values()
+            if method.name != "__init__"
+            for name in _ASSIGNED.findall(method.text)
+        )
+
+    def defines(self, name: str) -> bool:
+        """Whether the class has a field or method of that name, or reads it from ``self``."""
+        if name in self.methods:
+            return True
+        if name not in self.words:
+            return False
+        return name in self._fields or name in self._attributes_read
+
+    @functools.cached_property
+    def _node(self) -> ast.ClassDef:
+        return self._parsed or _class_in(self.text)
+
+    @functools.cached_property
+    def _outline(self) -> list[Segment] | None:
+        return None if self._parsed else class_outline(self.text)
+
+    def _find_methods(self) -> Iterator[Definition]:
+        if self._outline is None:
+            shift = self._first_line - 1 if self._parsed else 0
+            for statement in self._node.body:
+                if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    first, last = (line - shift for line in lines_of(statement))
+                    yield self._method(statement.name, first, last, statement.decorator_list)
+            return
+        for segment in self._outline:
+            if segment.kind == "def":
+                decorators = self._decorators_above(segment)
+                yield self._method(segment.name, segment.first, segment.last, decorators)
+
+    def _method(
+        self, name: str, first: int, last: int, decorators: Sequence[ast.expr]
+    ) -> Definition:
+        return Definition(
+            name,
+            self._lines[first - 1 : last],
+            first + self._first_line - 1,
+            tuple(dotted_name(each) or "" for each in decorators),
+            self,
+        )
+
+    def _decorators_above(self, segment: Segment) -> Sequence[ast.expr]:
+        if segment.first == segment.start:
+            return ()
+        lines = self._lines[segment.first - 1 : segment.start - 1]
+        text = textwrap.dedent("\n".join(lines))
+        (function,) = parse_piece(f"{text}\ndef _(): pass\n").body
+        assert isinstance(function, ast.FunctionDef)
+        return function.decorator_list
+
+    @functools.cached_property
+    def _attributes_read(self) -> frozenset[str]:
+        return frozenset(
+            node.attr
+            for node in ast.walk(self._node)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Load)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "self"
+        )
+
+
+def _class_in(text: str) -> ast.ClassDef:
+    body = parse_piece(text).body
+    if not body or not isinstance(body[0], ast.ClassDef):
+        raise OutlineFailed
+    return body[0]
+
+
+def parse(text: str) -> ast.Module:
+    """Parse a file; raises ``SyntaxError`` as CPython does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
+def parse_piece(text: str) -> ast.Module:
+    """Parse what the look of the lines says is complete.
+
+    Raises:
+        OutlineFailed: when it is not.
+    """
+    try:
+        return parse(text)
+    except SyntaxError as error:
+        raise OutlineFailed from error
+
+
+def lines_of(statement: ast.stmt) -> tuple[int, int]:
+    """First line of a statement, decorators included, and last."""
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    first = min([statement.lineno, *(each.lineno for each in decorators)])
+    assert statement.end_lineno is not None
+    return first, statement.end_lineno
+
+
+def dotted_name(node: ast.expr) -> str | None:
+    """``a.b.c`` for names and attributes, and for calls of them."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = dotted_name(node.value)
+        return None if base is None else f"{base}.{node.attr}"
+    if isinstance(node, ast.Call):
+        return dotted_name(node.func)
+    return None
