@@ -136,7 +136,11 @@ def run_once(command: Sequence[str], folder: Path) -> Run:
     """Run a program to its end, its output thrown away, and weigh it."""
     start = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=folder,
+        env=_as_at_home(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
@@ -145,6 +149,11 @@ def run_once(command: Sequence[str], folder: Path) -> Run:
         raise click.ClickException(f"{command[0]} was killed by signal {-process.returncode}")
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / MEGABYTE
     return Run(wall, usage.ru_utime + usage.ru_stime, peak)
+
+
+def _as_at_home() -> dict[str, str]:
+    """The environment in which Python keeps compiled modules, as it does unless told not to."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def alternate(commands: dict[str, Sequence[str]], folder: Path, rounds: int) -> list[Series]:

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.analysis.gate import Gate
+from freezelint.analysis.outline import LONG
 from freezelint.discovery import reason_of
 from freezelint.findings import Finding, Problem
 from freezelint.sources.python import Source, UnreadableSource, decode
@@ -61,9 +62,11 @@ def examine(task: Task, config: Config) -> Outcome:
     suppressions = _suppressions(source.text) if b"skip-file" in data else None
     if suppressions and suppressions.skip_file:
         return Outcome(path)
-    broken = syntax_problem(path, source.text) if task.must_parse else None
-    if broken is not None:
-        return Outcome(path, problems=(broken,))
+    # A short file is parsed as a whole anyway, to find its scopes.
+    if task.must_parse and (not codes or len(source.text) >= LONG):
+        broken = syntax_problem(path, source.text)
+        if broken is not None:
+            return Outcome(path, problems=(broken,))
     findings, problems = _analyze(source, codes, config)
     if not findings and not config.strict:
         return Outcome(path, problems=tuple(problems))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import libcst as cst
 
@@ -17,8 +16,25 @@ Path = tuple[tuple[int, int], ...]
 """The branches taken to get here: (branching point, arm)."""
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
-class Event:
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+
+    _record_type = dataclass_transform(kw_only_default=True)
+else:
+
+    def _record_type(kind: type) -> type:
+        return kind
+
+
+@_record_type
+class _Record:
+    """Fields by keyword, checked by the type checker; a dataclass takes long to define."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+
+class Event(_Record):
     """Something that happened at one moment of one path through the code."""
 
     place: Place
@@ -48,7 +64,6 @@ class Event:
         return type(self).__name__
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class AttributeWritten(Event):
     """``receiver.attribute = value``, in any spelling of an assignment."""
 
@@ -68,7 +83,6 @@ class AttributeWritten(Event):
         return self.owner_declares()
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class FlagWritten(Event):
     """``requires_grad`` of these parameters was really set."""
 
@@ -79,7 +93,6 @@ class FlagWritten(Event):
     """False when the receiver may not be what it seems."""
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ModeSet(Event):
     """``train()`` or ``eval()`` was called on a module or on some of its submodules."""
 
@@ -88,7 +101,6 @@ class ModeSet(Event):
     label: str
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class OptimizerBuilt(Event):
     """An optimizer took hold of parameters."""
 
@@ -100,7 +112,6 @@ class OptimizerBuilt(Event):
     argument: cst.CSTNode | None = None
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class GroupAdded(Event):
     """``optimizer.add_param_group(...)``, or anything that may have extended the optimizer."""
 
@@ -109,14 +120,12 @@ class GroupAdded(Event):
     complete: bool
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class Stepped(Event):
     """``optimizer.step()``; no keys when it is not known which optimizer."""
 
     keys: tuple[int, ...]
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class GradientsCleared(Event):
     """``zero_grad()`` of an optimizer or of a module, or ``p.grad = None``."""
 
@@ -125,7 +134,6 @@ class GradientsCleared(Event):
     to_none: bool | None = True
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class BackwardRan(Event):
     """``loss.backward()`` in any of its forms."""
 
@@ -133,21 +141,18 @@ class BackwardRan(Event):
     label: str | None
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ForwardRan(Event):
     """A module was called."""
 
     key: int
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class OutputDetached(Event):
     """The output of modules was cut from the graph."""
 
     keys: tuple[int, ...]
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class SubmoduleReplaced(Event):
     """``parent.attribute`` holds another module (or parameter) from here on."""
 
@@ -158,7 +163,6 @@ class SubmoduleReplaced(Event):
     label: str
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ParametersReplaced(Event):
     """The parameters of a module became other objects, all at once."""
 
@@ -167,7 +171,6 @@ class ParametersReplaced(Event):
     how: str
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class NameRebound(Event):
     """A name that held one module holds another from here on."""
 
@@ -176,7 +179,6 @@ class NameRebound(Event):
     new: int
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class Wrapped(Event):
     """A module went into DataParallel, DDP or ``torch.compile``."""
 
@@ -184,7 +186,6 @@ class Wrapped(Event):
     wrapper: str
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class HandedOver(Event):
     """Modules, parameters or optimizers went to code that cannot be followed."""
 
@@ -193,7 +194,6 @@ class HandedOver(Event):
     label: str = ""
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class IteratorConsumed(Event):
     """A one-shot iterator over parameters was run to its end."""
 
@@ -201,7 +201,6 @@ class IteratorConsumed(Event):
     label: str
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ExpressionDiscarded(Event):
     """A statement that is nothing but an expression."""
 
@@ -210,7 +209,6 @@ class ExpressionDiscarded(Event):
     is_last: bool = False
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ConditionTested(Event):
     """A value decided a branch, a filter or a comprehension."""
 
@@ -218,7 +216,6 @@ class ConditionTested(Event):
     expression: cst.CSTNode
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class ContextEntered(Event):
     """``with value:``."""
 
@@ -226,17 +223,15 @@ class ContextEntered(Event):
     expression: cst.CSTNode
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class Called(Event):
     """A library function or constructor was called."""
 
     name: str
     arguments: tuple[Value, ...]
-    keywords: dict[str, Value] = field(default_factory=dict)
+    keywords: Mapping[str, Value]
     call: cst.CSTNode | None = None
 
 
-@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class MethodCalled(Event):
     """A method was called on a module, parameter or tensor."""
 

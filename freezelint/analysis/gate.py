@@ -11,17 +11,16 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.search import Search, literal_beginning
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TypeAlias
 
     from freezelint.rules.rule import Rule
 
-    _Condition: TypeAlias = "tuple[_Search, ...]"
+    _Condition: TypeAlias = "tuple[Search[bytes], ...]"
     """What is searched for; one hit is enough."""
-
-    _Seen: TypeAlias = dict[bytes, bool]
-    """Which words a file holds, as far as anybody asked."""
 
 COARSE_WORDS = (
     *(b"grad", b"arameter", b"optim", b"freeze", b".eval", b".train", b"inference_mode"),
@@ -66,7 +65,7 @@ class Gate:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not data.endswith(b"\n"):
             data += b"\n"
-        seen: _Seen = {}
+        seen: dict[bytes, bool] = {}
         known: dict[_Condition, bool] = {}
 
         def holds(condition: _Condition) -> bool:
@@ -75,32 +74,6 @@ class Gate:
             return known[condition]
 
         return tuple(code for code, conditions in self._conditions if all(map(holds, conditions)))
-
-
-class _Search:
-    """Something to look for: a word, or a regular expression and the word it begins with.
-
-    A search for a word is several times as fast as any other. So a pattern is tried
-    only where its word stands, and compiled when it first is: most never are.
-    """
-
-    __slots__ = ("_compiled", "_pattern", "_word")
-
-    def __init__(self, word: bytes, pattern: bytes | None = None) -> None:
-        self._word = word
-        self._pattern = pattern
-        self._compiled: re.Pattern[bytes] | None = None
-
-    def hits(self, data: bytes, seen: _Seen) -> bool:
-        """Whether it occurs; ``seen`` holds what is known of the words in these bytes."""
-        has_word = seen.get(self._word)
-        if has_word is None:
-            has_word = seen[self._word] = self._word in data
-        if not has_word or self._pattern is None:
-            return has_word
-        if self._compiled is None:
-            self._compiled = re.compile(self._pattern)
-        return self._compiled.search(data) is not None
 
 
 def _conditions(rule: Rule) -> tuple[_Condition, ...]:
@@ -113,30 +86,11 @@ def _conditions(rule: Rule) -> tuple[_Condition, ...]:
 
 
 @functools.cache
-def _search(pattern: str, words: tuple[str, ...]) -> _Search:
+def _search(pattern: str, words: tuple[str, ...]) -> Search[bytes]:
     beginning = literal_beginning(pattern)
     # Whether the file holds a word of the rule is known by the time its patterns are tried.
     known = [word for word in words if word in beginning]
-    return _Search(max(known, key=len, default=beginning).encode(), pattern.encode())
-
-
-def literal_beginning(pattern: str) -> str:
-    """Return the text with which everything begins that a regular expression matches."""
-    outside = _CLASS.sub("", _ESCAPED.sub("", pattern))
-    while outside != (outside := _GROUP.sub("", outside)):
-        pass
-    if "|" in outside:
-        return ""
-    beginning = _LITERAL.match(pattern)
-    assert beginning is not None
-    return beginning[0].replace("\\", "")
-
-
-_ESCAPED = re.compile(r"\\.")
-_CLASS = re.compile(r"\[[^\]]*\]")
-_GROUP = re.compile(r"\([^()]*\)")
-_LITERAL = re.compile(r"(?:(?:[^\\\[\](){}.*+?^$|]|\\[^\w\s\\])(?![*?{]))*")
-"""Characters that stand for themselves and must be there."""
+    return Search(max(known, key=len, default=beginning).encode(), pattern.encode())
 
 
 @functools.cache
@@ -149,8 +103,6 @@ def _words(group: tuple[bytes, ...]) -> _Condition:
     for word in group:
         families.setdefault(word[:_ALIKE], []).append(word)
     return tuple(
-        _Search(words[0])
-        if len(words) == 1
-        else _Search(beginning, b"|".join(map(re.escape, words)))
+        Search(words[0]) if len(words) == 1 else Search(beginning, b"|".join(map(re.escape, words)))
         for beginning, words in families.items()
     )

@@ -18,7 +18,7 @@ from freezelint.analysis.definitions import (
     parse,
     parse_piece,
 )
-from freezelint.analysis.outline import Segment, outline
+from freezelint.analysis.outline import LONG, Segment, outline
 from freezelint.analysis.syntax import Chunk
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ _OTHER_FRAMEWORKS = frozenset({"jittor", "paddle", "mindspore", "oneflow", "mege
 _TORCH_FAMILY = frozenset({"torch", "torchvision", "timm", "transformers", "lightning", "peft"})
 
 _COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
-
-LONG = 40_000
-"""Characters from which on a file is not parsed as a whole."""
 
 
 class Index:

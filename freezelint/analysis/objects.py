@@ -241,15 +241,16 @@ class Objects:
             and (each.until is None or each.until > at)
         ]
 
-    def root(self, key: int, at: int) -> int:
-        """The outermost module that holds this one at a moment."""
-        for _ in range(12):
+    def roots(self, key: int, at: int) -> frozenset[int]:
+        """The outermost modules that hold this one at a moment; a module may hang in several."""
+        holders, roots = [key], set()
+        for each in holders:
             above = [
-                each.parent
-                for each in self._modules[key].attachments
-                if each.since <= at and (each.until is None or each.until > at)
+                attachment.parent
+                for attachment in self._modules[each].attachments
+                if attachment.since <= at and (attachment.until is None or attachment.until > at)
             ]
             if not above:
-                return key
-            key = above[0]
-        return key
+                roots.add(each)
+            holders += [parent for parent in above if parent not in holders]
+        return frozenset(roots)

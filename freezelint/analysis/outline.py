@@ -12,6 +12,9 @@ import functools
 import re
 from typing import NamedTuple
 
+LONG = 40_000
+"""Characters from which on a file is outlined; below, it is parsed as a whole."""
+
 _DEFINITION = re.compile(r"\s*(?:(class)|(?:async\s+)?def)\s+(\w+)")
 _CLASS_HEADER = re.compile(
     r"^class\s+\w+\s*(?:\((?:[^()#]|\([^()#]*\))*\))?\s*:[ \t]*(?:#.*)?\n", re.M

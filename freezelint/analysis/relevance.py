@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.analysis.reach import bases_of, family_of, reach_of
+from freezelint.analysis.search import Search, literal_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,8 +48,8 @@ class Signs(NamedTuple):
 
 
 @functools.cache
-def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern) for pattern in patterns)
+def _search(pattern: str) -> Search[str]:
+    return Search(literal_beginning(pattern), pattern)
 
 
 class Relevance:
@@ -65,11 +66,12 @@ class Relevance:
 
     def _signs_in(self, text: str) -> Signs:
         text += "\n"
-        words = frozenset(word for word in self._words if word in text)
+        seen = {word: word in text for word in self._words}
+        words = frozenset(word for word, is_there in seen.items() if is_there)
         patterns = frozenset(
             group
             for group in self._patterns
-            if any(pattern.search(text) for pattern in _compiled(group))
+            if any(_search(pattern).hits(text, seen) for pattern in group)
         )
         return Signs(words, patterns)
 

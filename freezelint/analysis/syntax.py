@@ -7,6 +7,7 @@ and positions are computed for a piece when a finding in it is reported.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import libcst as cst
@@ -83,10 +84,9 @@ class Chunk:
     def span(self, node: cst.CSTNode) -> Span:
         """Where a node of this chunk stands in the file."""
         if self._positions is None:
-            from libcst.metadata import MetadataWrapper, PositionProvider
+            from freezelint.analysis.positions import Positions
 
-            wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
-            self._positions = wrapper.resolve(PositionProvider)
+            self._positions = Positions().of(self.module)
         place = self._positions[node]
         shift = self._first_line - 1 - (1 if self._is_method else 0)
         return Span(
@@ -95,6 +95,10 @@ class Chunk:
             place.end.line + shift,
             place.end.column + 1,
         )
+
+    def mentions(self, name: str) -> int:
+        """How often an identifier occurs in these lines, comments and strings included."""
+        return len(re.findall(rf"\b{re.escape(name)}\b", "\n".join(self._lines)))
 
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node, on one line."""

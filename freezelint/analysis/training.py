@@ -114,9 +114,9 @@ def is_dropped(trace: Trace, built: OptimizerBuilt) -> bool:
     """Whether another optimizer for the same model takes over before this one ever steps."""
     if any(True for _ in steps_after(trace, built, built.key)):
         return False
-    roots = {trace.objects.root(part.key, built.index) for part in built.parts}
+    roots = frozenset().union(*(trace.objects.roots(part.key, built.index) for part in built.parts))
     return any(
-        trace.objects.root(part.key, later.index) in roots
+        trace.objects.roots(part.key, later.index) & roots
         for later in trace.after(built, OptimizerBuilt)
         for part in later.parts
     )

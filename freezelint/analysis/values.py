@@ -42,6 +42,12 @@ class Constant(NamedTuple):
         return hash((type(self.value), self.value))
 
 
+class ChoiceValue(NamedTuple):
+    """One of several literals, depending on a condition."""
+
+    choices: tuple[Constant, ...]
+
+
 class Part(NamedTuple):
     """Some parameters of one module (or one lone parameter)."""
 
@@ -268,6 +274,7 @@ class BuiltinValue(NamedTuple):
 Value = (
     Unknown
     | Constant
+    | ChoiceValue
     | ModuleValue
     | ModuleGroup
     | ParameterValue

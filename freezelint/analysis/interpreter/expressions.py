@@ -14,6 +14,8 @@ from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
+    BoundMethod,
+    ChoiceValue,
     ComparisonValue,
     Constant,
     Form,
@@ -25,6 +27,7 @@ from freezelint.analysis.values import (
     ParameterValue,
     Part,
     SequenceValue,
+    TensorKind,
     TensorValue,
     Unknown,
     Value,
@@ -178,7 +181,10 @@ def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
     run.path = (*path, (point, 1))
     second = evaluate(run, node.orelse)
     run.path = path
-    return run.join_values(first, second)
+    joined = run.join_values(first, second)
+    if isinstance(joined, Unknown) and isinstance(first, Constant) and isinstance(second, Constant):
+        return ChoiceValue((first, second))
+    return joined
 
 
 def _lambda(run: Interpreter, node: cst.Lambda) -> Value:
@@ -235,7 +241,8 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
     if isinstance(node.operator, cst.Add):
         if _is_number(left) and _is_number(right):
             return Constant(left.value + right.value)  # type: ignore[union-attr]
-        return concatenated(run, left, right, node)
+        together = concatenated(run, left, right, node)
+        return _arithmetic(left, right) if isinstance(together, Unknown) else together
     if isinstance(node.operator, cst.Subtract):
         if _is_number(left) and _is_number(right):
             return Constant(left.value - right.value)  # type: ignore[union-attr]
@@ -247,7 +254,17 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
             return kept._replace(parts=parts)
     if isinstance(node.operator, cst.BitOr):
         return concatenated(run, left, right, node)
-    return UNKNOWN
+    return _arithmetic(left, right)
+
+
+def _arithmetic(left: Value, right: Value) -> Value:
+    # An attribute that is read and not called, such as `.values`, is a tensor too.
+    operands = [each.receiver if isinstance(each, BoundMethod) else each for each in (left, right)]
+    tensors = [each for each in operands if isinstance(each, TensorValue)]
+    modules = tuple(dict.fromkeys(key for each in tensors for key in each.modules))
+    if not modules:
+        return UNKNOWN
+    return TensorValue(TensorKind.OUTPUT, modules=modules)
 
 
 def _is_number(value: Value) -> bool:

@@ -73,7 +73,7 @@ def element_of(run: Interpreter, value: Value) -> Value:
         run.objects.module(value.key).library in PARAMETER_CONTAINERS
     ):
         return ParameterValue((Part(value.key),), is_element=True)
-    if isinstance(value, ModuleValue) and run.proven(value):
+    if isinstance(value, ModuleValue) and _may_hold_modules(run, value):
         return ModuleValue(element_module(run, value.key, ()))
     if isinstance(value, SequenceValue) and value.items:
         joined = value.items[0]
@@ -81,6 +81,12 @@ def element_of(run: Interpreter, value: Value) -> Value:
             joined = run.join_values(joined, other)
         return joined
     return UNKNOWN
+
+
+def _may_hold_modules(run: Interpreter, value: ModuleValue) -> bool:
+    """Whether the elements may be submodules: of a module, or of what hangs below one."""
+    module = run.objects.module(value.key)
+    return module.is_module or module.origin in (Origin.CHILD, Origin.ELEMENT)
 
 
 def element_module(run: Interpreter, container: int, predicate: Predicate) -> int:

@@ -394,14 +394,21 @@ class Interpreter:
                 complete=False,
                 iterator=None,
             )
-        if (
-            isinstance(first, SequenceValue)
-            and isinstance(second, SequenceValue)
-            and len(first.items) == len(second.items)
-        ):
+        if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
+            return self._join_sequences(first, second)
+        return UNKNOWN
+
+    def _join_sequences(self, first: SequenceValue, second: SequenceValue) -> Value:
+        short, long = sorted((first, second), key=lambda each: len(each.items))
+        if len(short.items) == len(long.items):
             items = zip(first.items, second.items, strict=True)
             return SequenceValue(tuple(self.join_values(one, other) for one, other in items))
-        return UNKNOWN
+        more = long.items[len(short.items) :]
+        if not all(map(same, short.items, long.items)):
+            return UNKNOWN
+        # In a loop over parameters a condition narrows which of them are appended.
+        are_narrowed = bool(self.element_names) and all(hasattr(each, "parts") for each in more)
+        return long._replace(complete=short.complete and long.complete and are_narrowed)
 
     def _join_modules(self, first: ModuleValue, second: ModuleValue) -> ModuleValue:
         one, other = self.objects.module(first.key), self.objects.module(second.key)

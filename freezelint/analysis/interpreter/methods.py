@@ -87,7 +87,9 @@ def call_method(
 ) -> Value:
     """Call a method of a value that is known."""
     receiver, name = method
-    if isinstance(receiver, (ModuleValue, ParameterValue, TensorValue, ParameterSequence)):
+    if isinstance(
+        receiver, (ModuleValue, ModuleGroup, ParameterValue, TensorValue, ParameterSequence)
+    ):
         _announce_call(run, receiver, name, arguments, node)
     if isinstance(receiver, ModuleValue):
         return call_on_module(run, receiver, name, arguments, node)

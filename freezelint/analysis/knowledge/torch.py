@@ -63,6 +63,7 @@ HARMLESS_MODULE_METHODS = frozenset(
         "log",
         "log_dict",
         "save_hyperparameters",
+        "print",
         "size",
         "dim",
         "keys",

@@ -34,7 +34,13 @@ LOWERCASE_FACTORY_PACKAGES = (
 
 NOT_FACTORIES = frozenset({"list_models", "get_weight", "get_model_weights", "get_model_builder"})
 
-CLASS_PACKAGES = ("segmentation_models_pytorch.", "torchvision.models.", "efficientnet_pytorch.")
+CLASS_PACKAGES = (
+    "segmentation_models_pytorch.",
+    "torchvision.models.",
+    "efficientnet_pytorch.",
+    "timm.layers.",
+    "timm.models.layers.",
+)
 """Packages whose capitalised names build a model."""
 
 PRETRAINED_PACKAGES = ("transformers.", "diffusers.", "peft.", "efficientnet_pytorch.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Event, ExpressionDiscarded
-from freezelint.analysis.values import TensorKind, TensorValue
+from freezelint.analysis.values import Constant, TensorKind, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
 
@@ -108,6 +108,7 @@ class FlagOnTemporary(Rule):
     trigger_patterns = (
         (
             r"\.data(?:\[[^\]\n]*\])?\.requires_grad",
+            r"\.(?:data|detach\(\))[ \t]*\n(?:[^\n]*\n){0,2}?[ \t]*\w+\.requires_grad\s*=\s*False",
             r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\([^()]*\)\s*\.requires_grad",
         ),
     )
@@ -119,7 +120,9 @@ class FlagOnTemporary(Rule):
         """Report a flag that is set on a tensor nobody keeps."""
         if isinstance(event, AttributeWritten):
             node = event.receiver_node
-            if event.attribute == "requires_grad" and node is not None and not _is_kept(node):
+            if event.attribute != "requires_grad" or node is None:
+                return
+            if not _is_kept(node) or _is_used_for_nothing_else(event):
                 yield from _report(event, event.receiver)
         elif isinstance(event, ExpressionDiscarded):
             function = getattr(event.expression, "func", None)
@@ -135,6 +138,13 @@ def _is_kept(node: object) -> bool:
     if isinstance(node, Attribute):
         return node.attr.value != "data"
     return isinstance(node, Name)
+
+
+def _is_used_for_nothing_else(event: AttributeWritten) -> bool:
+    """Whether a name is bound to the tensor only to freeze it."""
+    name, value = event.receiver_name, event.value
+    is_name = name is not None and name.isidentifier()
+    return is_name and value == Constant(False) and event.place.chunk.mentions(str(name)) == 2
 
 
 def _report(event: Event, value: object) -> Iterator[Report]:

@@ -162,7 +162,10 @@ class MisspelledRequiresGrad(Rule):
         if meant is None:
             return
         if isinstance(receiver, ModuleValue):
-            if not trace.objects.module(receiver.key).is_module:
+            module = trace.objects.module(receiver.key)
+            # What hangs below a module is a module or a parameter if that is called on it.
+            is_torch = how == "called" and meant == "requires_grad_" and module.parent is not None
+            if not module.is_module and not is_torch:
                 return
             meant = "requires_grad_"
         elif not isinstance(receiver, (ParameterValue, TensorValue)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
-from freezelint.analysis.values import Constant, ParameterValue, TensorValue
+from freezelint.analysis.values import ChoiceValue, Constant, ParameterValue, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
+
+
+_FALSE = ("False", "false", "0")
+"""Strings that are true for Python and not meant so."""
 
 
 class NonBooleanFlag(Rule):
@@ -132,10 +136,14 @@ def _has_flag(receiver: Value) -> bool:
 
 
 def _report(event: Event, value: Value, error: str) -> Iterator[Report]:
-    if isinstance(value, Constant) and not isinstance(value.value, bool):
-        meant = bool(value.value) if value.value not in ("False", "false", "0") else False
-        yield Report(
-            event.place,
-            f"`requires_grad` must be a bool, not {value.value!r}: this raises a {error}",
-            f"write `{meant}`",
-        )
+    choices = value.choices if isinstance(value, ChoiceValue) else (value,)
+    literals = [each.value for each in choices if isinstance(each, Constant)]
+    if len(literals) < len(choices) or any(isinstance(each, bool) for each in literals):
+        return
+    meant = dict.fromkeys(each not in _FALSE and bool(each) for each in literals)
+    yield Report(
+        event.place,
+        f"`requires_grad` must be a bool, not {' or '.join(map(repr, literals))}: "
+        f"this raises a {error}",
+        f"write {' or '.join(f'`{each}`' for each in meant)}",
+    )

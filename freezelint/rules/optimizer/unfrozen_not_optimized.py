@@ -172,8 +172,8 @@ class UnfrozenNotOptimized(Rule):
 
 def _same_tree(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
     """Whether the optimizer is about the same model: one holds the other, or both hang below it."""
-    root = trace.objects.root(part.key, built.index)
-    return any(trace.objects.root(held.key, built.index) == root for held in built.parts)
+    roots = trace.objects.roots(part.key, built.index)
+    return any(trace.objects.roots(held.key, built.index) & roots for held in built.parts)
 
 
 def _holds(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:

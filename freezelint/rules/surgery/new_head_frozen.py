@@ -151,7 +151,11 @@ def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> SubmoduleReplace
         if not has_parameters(trace, change.new, freeze.index):
             continue
         owner = trace.objects.module(change.parent)
-        is_surgery = change.old is not None or owner.origin is not Origin.OWN_CLASS
+        is_surgery = (
+            change.old is not None
+            or owner.origin is not Origin.OWN_CLASS
+            or "__init__" not in change.scopes
+        )
         if is_surgery or _is_beside_loaded(trace, change, freeze):
             return change if trained_before(trace, freeze, change) is None else None
     return None
@@ -194,8 +198,8 @@ def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: Submodule
             )
             if any(
                 trace.related(mine.key, head.new, each.index)
-                and trace.objects.root(mine.key, each.index)
-                == trace.objects.root(head.new, each.index)
+                and trace.objects.roots(mine.key, each.index)
+                & trace.objects.roots(head.new, each.index)
                 for mine in each.parts
             )
         ),

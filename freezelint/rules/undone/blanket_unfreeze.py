@@ -14,7 +14,12 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
-from freezelint.analysis.training import happens_whenever, may_be_unknown
+from freezelint.analysis.training import (
+    filters_by_flag,
+    happens_whenever,
+    may_be_unknown,
+    shares_activation,
+)
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
 
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
 
 
 class BlanketUnfreeze(Rule):
@@ -152,7 +158,7 @@ class BlanketUnfreeze(Rule):
 def _undoes(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
     covered = all(
         any(trace.part_covers(whole, part, unfreeze.index) for whole in unfreeze.parts)
-        for part in freeze.parts
+        for part in _without_sources(trace, freeze)
     )
     if not covered or not happens_whenever(unfreeze, freeze):
         return False
@@ -165,9 +171,19 @@ def _undoes(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
     )
 
 
+def _without_sources(trace: Trace, freeze: FlagWritten) -> list[Part]:
+    """What was frozen; a container made of another model's submodules stands for those."""
+    sources = {trace.objects.module(part.key).source for part in freeze.parts}
+    return [part for part in freeze.parts if part.key not in sources]
+
+
 def _is_used_between(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
-    for kind in (BackwardRan, Stepped, OptimizerBuilt):
+    for kind in (BackwardRan, Stepped):
         if any(True for _ in trace.between(freeze, unfreeze, kind)):
+            return True
+    for built in trace.between(freeze, unfreeze, OptimizerBuilt):
+        # Methods that others call may be stages of a schedule: only a script knows its order.
+        if any(map(filters_by_flag, built.parts)) or not shares_activation(freeze, unfreeze):
             return True
     for forward in trace.between(freeze, unfreeze, ForwardRan):
         if any(trace.related(forward.key, part.key, forward.index) for part in freeze.parts):
