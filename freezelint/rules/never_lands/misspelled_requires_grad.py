@@ -8,17 +8,13 @@ from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCa
 from freezelint.analysis.values import ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
+from freezelint.spelling import meant_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
-
-_NAMES = ("requires_grad", "requires_grad_")
-_FARTHEST = 3
-"""Edits that may lie between a misspelling and the name it means."""
-
 
 class MisspelledRequiresGrad(Rule):
     """Finds a misspelled `requires_grad` or `requires_grad_()`.
@@ -148,7 +144,7 @@ class MisspelledRequiresGrad(Rule):
             yield from self._report(event, trace, event.receiver, event.name, "called")
         elif isinstance(event, Called) and event.name.startswith("torch."):
             for keyword in event.keywords:
-                if (meant := _meant_by(keyword)) is not None:
+                if (meant := meant_by(keyword)) is not None:
                     yield Report(
                         event.place,
                         f"`{event.name}` has no argument `{keyword}`: the call raises a TypeError",
@@ -158,7 +154,7 @@ class MisspelledRequiresGrad(Rule):
     def _report(
         self, event: Event, trace: Trace, receiver: Value, name: str, how: str
     ) -> Iterator[Report]:
-        meant = _meant_by(name)
+        meant = meant_by(name)
         if meant is None:
             return
         if isinstance(receiver, ModuleValue):
@@ -182,33 +178,3 @@ class MisspelledRequiresGrad(Rule):
             f"write `{meant}(...)`" if meant.endswith("_") else f"write `{meant}`",
             level=Level.INFO if is_plain else None,
         )
-
-
-def _meant_by(name: str) -> str | None:
-    """The name that a near miss means; None for the names themselves and for other words."""
-    if name in _NAMES or not name.startswith("re") or "_g" not in name:
-        return None
-    if name.rstrip("_") in _LONGER:
-        return _NAMES[name.endswith("_")]
-    meant = _NAMES[name.endswith("_")]
-    return meant if _distance(name, meant) <= _FARTHEST else None
-
-
-_LONGER = frozenset(
-    f"{verb}_{noun}"
-    for verb in ("require", "requires", "required", "requiring")
-    for noun in ("grad", "grads", "grade", "gradient", "gradients", "gard", "grand")
-) - {"requires_grad"}
-
-
-def _distance(first: str, second: str) -> int:
-    """Edits (insert, delete, replace) that turn one word into another."""
-    row = list(range(len(second) + 1))
-    for number, letter in enumerate(first, 1):
-        previous, row[0] = row[0], number
-        for column, other in enumerate(second, 1):
-            previous, row[column] = (
-                row[column],
-                min(row[column] + 1, row[column - 1] + 1, previous + (letter != other)),
-            )
-    return row[-1]

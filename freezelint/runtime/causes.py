@@ -1,0 +1,123 @@
+"""Why did it move, why did it not: reasons that can be read off an optimizer and a tensor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import nn
+
+from freezelint.runtime.structure import parameters_of
+from freezelint.spelling import FLAG
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from freezelint.runtime.inventory import Entry
+
+
+class Reason(NamedTuple):
+    """A sentence, and the rule that says more."""
+
+    text: str
+    cause: str | None = None
+
+
+class Place(NamedTuple):
+    """Where an optimizer holds a parameter."""
+
+    group: int
+    options: dict[str, Any]
+
+
+def place_of(optimizer: Any, tensor: Tensor) -> Place | None:
+    """The group in which an optimizer holds a tensor, if it does."""
+    for number, each in parameters_of(optimizer):
+        if each is tensor:
+            return Place(number, optimizer.param_groups[number])
+    return None
+
+
+def option(place: Place, name: str) -> float:
+    """A number among a group's options; 0 where there is none of that name."""
+    value = place.options.get(name, 0)
+    return float(value) if isinstance(value, (int, float, torch.Tensor)) else 0.0
+
+
+def why_moved_in_step(entry: Entry, optimizer: Any, place: Place | None) -> Reason:
+    """Why a step changed a tensor that was promised to stay."""
+    gradient = entry.tensor.grad
+    if place is None:
+        return Reason("the optimizer does not hold it under this name: something else wrote to it")
+    if gradient is None:
+        if isinstance(optimizer, torch.optim.LBFGS):
+            return Reason("LBFGS keeps moving along its history, gradient or not", "FZ305")
+        return Reason("its gradient is None and the optimizer wrote to it all the same", "FZ308")
+    if not entry.tensor.requires_grad:
+        return Reason("it still has a gradient from before it was frozen", "FZ305")
+    if not bool(gradient.ne(0).any()):
+        return _why_moved_on_zero(optimizer, place)
+    stray = vars(entry.module).get(FLAG)
+    if stray is not None:
+        return Reason(f"{FLAG} was set on its module, where it does nothing", "FZ101")
+    if not entry.requires_grad:
+        return Reason("it was frozen, and its flag is on again", "FZ201")
+    if not entry.module.training:
+        return Reason("its flag is on: eval() does not freeze it", "FZ111")
+    return Reason("its flag is on and it takes gradients")
+
+
+def _why_moved_on_zero(optimizer: Any, place: Place) -> Reason:
+    decay = option(place, "weight_decay")
+    if isinstance(optimizer, torch.optim.Rprop):
+        return Reason("Rprop takes its step size, not the gradient's", "FZ307")
+    if decay:
+        return Reason(f"its gradient is zero, but weight decay {decay:g} is not", "FZ306")
+    return Reason("its gradient is zero, but momentum from before goes on", "FZ306")
+
+
+def why_wrote_outside(entry: Entry) -> Reason:
+    """Why a tensor changed that no optimizer wrote to."""
+    module = entry.module
+    if entry.is_buffer and isinstance(module, nn.modules.batchnorm._NormBase):  # noqa: SLF001
+        if module.training:
+            return Reason("it runs in train mode, where it updates its statistics", "FZ401")
+        return Reason("something wrote to it outside of an optimizer")
+    if entry.is_buffer and module.training:
+        return Reason("its module's forward writes to it in train mode", "FZ406")
+    if getattr(module, "max_norm", None) is not None:
+        return Reason("max_norm rewrites the rows that are looked up, in every forward", "FZ406")
+    return Reason("something wrote to it outside of an optimizer")
+
+
+def why_not_trained(
+    entry: Entry, place: Place | None, *, was_reached: bool | None, ran: bool | None
+) -> Reason:
+    """Why a parameter that should train has not moved.
+
+    Args:
+        entry: The parameter.
+        place: Where an optimizer holds it, if one does.
+        was_reached: Whether a backward pass reached it; None when nobody looked.
+        ran: Whether its module ran; None when nobody looked.
+    """
+    gradient = entry.tensor.grad
+    if not entry.tensor.requires_grad:
+        return Reason("its flag is off", "FZ602" if not entry.requires_grad else None)
+    if was_reached is False:
+        if ran:
+            return Reason(
+                "it gets no gradient: its module ran, but the result reaches the loss only "
+                "through detach() or no_grad",
+                "FZ501",
+            )
+        return Reason("it gets no gradient: its module never ran")
+    if place is None:
+        return Reason("it is in no optimizer", "FZ304" if not entry.requires_grad else "FZ312")
+    if option(place, "lr") == 0:
+        return Reason(f"the learning rate of its group {place.group} is 0")
+    if gradient is None:
+        return Reason("it gets no gradient", "FZ501")
+    if not bool(gradient.ne(0).any()):
+        return Reason("its gradient is zero")
+    return Reason("its updates are too small to change a bit, or are taken back")

@@ -1,0 +1,159 @@
+"""What must stay and what must move: roles of parameters and buffers, by pattern or by flag."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from freezelint.runtime.names import matches, nearest, specificity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from freezelint.runtime.inventory import Entry
+
+
+class Role(enum.Enum):
+    """What a contract says about one parameter or buffer."""
+
+    FROZEN = "frozen"
+    """Its bits stay."""
+    TRAINABLE = "trainable"
+    """It moves, sooner or later."""
+    TARGET = "target"
+    """It moves by its owner's hand (EMA, target networks), never by an optimizer."""
+    STATISTICS = "statistics"
+    """A buffer that may move."""
+    FREE = "free"
+    """Nothing was said about it."""
+
+
+class ContractError(ValueError):
+    """A contract that cannot be read: a pattern without a match, or two that contradict."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Patterns for what must stay and what must move.
+
+    Patterns are globs over qualified names (``"backbone.*"``, ``"*.bias"``); the path of
+    a module stands for all that is in it. They match with or without the prefixes that
+    wrappers add (``module.``, ``_orig_mod.``, ``_fsdp_wrapped_module.``,
+    ``base_model.model.``). Where several match, the one that spells out more decides.
+
+    Without any pattern for ``frozen``, ``trainable`` and ``target`` the contract is
+    inferred: what has ``requires_grad=False`` is frozen, and so is every buffer of a
+    module all of whose parameters are; the rest trains.
+    """
+
+    frozen: Sequence[str] = ()
+    trainable: Sequence[str] = ()
+    target: Sequence[str] = ()
+    statistics: Sequence[str] = ()
+    """Buffers that may move although what they belong to is frozen."""
+    frozen_rows: Mapping[str, slice] = field(default_factory=dict)
+    """Rows of a parameter (by its first dimension) that stay while the others train."""
+
+    def __post_init__(self) -> None:
+        """Take a lone pattern for a list of one."""
+        for name in ("frozen", "trainable", "target", "statistics"):
+            patterns = getattr(self, name)
+            if isinstance(patterns, str):
+                object.__setattr__(self, name, (patterns,))
+
+    @property
+    def is_inferred(self) -> bool:
+        """Whether flags decide, not patterns."""
+        return not (self.frozen or self.trainable or self.target)
+
+    def assign(self, entries: Sequence[Entry]) -> None:
+        """Give every entry its role.
+
+        Raises:
+            ContractError: if a pattern matches nothing or two equally specific ones contradict.
+        """
+        self._refuse_idle_patterns([name for entry in entries for name in entry.names])
+        for entry in entries:
+            self._assign_one(entry)
+        if self.is_inferred:
+            _infer_buffers(entries)
+        if self.statistics:
+            for entry in entries:
+                if entry.is_buffer and any(matches(each, entry.name) for each in self.statistics):
+                    entry.role = Role.STATISTICS
+
+    def _assign_one(self, entry: Entry) -> None:
+        for pattern, rows in self.frozen_rows.items():
+            if any(matches(pattern, name) for name in entry.names):
+                entry.rows = rows
+        if self.is_inferred:
+            entry.role = Role.FREE
+            if not entry.is_buffer:
+                entry.role = Role.TRAINABLE if entry.tensor.requires_grad else Role.FROZEN
+            return
+        entry.role = self._claimed(entry.name)
+        for name in entry.aliases:
+            role = self._claimed(name)
+            if entry.role is Role.FREE:
+                entry.role = role
+            elif role not in (Role.FREE, entry.role):
+                # One object cannot be both: it is watched as frozen, and the tie is reported.
+                entry.contradicted_by, entry.role = name, Role.FROZEN
+        if entry.is_buffer and entry.role is Role.TRAINABLE:
+            entry.role = Role.FREE
+
+    def _claimed(self, name: str) -> Role:
+        """The role that patterns give to a name."""
+        claims = [
+            (specificity(pattern), role, pattern)
+            for role, patterns in self._by_role()
+            for pattern in patterns
+            if matches(pattern, name)
+        ]
+        if not claims:
+            return Role.FREE
+        best = max(claim[0] for claim in claims)
+        roles = {role: pattern for found, role, pattern in claims if found == best}
+        if len(roles) > 1:
+            both = " and ".join(f"{role.value} by {each!r}" for role, each in roles.items())
+            raise ContractError(f"{name} is {both}; make one of the patterns longer")
+        (role,) = roles
+        return role
+
+    def _by_role(self) -> tuple[tuple[Role, Sequence[str]], ...]:
+        return (
+            (Role.FROZEN, self.frozen),
+            (Role.TRAINABLE, self.trainable),
+            (Role.TARGET, self.target),
+        )
+
+    def _refuse_idle_patterns(self, names: Sequence[str]) -> None:
+        given = [*self.frozen, *self.trainable, *self.target, *self.statistics, *self.frozen_rows]
+        for pattern in given:
+            if any(matches(pattern, name) for name in names):
+                continue
+            near = nearest(pattern, names)
+            hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+            raise ContractError(
+                f"the pattern {pattern!r} matches no parameter or buffer of the model{hint}"
+            )
+
+
+def _infer_buffers(entries: Sequence[Entry]) -> None:
+    """Freeze the buffers below the nearest module that has parameters, if all of those are."""
+    parameters = [entry for entry in entries if not entry.is_buffer]
+    for entry in entries:
+        if not entry.is_buffer:
+            continue
+        path = entry.name
+        while "." in path:
+            path = path.rpartition(".")[0]
+            inside = [each for each in parameters if each.name.startswith(path + ".")]
+            if inside:
+                if all(each.role is Role.FROZEN for each in inside):
+                    entry.role = Role.FROZEN
+                break
+        else:
+            if parameters and all(each.role is Role.FROZEN for each in parameters):
+                entry.role = Role.FROZEN

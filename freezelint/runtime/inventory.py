@@ -1,0 +1,162 @@
+"""Every parameter and buffer of some models: where each hangs, and what was recorded of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from freezelint.runtime.contract import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Entry:
+    """One parameter or buffer under one name."""
+
+    __slots__ = (
+        "aliases",
+        "attribute",
+        "contradicted_by",
+        "digest",
+        "digest_of_all",
+        "holder",
+        "is_alive",
+        "is_buffer",
+        "module",
+        "name",
+        "pointer",
+        "requires_grad",
+        "role",
+        "rows",
+        "strides",
+        "tensor",
+        "version",
+    )
+
+    def __init__(
+        self, name: str, module: nn.Module, attribute: str, tensor: Tensor, *, is_buffer: bool
+    ) -> None:
+        """Note where the tensor hangs and what can be told of it at a glance."""
+        self.name = name
+        self.module = module
+        self.attribute = attribute
+        self.is_buffer = is_buffer
+        self.holder: dict[str, Any] = module._buffers if is_buffer else module._parameters  # noqa: SLF001
+        self.role = Role.FREE
+        self.rows: slice | None = None
+        self.digest: int | None = None
+        self.digest_of_all: int | None = None
+        """Of the whole tensor, where only some rows are promised."""
+        self.is_alive = False
+        """Whether it was seen to move."""
+        self.contradicted_by: str | None = None
+        """The further name that a pattern of another role matches."""
+        self.aliases: tuple[str, ...] = ()
+        """Further names of the same object."""
+        self.look_at(tensor)
+
+    def look_at(self, tensor: Tensor) -> None:
+        """Take this tensor for the one that belongs here, as it is now."""
+        self.tensor = tensor
+        self.requires_grad = tensor.requires_grad
+        self.version = version_of(tensor)
+        self.pointer = pointer_of(tensor)
+        self.strides = strides_of(tensor)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names of this object, the first first."""
+        return (self.name, *self.aliases)
+
+    @property
+    def watched(self) -> Tensor:
+        """The tensor, or those of its rows that are promised to stay."""
+        return self.tensor if self.rows is None else self.tensor.detach()[self.rows]
+
+    @property
+    def has_promise(self) -> bool:
+        """Whether its bits must not change, all of them or some rows."""
+        return self.role is Role.FROZEN or self.rows is not None
+
+
+def version_of(tensor: Tensor) -> int:
+    """The version counter; inference tensors have none."""
+    return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001
+
+
+def pointer_of(tensor: Tensor) -> int:
+    """Where the data lies; 0 for what has no single place or none yet."""
+    if is_lazy(tensor) or tensor.device.type == "meta" or hasattr(tensor, "__tensor_flatten__"):
+        return 0
+    try:
+        return tensor.data_ptr()
+    except (RuntimeError, NotImplementedError):
+        # Sparse and nested tensors.
+        return 0
+
+
+def strides_of(tensor: Tensor) -> tuple[int, ...]:
+    """The strides of a strided tensor; empty for every other kind."""
+    if is_lazy(tensor) or tensor.is_sparse or tensor.is_nested:
+        return ()
+    try:
+        return tensor.stride()
+    except RuntimeError:
+        return ()
+
+
+class Inventory:
+    """All entries of some models, and the tree of modules that they hang in."""
+
+    def __init__(self, models: Mapping[str, nn.Module]) -> None:
+        """Take stock of the models, by the prefix of their names (empty for a lone one)."""
+        self.models = dict(models)
+        self.entries: list[Entry] = []
+        self._links: list[tuple[dict[str, Any], str, nn.Module]] = []
+        self.modules: dict[str, nn.Module] = {}
+        self._take_stock()
+
+    def _take_stock(self) -> None:
+        self.entries.clear()
+        self._links.clear()
+        self.modules.clear()
+        first: dict[int, Entry] = {}
+        for prefix, model in self.models.items():
+            for path, module in model.named_modules(prefix=prefix, remove_duplicate=False):
+                self.modules[path] = module
+                for child, inner in module._modules.items():  # noqa: SLF001
+                    if inner is not None:
+                        self._links.append((module._modules, child, inner))  # noqa: SLF001
+                for name, tensor, is_buffer in _own_tensors(module):
+                    qualified = f"{path}.{name}" if path else name
+                    known = first.get(id(tensor))
+                    if known is not None:
+                        known.aliases = (*known.aliases, qualified)
+                        continue
+                    entry = Entry(qualified, module, name, tensor, is_buffer=is_buffer)
+                    first[id(tensor)] = entry
+                    self.entries.append(entry)
+
+    def has_same_tree(self) -> bool:
+        """Whether every module still hangs where it did."""
+        return all(children.get(name) is module for children, name, module in self._links)
+
+    def by_identity(self) -> dict[int, Entry]:
+        """Entries by the identity of their tensor."""
+        return {id(entry.tensor): entry for entry in self.entries}
+
+    def renewed(self) -> Inventory:
+        """Take stock again."""
+        return Inventory(self.models)
+
+
+def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
+    for name, parameter in module._parameters.items():  # noqa: SLF001
+        if parameter is not None:
+            yield name, parameter, False
+    for name, buffer in module._buffers.items():  # noqa: SLF001
+        if isinstance(buffer, Tensor):
+            yield name, buffer, True

@@ -1,0 +1,71 @@
+"""What should train moves within some steps; if it does not, why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.runtime.causes import Reason, place_of, why_not_trained
+from freezelint.runtime.contract import Role
+from freezelint.runtime.quiet import quietly
+from freezelint.runtime.violations import Kind, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.runtime.inventory import Entry
+    from freezelint.runtime.watch import Watch
+
+_FEW = 3
+"""Steps below which a zero gradient or learning rate may be a beginning: LoRA, warm-up."""
+
+
+class Liveness:
+    """Looks once, after some steps, at everything that should have moved by then."""
+
+    def __init__(self, within: int, *, is_patient: bool) -> None:
+        """Look after ``within`` steps, or at the end if that comes first."""
+        self._within = within
+        self.is_patient = is_patient
+
+    def is_due(self, steps: int) -> bool:
+        """Whether the steps are over within which everything should have moved."""
+        return steps == self._within
+
+    def violations(self, watch: Watch, *, is_last: bool) -> Iterator[Violation]:
+        """What has not moved yet, with the reason."""
+        if is_last and watch.steps > self._within:
+            return
+        waiting = [
+            entry
+            for entry in watch.stock.inventory.entries
+            if entry.role is Role.TRAINABLE and not entry.is_alive
+        ]
+        for entry, has_moved in zip(waiting, watch.stock.have_moved(waiting), strict=True):
+            if has_moved:
+                entry.is_alive = True
+                continue
+            with quietly():
+                reason = self._reason(entry, watch)
+            if reason is not None:
+                yield Violation(
+                    Kind.NOT_TRAINED,
+                    entry.name,
+                    watch.steps,
+                    f"{entry.name} should train and has not changed in {watch.steps} steps: "
+                    f"{reason.text}",
+                    cause=reason.cause,
+                )
+
+    def _reason(self, entry: Entry, watch: Watch) -> Reason | None:
+        if watch.steps == 0:
+            return Reason("no watched optimizer ever took a step")
+        place = None
+        for optimizer in watch.optimizers.values():
+            place = place or place_of(optimizer, entry.tensor)
+        reached, ran = watch.took_part(entry)
+        reason = why_not_trained(entry, place, was_reached=reached, ran=ran)
+        if not self.is_patient:
+            return reason
+        is_unused = watch.contract.is_inferred and reached is False and not ran
+        may_begin_late = watch.steps < _FEW and reached is not False and place is not None
+        return None if is_unused or may_begin_late else reason

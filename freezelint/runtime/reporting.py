@@ -1,0 +1,86 @@
+"""Says what was seen, once each, and finds out which line did it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Literal
+
+from freezelint.runtime.locate import WriterMode, can_enter, is_on_top
+from freezelint.runtime.violations import FreezeViolated, FreezeWarning, Kind, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from freezelint.runtime.inventory import Entry
+    from freezelint.runtime.violations import Writer
+
+OnViolation = Literal["raise", "warn", "collect"]
+Locate = Literal["auto", "always", "never"]
+
+_WRITTEN = frozenset({Kind.FROZEN_CHANGED, Kind.BUFFER_CHANGED, Kind.ROWS_CHANGED})
+
+
+class Reporter:
+    """Collects violations, raises or warns, and watches over who writes."""
+
+    def __init__(self, on_violation: OnViolation, locate: Locate) -> None:
+        """Take how violations are reported and whether their writers are looked for."""
+        self.violations: list[Violation] = []
+        self._on_violation = on_violation
+        self._locate = locate
+        self._said: set[tuple[Kind, str | None, str | None]] = set()
+        self._mode: WriterMode | None = None
+        self._writers: dict[str, Writer] = {}
+
+    def report(self, found: Iterable[Violation]) -> None:
+        """Report what was not said before: each kind once of a tensor.
+
+        Raises:
+            FreezeViolated: if violations stop the training.
+        """
+        __tracebackhide__ = True
+        new = []
+        for violation in found:
+            # What concerns no one tensor is said once of each optimizer.
+            about = violation.optimizer if violation.tensor is None else None
+            key = (violation.kind, violation.tensor, about)
+            if key not in self._said:
+                self._said.add(key)
+                new.append(self._located(violation))
+        if not new:
+            return
+        self.violations += new
+        if self._on_violation == "raise":
+            raise FreezeViolated(tuple(new))
+        if self._on_violation == "warn":
+            for violation in new:
+                warnings.warn(str(violation), FreezeWarning, stacklevel=2)
+
+    def start_locating(self, entries: Sequence[Entry], step: int) -> None:
+        """Watch who writes during the next step, to what was just seen to change."""
+        if self._locate == "never":
+            return
+        unlocated = {
+            each.tensor
+            for each in self.violations
+            if each.kind in _WRITTEN and each.writer is None and each.step == step
+        }
+        wanted = [entry for entry in entries if self._locate == "always" or entry.name in unlocated]
+        if wanted and self._mode is None and can_enter():
+            self._mode = WriterMode(wanted)
+            self._mode.__enter__()  # type: ignore[no-untyped-call]
+
+    def stop_locating(self) -> None:
+        """Stop watching, and complete the reports with what was found."""
+        mode, self._mode = self._mode, None
+        if mode is None:
+            return
+        if is_on_top(mode):
+            mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._writers.update(mode.writers)
+        self.violations[:] = [self._located(each) for each in self.violations]
+
+    def _located(self, violation: Violation) -> Violation:
+        if violation.writer is not None or violation.kind not in _WRITTEN:
+            return violation
+        return violation._replace(writer=self._writers.get(violation.tensor or ""))

@@ -1,0 +1,116 @@
+"""The inventory under a contract: roles, digests, and what changes when a model is rebuilt."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from freezelint.runtime.changes import changed, replaced
+from freezelint.runtime.contract import ContractError, Role
+from freezelint.runtime.inventory import Entry, Inventory
+from freezelint.runtime.modes import ModeWatch
+from freezelint.runtime.quiet import quietly
+from freezelint.runtime.readings import Readings
+from freezelint.runtime.samples import Samples
+from freezelint.runtime.structure import parameters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from torch import nn
+
+    from freezelint.runtime.contract import Contract
+    from freezelint.runtime.violations import Violation
+
+
+class Stock:
+    """Every entry with its role and its digest from the beginning."""
+
+    def __init__(self, models: Mapping[str, nn.Module], contract: Contract, *, exact: bool) -> None:
+        """Take stock.
+
+        Raises:
+            ContractError: if the contract cannot be read for these models.
+        """
+        self._contract = contract
+        self.readings = Readings()
+        self.inventory = Inventory(models)
+        contract.assign(self.inventory.entries)
+        self._sort()
+        self._digest(self.inventory.entries)
+        with quietly():
+            self.samples = Samples([*self.frozen, *self.with_rows], exact=exact)
+
+    def _sort(self) -> None:
+        entries = self.inventory.entries
+        self.frozen = [entry for entry in entries if entry.role is Role.FROZEN]
+        self.with_rows = [
+            entry for entry in entries if entry.rows is not None and entry.role is not Role.FROZEN
+        ]
+        self.by_identity = self.inventory.by_identity()
+        self.modes = ModeWatch(self.inventory)
+
+    def _digest(self, entries: Iterable[Entry]) -> None:
+        wanted = [each for each in entries if each.role is not Role.FREE or each.rows is not None]
+        for entry, _, digest in self.readings.now(wanted):
+            entry.digest = digest
+        with_rows = [entry for entry in wanted if entry.rows is not None]
+        for entry, whole in zip(with_rows, self.readings.of_all(with_rows), strict=True):
+            entry.digest_of_all = whole
+
+    def held_by(self, optimizer: Any) -> list[Entry]:
+        """The entries that an optimizer holds."""
+        return [
+            self.by_identity[id(each)]
+            for _, each in parameters_of(optimizer)
+            if id(each) in self.by_identity
+        ]
+
+    def owned(self, optimizers: Iterable[Any]) -> set[int]:
+        """Identities of all tensors that a watched model has or an optimizer holds."""
+        owned = set(self.by_identity)
+        for optimizer in optimizers:
+            owned.update(id(each) for _, each in parameters_of(optimizer))
+        return owned
+
+    def have_moved(self, entries: Sequence[Entry]) -> list[bool]:
+        """Whether each entry has other bits than at the beginning."""
+        return [
+            digest != (entry.digest if entry.rows is None else entry.digest_of_all)
+            for entry, digest in zip(entries, self.readings.of_all(entries), strict=True)
+        ]
+
+    def take_again(self, step: int) -> list[Violation]:
+        """Take stock of a model that was rebuilt; return what that did to frozen tensors."""
+        before = {entry.name: entry for entry in self.inventory.entries}
+        renewed = self.inventory.renewed()
+        with contextlib.suppress(ContractError):
+            # A pattern may match nothing any more; what it matched is reported as replaced.
+            self._contract.assign(renewed.entries)
+        new = []
+        for position, entry in enumerate(renewed.entries):
+            known = before.get(entry.name)
+            if known is not None and known.tensor is entry.tensor:
+                known.holder, known.module = entry.holder, entry.module
+                renewed.entries[position] = known
+            else:
+                new.append(entry)
+        self.inventory = renewed
+        self._sort()
+        self._digest(new)
+        now = {name: entry for entry in renewed.entries for name in entry.names}
+        return [
+            violation
+            for name, known in before.items()
+            for violation in self._lost(known, now.get(name), step)
+        ]
+
+    def _lost(self, known: Entry, now: Entry | None, step: int) -> Iterable[Violation]:
+        if known.role is not Role.FROZEN or (now is not None and now.tensor is known.tensor):
+            return
+        if now is None or not known.is_buffer:
+            yield replaced(known, now, step)
+        elif now.digest != known.digest:
+            # Code that computes a buffer anew often binds the result.
+            with quietly():
+                yield changed(now, None, self.samples, step)

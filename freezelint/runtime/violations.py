@@ -1,0 +1,83 @@
+"""What was seen: one kind of record for everything that breaks a contract."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class Kind(str, enum.Enum):
+    """The ways in which a training can break its contract."""
+
+    FROZEN_CHANGED = "frozen-changed"
+    BUFFER_CHANGED = "buffer-changed"
+    ROWS_CHANGED = "rows-changed"
+    FROZEN_REPLACED = "frozen-replaced"
+    FLAG_FLIPPED = "flag-flipped"
+    TRAIN_MODE = "train-mode"
+    STALE_GRADIENT = "stale-gradient"
+    NOT_OPTIMIZED = "not-optimized"
+    ORPHAN = "orphan"
+    NOT_TRAINED = "not-trained"
+    UNOWNED_GRADIENT = "unowned-gradient"
+    ALIAS = "alias"
+    NOTHING_TRAINABLE = "nothing-trainable"
+    STRAY_ATTRIBUTE = "stray-attribute"
+
+    def __str__(self) -> str:
+        """The name that people write and read."""
+        return self.value
+
+
+class Writer(NamedTuple):
+    """The line of the user's code that wrote to a tensor, and the operation it ran."""
+
+    path: str
+    line: int
+    function: str
+    code: str
+    operation: str
+
+    def __str__(self) -> str:
+        """As tracebacks name a place."""
+        return f"{self.path}:{self.line} in {self.function}: {self.code} ({self.operation})"
+
+
+class Violation(NamedTuple):
+    """One breach of the contract."""
+
+    kind: Kind
+    tensor: str | None
+    """Qualified name of the parameter, buffer or module; None for what concerns all."""
+    step: int
+    """How many steps the watched optimizers had taken; 0 before the first."""
+    message: str
+    """What happened, with names, in one or two sentences."""
+    cause: str | None = None
+    """The code of the rule that explains it, where the reason is known."""
+    optimizer: str | None = None
+    group: int | None = None
+    """Index of the parameter group."""
+    writer: Writer | None = None
+
+    def __str__(self) -> str:
+        """The whole report, over several lines."""
+        lines = [f"{self.kind}: {self.message}"]
+        if self.writer is not None:
+            lines.append(f"  written by {self.writer}")
+        if self.cause is not None:
+            lines.append(f"  see: freezelint explain {self.cause}")
+        return "\n".join(lines)
+
+
+class FreezeViolated(AssertionError):
+    """A training broke its contract; ``violations`` says how."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        """Take what was seen, the first of it first."""
+        super().__init__("\n".join(map(str, violations)))
+        self.violations = violations
+
+
+class FreezeWarning(UserWarning):
+    """What ``on_violation="warn"`` warns with."""

@@ -1,0 +1,349 @@
+"""The engine: takes stock, looks after every step, and says what broke the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from freezelint.runtime import structure
+from freezelint.runtime.changes import (
+    Stepper,
+    about_to_move,
+    changed,
+    switched_off,
+    switched_on,
+)
+from freezelint.runtime.contract import Contract
+from freezelint.runtime.gradients import GradientWatch, leaves_below
+from freezelint.runtime.hooks import Hooks
+from freezelint.runtime.inventory import pointer_of, version_of
+from freezelint.runtime.liveness import Liveness
+from freezelint.runtime.quiet import quietly
+from freezelint.runtime.relayout import is_the_same_in_another_order
+from freezelint.runtime.reporting import Locate, OnViolation, Reporter
+from freezelint.runtime.stock import Stock
+from freezelint.runtime.subjects import subjects_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from torch import nn
+    from typing_extensions import Self
+
+    from freezelint.runtime.inventory import Entry
+    from freezelint.runtime.readings import Reading
+    from freezelint.runtime.violations import Violation
+
+TURNS = 16
+"""Steps within which every frozen tensor is digested once."""
+
+FEW = 16
+"""Tensors that are digested in every step, whatever their number is."""
+
+LISTENED = 2
+"""Steps at the beginning, and of every sixteen, in which all that runs is listened to."""
+
+
+def watch(
+    *subjects: Any,
+    frozen: Sequence[str] = (),
+    trainable: Sequence[str] = (),
+    target: Sequence[str] = (),
+    statistics: Sequence[str] = (),
+    frozen_rows: Mapping[str, slice] | None = None,
+    contract: Contract | None = None,
+    every: int = 1,
+    within: int = 10,
+    on_violation: OnViolation = "raise",
+    locate: Locate = "auto",
+    exact: bool = False,
+) -> Watch:
+    """Watch models and their optimizers while they train.
+
+    Args:
+        *subjects: Models and optimizers, or lists and dicts of them. The names of several
+            models begin with their key, or with the name of their class.
+        frozen: Patterns of what must stay; see :class:`Contract`.
+        trainable: Patterns of what must move.
+        target: Patterns of what moves by its owner's hand, never by an optimizer.
+        statistics: Patterns of buffers that may move.
+        frozen_rows: By pattern, rows that must stay of a parameter whose others train.
+        contract: All of these in one object, instead.
+        every: Look after every so-many-th step.
+        within: Steps after which what should train must have moved.
+        on_violation: ``"raise"`` stops the training at the step, ``"warn"`` warns, and
+            ``"collect"`` only fills ``violations``.
+        locate: Which line wrote to a frozen tensor. ``"auto"`` looks for it during the step
+            after a violation (unless that stopped the training), ``"always"`` during every
+            step, which takes several times as long.
+        exact: Keep a copy of everything that must stay, to say exactly how much changed.
+
+    Returns:
+        A context manager that gives itself; ``violations`` lists what was seen.
+
+    Raises:
+        ContractError: on entry, when a pattern matches nothing or two contradict.
+        FreezeViolated: with ``on_violation="raise"``, at the step, or on leaving.
+    """
+    given = contract or Contract(frozen, trainable, target, statistics, frozen_rows or {})
+    models, optimizers = subjects_of(subjects)
+    return Watch(
+        models,
+        optimizers,
+        given,
+        every=every,
+        within=within,
+        exact=exact,
+        reporter=Reporter(on_violation, locate),
+    )
+
+
+class Watch:
+    """A training under watch; made by :func:`watch`."""
+
+    def __init__(
+        self,
+        models: Mapping[str, nn.Module],
+        optimizers: Mapping[str, Any],
+        contract: Contract,
+        *,
+        every: int,
+        within: int,
+        exact: bool,
+        reporter: Reporter,
+        is_patient: bool = True,
+    ) -> None:
+        """Take what is to be watched; nothing is touched before the watch is entered.
+
+        ``is_patient`` lets a training of a few steps begin late: with a zero gradient, as
+        LoRA does, or a learning rate of 0, as warm-up does.
+        """
+        if every < 1 or within < 1:
+            raise ValueError("every and within count steps: they are at least 1")
+        self.contract = contract
+        self.optimizers = dict(optimizers)
+        """The optimizers that were given, or else those that stepped what is watched."""
+        self.steps = 0
+        """Steps that these took."""
+        self._are_given = bool(optimizers)
+        self._models = dict(models)
+        self._every = every
+        self._exact = exact
+        self._reporter = reporter
+        self._hooks = Hooks()
+        self._gradients = GradientWatch()
+        self._liveness = Liveness(within, is_patient=is_patient)
+        self._stepping: Stepper | None = None
+        self._last: Stepper | None = None
+        self._backward_passes = 0
+        self._knows_membership = False
+
+    @property
+    def violations(self) -> list[Violation]:
+        """What was seen so far, in the order in which it was."""
+        return self._reporter.violations
+
+    # -- entering and leaving ------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Take stock of everything and begin to watch."""
+        __tracebackhide__ = True
+        try:
+            self._begin()
+        except BaseException:
+            self._hooks.remove()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        __tracebackhide__ = True
+        self.stock = Stock(self._models, self.contract, exact=self._exact)
+        self._reporter.report(structure.aliases(self.stock.inventory))
+        self._reporter.report(structure.stray_attributes(self.stock.inventory, 0))
+        self._hooks.around_steps(self.optimizers.values(), self._before_step, self._after_step)
+        self._hooks.before_forward(self._models.values(), self._before_forward)
+        self._hooks.around_backward(self._around_backward)
+        self._hooks.listen(self.stock.modes.note)
+        self._reporter.start_locating(self.stock.frozen, 0)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop watching; if the training ended well, look at everything once more."""
+        __tracebackhide__ = True
+        self._reporter.stop_locating()
+        self._hooks.remove()
+        if error is None:
+            self._look_at_everything()
+            self._reporter.report(self._last_words())
+
+    def check(self) -> list[Violation]:
+        """Digest everything that must stay now, and return all that was seen so far."""
+        __tracebackhide__ = True
+        self._look_at_everything()
+        return self.violations
+
+    def _look_at_everything(self) -> None:
+        __tracebackhide__ = True
+        readings = self.stock.readings
+        self._glance(None)
+        self._compare(readings.arrived(), None)
+        self._compare(readings.now(self.stock.frozen), None)
+        self._compare(readings.now(self.stock.with_rows), self._last)
+        self._reporter.report(structure.stray_attributes(self.stock.inventory, self.steps))
+        self._reporter.report(self.stock.modes.violations(self.steps))
+
+    def _last_words(self) -> Iterable[Violation]:
+        if self.steps == 0:
+            yield from structure.nothing_trainable(self.stock.inventory, 0)
+        else:
+            yield from self._membership()
+            yield from self._unowned_gradients()
+        if self.steps or self._backward_passes > LISTENED or not self._liveness.is_patient:
+            yield from self._liveness.violations(self, is_last=True)
+
+    # -- around steps --------------------------------------------------------
+
+    def _before_step(self, optimizer: Any) -> None:
+        __tracebackhide__ = True
+        held = self.stock.held_by(optimizer)
+        is_known = any(each is optimizer for each in self.optimizers.values())
+        if not held and not is_known:
+            return
+        self._stepping = stepper = self._stepper(optimizer)
+        if (self.steps + 1) % self._every:
+            return
+        self._glance(None)
+        # Not right after the step, since some put rows back by hand after it.
+        self._compare(self.stock.readings.ask(self.stock.with_rows), self._last)
+        self._reporter.report(about_to_move(held, stepper, self.steps))
+        self._reporter.report(switched_off(held, stepper, self.steps))
+        self._reporter.report(self.stock.modes.violations(self.steps))
+        if not self._knows_membership:
+            self._knows_membership = True
+            self._reporter.report(structure.nothing_trainable(self.stock.inventory, self.steps))
+            if self._are_given:
+                self._reporter.report(self._membership())
+
+    def _after_step(self, optimizer: Any) -> None:
+        __tracebackhide__ = True
+        stepper, self._stepping = self._stepping, None
+        if stepper is None or stepper.optimizer is not optimizer:
+            return
+        self._last = stepper
+        self.steps += 1
+        self._reporter.stop_locating()
+        if self.steps % self._every == 0:
+            self._glance(stepper)
+            self._compare(self.stock.readings.arrived(), None)
+            self._compare(self.stock.readings.ask(self._due_now()), stepper)
+            self._reporter.report(self._unowned_gradients())
+        if self._liveness.is_due(self.steps):
+            self._reporter.report(self._liveness.violations(self, is_last=False))
+        if self.steps >= LISTENED:
+            if self.steps % TURNS == 0:
+                self._hooks.listen(self.stock.modes.note)
+            else:
+                self._hooks.stop_listening()
+        self._reporter.start_locating([*self.stock.frozen, *self.stock.with_rows], self.steps)
+
+    def _due_now(self) -> list[Entry]:
+        """Those of the frozen tensors whose turn it is: a few in each step, so that none waits."""
+        turns = max(min(len(self.stock.frozen) // FEW, TURNS), 1)
+        return self.stock.frozen[(self.steps // self._every) % turns :: turns]
+
+    def _before_forward(self, _model: nn.Module, arguments: Any) -> None:
+        __tracebackhide__ = True
+        if self._looks_at_graph():
+            self._gradients.note_inputs(arguments)
+        self._look_at_flags()
+
+    def _around_backward(self, roots: Any) -> Any:
+        self._backward_passes += 1
+        if not self._looks_at_graph():
+            return _nothing
+        leaves = leaves_below(roots if isinstance(roots, (list, tuple)) else (roots,))
+        return lambda: self._gradients.note(leaves, self.stock.owned(self.optimizers.values()))
+
+    def _looks_at_graph(self) -> bool:
+        return self._backward_passes <= LISTENED or self._backward_passes % TURNS < LISTENED
+
+    # -- looking -------------------------------------------------------------
+
+    def _glance(self, stepper: Stepper | None) -> None:
+        """Look at what costs next to nothing; digest what that makes suspicious."""
+        __tracebackhide__ = True
+        is_rebuilt = not self.stock.inventory.has_same_tree() or any(
+            entry.holder.get(entry.attribute) is not entry.tensor
+            for entry in self.stock.inventory.entries
+        )
+        if is_rebuilt:
+            self._knows_membership = False
+            self._reporter.report(self.stock.take_again(self.steps))
+        self._look_at_flags()
+        suspicious = [
+            entry
+            for entry in self.stock.frozen
+            if entry.version != version_of(entry.tensor)
+            or entry.pointer != pointer_of(entry.tensor)
+        ]
+        if suspicious:
+            for entry in suspicious:
+                entry.version = version_of(entry.tensor)
+                entry.pointer = pointer_of(entry.tensor)
+            self._compare(self.stock.readings.ask(suspicious), stepper)
+
+    def _look_at_flags(self) -> None:
+        __tracebackhide__ = True
+        for entry in self.stock.frozen:
+            if entry.tensor.requires_grad and not entry.requires_grad:
+                self._reporter.report([switched_on(entry, self.steps)])
+
+    def _compare(self, readings: Iterable[Reading], stepper: Stepper | None) -> None:
+        __tracebackhide__ = True
+        found = []
+        for entry, tensor, digest in readings:
+            if digest == entry.digest or tensor is not entry.tensor:
+                continue
+            is_first = entry.digest is None  # A lazy module got its parameters, or meta its data.
+            if not is_first and not is_the_same_in_another_order(entry, self.stock.readings):
+                with quietly():
+                    found.append(changed(entry, stepper, self.stock.samples, self.steps))
+            entry.digest = digest
+        self._reporter.report(found)
+
+    # -- who holds what ------------------------------------------------------
+
+    def _stepper(self, optimizer: Any) -> Stepper:
+        for name, each in self.optimizers.items():
+            if each is optimizer:
+                return Stepper(name, optimizer)
+        name = type(optimizer).__name__
+        if name in self.optimizers:
+            name = f"{name}{len(self.optimizers) + 1}"
+        self.optimizers[name] = optimizer
+        return Stepper(name, optimizer)
+
+    def _membership(self) -> Iterable[Violation]:
+        inventory = self.stock.inventory
+        yield from structure.not_optimized(inventory, self.optimizers.values(), self.steps)
+        if self._are_given:
+            yield from structure.orphans(inventory, self.optimizers, self.steps)
+
+    def _unowned_gradients(self) -> Iterable[Violation]:
+        owned = self.stock.owned(self.optimizers.values())
+        return self._gradients.violations(self.stock.inventory, owned, self.steps)
+
+    def took_part(self, entry: Entry) -> tuple[bool | None, bool]:
+        """Whether backward reached a parameter (None if nobody looked), and its module ran."""
+        reached = None
+        if self._backward_passes:
+            reached = id(entry.tensor) in self._gradients.reached
+        return reached, id(entry.module) in self.stock.modes.ran
+
+
+def _nothing() -> None:
+    pass
