@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from freezelint.runtime.contract import Contract, ContractError, Role
     from freezelint.runtime.freeze_map import FreezeMap, freeze_report
     from freezelint.runtime.violations import FreezeViolated, FreezeWarning, Kind, Violation
-    from freezelint.runtime.watch import Watch, watch
+    from freezelint.runtime.watching import Watch, watch
 
 __all__ = [
     "Contract",
@@ -40,11 +40,11 @@ _HOMES = {
     "Kind": "violations",
     "Role": "contract",
     "Violation": "violations",
-    "Watch": "watch",
+    "Watch": "watching",
     "assert_frozen": "assertions",
     "assert_trains": "assertions",
     "freeze_report": "freeze_map",
-    "watch": "watch",
+    "watch": "watching",
 }
 
 

@@ -10,7 +10,7 @@ from freezelint.runtime.inventory import Inventory
 from freezelint.runtime.reporting import Reporter
 from freezelint.runtime.subjects import subjects_of
 from freezelint.runtime.violations import FreezeViolated, Kind
-from freezelint.runtime.watch import Watch
+from freezelint.runtime.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

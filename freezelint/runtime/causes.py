@@ -44,6 +44,18 @@ def option(place: Place, name: str) -> float:
     return float(value) if isinstance(value, (int, float, torch.Tensor)) else 0.0
 
 
+def is_from_torch(optimizer: Any) -> bool:
+    """Whether the optimizer is one of torch's own, of which it is known what they do."""
+    return type(optimizer).__module__.startswith("torch.optim.")
+
+
+def may_have_moved(entry: Entry, optimizer: Any) -> bool:
+    """Whether a step of this optimizer can have changed a parameter that it holds."""
+    if entry.tensor.grad is not None or isinstance(optimizer, torch.optim.LBFGS):
+        return True
+    return not is_from_torch(optimizer)
+
+
 def why_moved_in_step(entry: Entry, optimizer: Any, place: Place | None) -> Reason:
     """Why a step changed a tensor that was promised to stay."""
     gradient = entry.tensor.grad

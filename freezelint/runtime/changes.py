@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from freezelint.runtime.causes import place_of, why_moved_in_step, why_wrote_outside
+from freezelint.runtime.causes import (
+    may_have_moved,
+    place_of,
+    why_moved_in_step,
+    why_wrote_outside,
+)
 from freezelint.runtime.contract import Role
 from freezelint.runtime.violations import Kind, Violation
 
@@ -32,7 +37,7 @@ def changed(entry: Entry, stepper: Stepper | None, samples: Samples, step: int) 
     change = samples.change_of(entry)
     amount = f" ({change})" if change is not None and change.changed else ""
     place = None if stepper is None else place_of(stepper.optimizer, entry.tensor)
-    if stepper is None or place is None:
+    if stepper is None or place is None or not may_have_moved(entry, stepper.optimizer):
         reason = why_wrote_outside(entry)
         when = "before the first step" if step == 0 else f"outside of a step, by step {step}"
         return Violation(

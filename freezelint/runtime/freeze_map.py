@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from freezelint.runtime.inventory import Entry
-    from freezelint.runtime.watch import Watch
+    from freezelint.runtime.watching import Watch
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def freeze_report(*subjects: Any, since: Watch | None = None) -> FreezeMap:
 
 
 def _changes(since: Watch) -> dict[str, bool]:
-    entries = [entry for entry in since.stock.inventory.entries if entry.digest is not None]
+    entries = [entry for entry in since.stock.inventory.entries if entry.first_digest is not None]
     return dict(zip((each.name for each in entries), since.stock.have_moved(entries), strict=True))
 
 

@@ -21,7 +21,7 @@ class Entry:
         "attribute",
         "contradicted_by",
         "digest",
-        "digest_of_all",
+        "first_digest",
         "holder",
         "is_alive",
         "is_buffer",
@@ -48,8 +48,9 @@ class Entry:
         self.role = Role.FREE
         self.rows: slice | None = None
         self.digest: int | None = None
-        self.digest_of_all: int | None = None
-        """Of the whole tensor, where only some rows are promised."""
+        """What is promised: of the tensor, or of those of its rows that must stay."""
+        self.first_digest: int | None = None
+        """Of the whole tensor, at the beginning."""
         self.is_alive = False
         """Whether it was seen to move."""
         self.contradicted_by: str | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.runtime.inventory import Entry
-    from freezelint.runtime.watch import Watch
+    from freezelint.runtime.watching import Watch
 
 _FEW = 3
 """Steps below which a zero gradient or learning rate may be a beginning: LoRA, warm-up."""

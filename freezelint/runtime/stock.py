@@ -53,10 +53,10 @@ class Stock:
     def _digest(self, entries: Iterable[Entry]) -> None:
         wanted = [each for each in entries if each.role is not Role.FREE or each.rows is not None]
         for entry, _, digest in self.readings.now(wanted):
-            entry.digest = digest
+            entry.digest = entry.first_digest = digest
         with_rows = [entry for entry in wanted if entry.rows is not None]
         for entry, whole in zip(with_rows, self.readings.of_all(with_rows), strict=True):
-            entry.digest_of_all = whole
+            entry.first_digest = whole
 
     def held_by(self, optimizer: Any) -> list[Entry]:
         """The entries that an optimizer holds."""
@@ -76,7 +76,7 @@ class Stock:
     def have_moved(self, entries: Sequence[Entry]) -> list[bool]:
         """Whether each entry has other bits than at the beginning."""
         return [
-            digest != (entry.digest if entry.rows is None else entry.digest_of_all)
+            digest != entry.first_digest
             for entry, digest in zip(entries, self.readings.of_all(entries), strict=True)
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from freezelint.runtime import structure
+from freezelint.runtime.causes import is_from_torch
 from freezelint.runtime.changes import (
     Stepper,
     about_to_move,
@@ -217,6 +218,9 @@ class Watch:
         if (self.steps + 1) % self._every:
             return
         self._glance(None)
+        if not is_from_torch(optimizer):
+            # It may write without a gradient, so what was written before must be known.
+            self._compare(self.stock.readings.ask(self._due_in(self.steps + 1)), None)
         # Not right after the step, since some put rows back by hand after it.
         self._compare(self.stock.readings.ask(self.stock.with_rows), self._last)
         self._reporter.report(about_to_move(held, stepper, self.steps))
@@ -239,7 +243,7 @@ class Watch:
         if self.steps % self._every == 0:
             self._glance(stepper)
             self._compare(self.stock.readings.arrived(), None)
-            self._compare(self.stock.readings.ask(self._due_now()), stepper)
+            self._compare(self.stock.readings.ask(self._due_in(self.steps)), stepper)
             self._reporter.report(self._unowned_gradients())
         if self._liveness.is_due(self.steps):
             self._reporter.report(self._liveness.violations(self, is_last=False))
@@ -250,10 +254,10 @@ class Watch:
                 self._hooks.stop_listening()
         self._reporter.start_locating([*self.stock.frozen, *self.stock.with_rows], self.steps)
 
-    def _due_now(self) -> list[Entry]:
-        """Those of the frozen tensors whose turn it is: a few in each step, so that none waits."""
+    def _due_in(self, step: int) -> list[Entry]:
+        """Those of the frozen tensors whose turn a step is: a few in each, so that none waits."""
         turns = max(min(len(self.stock.frozen) // FEW, TURNS), 1)
-        return self.stock.frozen[(self.steps // self._every) % turns :: turns]
+        return self.stock.frozen[(step // self._every) % turns :: turns]
 
     def _before_forward(self, _model: nn.Module, arguments: Any) -> None:
         __tracebackhide__ = True
