@@ -10,7 +10,10 @@ DEMO := .venv-demo
 TEST := .venv-test
 LINT := .venv-lint
 
-.PHONY: demo test lint test-pythons clean
+# The oldest torch that the runtime checker supports, and what it needs on Python 3.11.
+OLDEST_TORCH ?= torch==2.1.* torchvision==0.16.* numpy<2
+
+.PHONY: demo test lint test-pythons test-oldest-torch clean
 
 demo: $(DEMO)/.ready
 	$(DEMO)/bin/freezelint check --exit-zero fixtures/
@@ -34,6 +37,17 @@ test-pythons:
 		$(MAKE) --no-print-directory .venv-$$version/.ready PYTHON="$$python" && \
 		.venv-$$version/bin/python -m pytest -n $(WORKERS) -m "not torch and not gpu" $(ARGS) || exit 1; \
 	done
+
+# The runtime checker with the oldest torch.
+test-oldest-torch: .venv-oldest-torch/.ready
+	.venv-oldest-torch/bin/python -m pytest -n $(WORKERS) -m "torch and not gpu" tests/runtime tests/pytest_plugin $(ARGS)
+
+.venv-oldest-torch/.ready: pyproject.toml
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet uv
+	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python $(foreach each,$(OLDEST_TORCH),'$(each)') -e '.[light-test]'
+	touch $@
 
 $(DEMO)/.ready: EXTRAS :=
 $(TEST)/.ready: EXTRAS := [test]
