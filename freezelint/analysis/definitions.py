@@ -25,6 +25,8 @@ _LOUD = re.compile(
     r"require\w*_?g|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|freeze|backward|\.step\(|setattr"
 )
 
+_CALLED = re.compile(r"\bself\.(\w+)\(")
+
 _BUILDS = re.compile(
     r"\bnn\.|parameters|from_pretrained|create_model|models?\b|deepcopy|add_module|lambda"
     r"|return [\w.]+\(|return \w+$|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
@@ -71,6 +73,15 @@ class Definition:
         text = self.text
         return _BUILDS.search(text) is not None or (
             self.owner is not None and _ASSIGNED.search(text) is not None
+        )
+
+    @functools.cached_property
+    def runs_modules(self) -> bool:
+        """Whether a method calls what the constructor stored: a module's forward pass."""
+        owner = self.owner
+        return owner is not None and any(
+            name in owner.attributes_made and name not in owner.methods
+            for name in _CALLED.findall(self.text)
         )
 
     @property
@@ -129,6 +140,12 @@ class ClassDefinition:
             elif isinstance(statement, ast.Assign):
                 names.update(each.id for each in statement.targets if isinstance(each, ast.Name))
         return frozenset(names)
+
+    @functools.cached_property
+    def attributes_made(self) -> frozenset[str]:
+        """Names of attributes of ``self`` that ``__init__`` seems to assign."""
+        constructor = self.methods.get("__init__")
+        return frozenset(() if constructor is None else _ASSIGNED.findall(constructor.text))
 
     @functools.cached_property
     def attributes_changed(self) -> frozenset[str]:

@@ -191,7 +191,6 @@ class HandedOver(Event):
 
     keys: tuple[int, ...]
     optimizers: tuple[int, ...] = ()
-    label: str = ""
 
 
 class IteratorConsumed(Event):

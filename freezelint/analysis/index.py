@@ -120,7 +120,7 @@ class Index:
         """Whether nothing happens in a function, and it can hand out nothing of interest."""
         if definition is None or self.is_loud(definition):
             return False
-        return not definition.may_build
+        return not definition.may_build and not definition.runs_modules
 
     def _mentioned(self, name: str, owner: ClassDefinition | None) -> Iterator[Definition]:
         if owner is not None and name in owner.methods:

@@ -9,7 +9,7 @@ from freezelint.analysis.predicates import SOME, Predicate, conjunction
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from freezelint.analysis.events import Path
     from freezelint.analysis.syntax import Place
@@ -27,7 +27,7 @@ class Origin(enum.Enum):
     ELEMENT = "element"
     """A loop variable over submodules."""
     DERIVED = "derived"
-    """A new container around submodules of another module."""
+    """A new container around submodules of another module, or a slice of one."""
     COPY = "copy"
     JOINED = "joined"
     """One of several, depending on a branch."""
@@ -46,6 +46,7 @@ class ModuleObject:
         "born",
         "born_path",
         "flag_at_birth",
+        "has_own",
         "is_complete",
         "is_subject",
         "key",
@@ -77,6 +78,9 @@ class ModuleObject:
         self.born_path: Path = ()
         self.place: Place | None = None
         self.source: int | None = None
+        """What it is a copy of, or what its submodules are taken from."""
+        self.has_own = False
+        """A derived module holds more than what it took from its source."""
         self.flag_at_birth: bool | None = True
         self.attachments: list[Attachment] = []
         self.alternatives: tuple[int, ...] = ()
@@ -217,6 +221,21 @@ class Objects:
             return (Part(key, predicate), *self.parts_of(module.source, shared))
         return (Part(key, predicate),)
 
+    def sources(self, key: int, at: int, *, whole: bool = False) -> Iterator[int]:
+        """A module, and those that it shares parameters with because it is derived from them.
+
+        With ``whole``, only those that hold all of its parameters.
+        """
+        source: int | None = key
+        while source is not None:
+            yield source
+            module = self._modules[source]
+            if module.origin is not Origin.DERIVED:
+                return
+            if whole and (module.has_own or self.held_by(source, at)):
+                return
+            source = module.source
+
     def label(self, key: int) -> str:
         """What the code calls a module."""
         module = self._modules[key]
@@ -241,16 +260,21 @@ class Objects:
             and (each.until is None or each.until > at)
         ]
 
+    def holders(self, key: int, at: int) -> list[int]:
+        """A module and all that hold it at a moment, directly or through others."""
+        holders = [key]
+        for each in holders:
+            holders += [parent for parent in self._above(each, at) if parent not in holders]
+        return holders
+
     def roots(self, key: int, at: int) -> frozenset[int]:
         """The outermost modules that hold this one at a moment; a module may hang in several."""
-        holders, roots = [key], set()
-        for each in holders:
-            above = [
-                attachment.parent
-                for attachment in self._modules[each].attachments
-                if attachment.since <= at and (attachment.until is None or attachment.until > at)
-            ]
-            if not above:
-                roots.add(each)
-            holders += [parent for parent in above if parent not in holders]
-        return frozenset(roots)
+        holders = self.holders(key, at)
+        return frozenset(each for each in holders if not self._above(each, at))
+
+    def _above(self, key: int, at: int) -> list[int]:
+        return [
+            each.parent
+            for each in self._modules[key].attachments
+            if each.since <= at and (each.until is None or each.until > at)
+        ]

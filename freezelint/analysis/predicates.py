@@ -43,6 +43,16 @@ class NameTest(NamedTuple):
         )
         return self.negated if excluded else None
 
+    def lies_below(self, prefix: str) -> bool:
+        """Whether only parameters below ``prefix`` can be kept."""
+        if self.negated or self.kind not in ("startswith", "child", "equals"):
+            return False
+        within = prefix + "."
+        return all(
+            text.startswith(within) or (self.kind == "child" and text == prefix)
+            for text in self.texts
+        )
+
     def _holds(self, text: str, prefix: str, dotted_prefix: str) -> bool:
         if self.kind == "contains":
             return text in dotted_prefix
@@ -67,6 +77,27 @@ class OfChildren(NamedTuple):
     kind: str = "of children"
 
 
+class OwnTest(NamedTuple):
+    """Keeps what the modules picked so far own themselves, not what their submodules do."""
+
+    attribute: str | None = None
+    """The one that is kept; None for all."""
+
+
+class ConditionTest(NamedTuple):
+    """Keeps parameters by a condition that says nothing here, but always picks the same."""
+
+    condition: int
+    """Its identity: another condition with the same text that reads the same is the same one."""
+    negated: bool = False
+
+
+class NotAll(NamedTuple):
+    """Keeps parameters that fail at least one of several tests."""
+
+    atoms: tuple[Atom, ...]
+
+
 class Some(NamedTuple):
     """Keeps some parameters; which is not known."""
 
@@ -76,13 +107,53 @@ class Some(NamedTuple):
 OF_CHILDREN = OfChildren()
 SOME = Some()
 
-Atom = FlagTest | NameTest | TypeTest | OfChildren | Some
+Atom = FlagTest | NameTest | TypeTest | OfChildren | OwnTest | ConditionTest | NotAll | Some
 Predicate = tuple[Atom, ...]
 
 
 def conjunction(first: Predicate, second: Predicate) -> Predicate:
     """Both, each atom once."""
     return first + tuple(atom for atom in second if atom not in first)
+
+
+def negation(predicate: Predicate) -> Predicate:
+    """What picks all that a predicate does not."""
+    if len(predicate) == 1:
+        (atom,) = predicate
+        if isinstance(atom, (NameTest, TypeTest, ConditionTest)):
+            return (atom._replace(negated=not atom.negated),)
+        if isinstance(atom, FlagTest):
+            return (atom._replace(value=not atom.value),)
+        if isinstance(atom, NotAll):
+            return atom.atoms
+    if not predicate or any(isinstance(atom, (Some, FlagTest, OfChildren)) for atom in predicate):
+        # A flag may have another value by the time that it is tested.
+        return (SOME,)
+    return (NotAll(predicate),)
+
+
+def union(first: Predicate, second: Predicate) -> Predicate | None:
+    """What two predicates pick together, where they differ by a test and its negation only."""
+    if SOME in first or SOME in second:
+        return None
+    mine = tuple(atom for atom in first if atom not in second)
+    other = tuple(atom for atom in second if atom not in first)
+    if (mine or other) and other != negation(mine):
+        return None
+    return tuple(atom for atom in first if atom in second)
+
+
+def excludes(first: Predicate, second: Predicate) -> bool:
+    """Whether nothing can be picked by both."""
+    return any(_exclude(one, other) for one in first for other in second)
+
+
+def _exclude(one: Atom, other: Atom) -> bool:
+    if isinstance(one, OwnTest) and isinstance(other, OwnTest):
+        return None not in (one.attribute, other.attribute) and one != other
+    if isinstance(other, (NameTest, TypeTest, ConditionTest)):
+        return implies((one,), other._replace(negated=not other.negated))
+    return False
 
 
 def implies(predicate: Predicate, atom: Atom) -> bool:
@@ -107,6 +178,11 @@ def implies(predicate: Predicate, atom: Atom) -> bool:
     )
 
 
+def without_names(predicate: Predicate) -> Predicate:
+    """What of a predicate holds where the same parameters have other names."""
+    return tuple(atom for atom in predicate if isinstance(atom, (TypeTest, OwnTest)))
+
+
 def is_total(predicate: Predicate) -> bool:
     """Whether the predicate lets everything through (but for a module's own parameters)."""
     return all(isinstance(atom, OfChildren) for atom in predicate)
@@ -117,15 +193,29 @@ def flag_tests(predicate: Predicate) -> list[FlagTest]:
     return [atom for atom in predicate if isinstance(atom, FlagTest)]
 
 
+def lies_below(predicate: Predicate, prefix: str) -> bool:
+    """Whether a predicate picks nothing but parameters below ``prefix``."""
+    return any(isinstance(atom, NameTest) and atom.lies_below(prefix) for atom in predicate)
+
+
 def decide(predicate: Predicate, prefix: str) -> bool | None:
     """Whether all parameters below ``prefix`` are picked, none is, or it is unknown."""
     answer: bool | None = True
     for atom in predicate:
         if isinstance(atom, OfChildren):
             continue
-        verdict = atom.decide(prefix) if isinstance(atom, NameTest) and prefix else None
+        verdict = _verdict(atom, prefix) if prefix else None
         if verdict is False:
             return False
         if verdict is None:
             answer = None
     return answer
+
+
+def _verdict(atom: Atom, prefix: str) -> bool | None:
+    if isinstance(atom, NameTest):
+        return atom.decide(prefix)
+    if isinstance(atom, NotAll):
+        verdict = decide(atom.atoms, prefix)
+        return None if verdict is None else not verdict
+    return None

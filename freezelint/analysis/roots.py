@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -12,7 +13,8 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
-from freezelint.analysis.interpreter.calls import Arguments, follow
+from freezelint.analysis.interpreter.arguments import Arguments
+from freezelint.analysis.interpreter.calls import follow
 from freezelint.analysis.interpreter.classes import (
     find_method,
     is_lightning_class,
@@ -22,6 +24,7 @@ from freezelint.analysis.interpreter.classes import (
 from freezelint.analysis.interpreter.frames import is_module_use, merged, uses_below, uses_in
 from freezelint.analysis.interpreter.machine import METHOD_BUDGET, BudgetSpent, Flow, Interpreter
 from freezelint.analysis.interpreter.statements import run_block
+from freezelint.analysis.interpreter.submodules import forget_lengths
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -50,6 +53,8 @@ _LIGHTNING_SETUP = (
     "on_train_start",
 )
 _LIGHTNING_EPOCH = ("on_train_epoch_start", "on_train_batch_start")
+
+_GROWS = re.compile(r"\.(?:append|insert|extend|add_module|register_module)\(|\bdel ")
 
 _NOTHING_KNOWN = Arguments((), {}, (), {}, complete=False)
 
@@ -139,7 +144,7 @@ class ClassRoot(Root):
             self._train_under_lightning(owner, receiver)
             first += [*_LIGHTNING_SETUP, *_LIGHTNING_EPOCH, "training_step"]
         self._forget_what_methods_change(owner, receiver)
-        point, path, start = run.new_point(), run.path, run.bindings
+        point, path, start = run.points.new(), run.path, run.bindings
         for number, method in enumerate(self._entry_points_first()):
             # What another method calls was run in its place; alone it may make no sense.
             if method.name in first or method in run.entered:
@@ -179,6 +184,8 @@ class ClassRoot(Root):
             for name in each.definition.attributes_changed:
                 if isinstance(run.bindings.get((receiver.key, name)), Constant):
                     run.bindings[receiver.key, name] = UNKNOWN
+            if any(_grows(method) for method in each.definition.methods.values()):
+                forget_lengths(run)
 
     def _train_under_lightning(self, owner: ClassValue, receiver: Value) -> None:
         """Call the hooks in the order in which Lightning does, for two epochs of one step."""
@@ -225,6 +232,11 @@ class ClassRoot(Root):
         uses = merged(uses_below(chunk, node) for chunk in chunks for node in chunk.body)
         for each in lineage(run, owner):
             run.class_uses[each.definition.name] = uses
+
+
+def _grows(method: Definition) -> bool:
+    """Whether a method may put something into a container, or take something out."""
+    return method.name != "__init__" and _GROWS.search(method.text) is not None
 
 
 def _call(run: Interpreter, function: FunctionValue) -> None:

@@ -11,15 +11,15 @@ from freezelint.analysis.events import (
     Path,
 )
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import decide
+from freezelint.analysis.predicates import decide, excludes, without_names
 from freezelint.analysis.predicates import implies as implied
+from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from freezelint.analysis.objects import Objects
     from freezelint.analysis.syntax import Place
-    from freezelint.analysis.values import Part
 
 E = TypeVar("E", bound=Event)
 
@@ -87,63 +87,85 @@ class Trace:
 
     def overlaps(self, part: Part, key: int, at: int) -> bool:
         """Whether the part may hold parameters of the module ``key`` at a moment."""
-        down = self.objects.route(part.key, key, at)
-        if down is not None:
-            return decide(part.predicate, down) is not False
-        up = self.objects.route(key, part.key, at)
-        return up is not None
+        return self.parts_overlap(part, Part(key), at)
 
     def covers(self, part: Part, key: int, at: int) -> bool:
         """Whether the part certainly holds every parameter of the module ``key``."""
-        down = self.objects.route(part.key, key, at)
-        return down is not None and decide(part.predicate, down) is True
+        return self.part_covers(part, Part(key), at)
 
     def part_covers(self, whole: Part, piece: Part, at: int) -> bool:
         """Whether the first part certainly holds all of the second."""
-        down = self.objects.route(whole.key, piece.key, at)
-        if down is None:
-            return False
-        if decide(whole.predicate, down) is True:
-            return True
-        return down == "" and all(implied(piece.predicate, atom) for atom in whole.predicate)
+        for each in self.objects.sources(piece.key, at, whole=True):
+            down = self.objects.route(whole.key, each, at)
+            if down is not None and decide(whole.predicate, down) is True:
+                return True
+        return whole.key == piece.key and all(
+            implied(piece.predicate, atom) for atom in whole.predicate
+        )
 
     def parts_overlap(self, first: Part, second: Part, at: int) -> bool:
         """Whether two parts may share a parameter."""
+        return any(
+            self._share(one, other, at)
+            for one in self._with_sources(first, at)
+            for other in self._with_sources(second, at)
+        )
+
+    def _with_sources(self, part: Part, at: int) -> Iterator[Part]:
+        for each in self.objects.sources(part.key, at):
+            yield part if each == part.key else Part(each, without_names(part.predicate))
+
+    def _share(self, first: Part, second: Part, at: int) -> bool:
+        if first.key == second.key:
+            return not excludes(first.predicate, second.predicate)
         down = self.objects.route(first.key, second.key, at)
         if down is not None:
             return decide(first.predicate, down) is not False
         up = self.objects.route(second.key, first.key, at)
         return up is not None and decide(second.predicate, up) is not False
 
-    def flag(self, key: int, at: int, path: Path) -> FlagState:
-        """The flags below a module just before the moment ``at`` on a path."""
+    def is_frozen(self, part: Part, at: int, path: Path) -> bool:
+        """Whether a part is frozen at a moment, unless code out of sight undid it."""
+        return self.flag(part, at, path, trusting=True).value is False
+
+    def flag(self, part: Part, at: int, path: Path, *, trusting: bool = False) -> FlagState:
+        """The flags of a part just before the moment ``at`` on a path.
+
+        With ``trusting``, as if code out of sight had left them as they were.
+        """
         for event in reversed(self.events[:at]):
             if not compatible(event.path, path):
                 continue
-            if isinstance(event, HandedOver) and any(
-                self.related(each, key, event.index) for each in event.keys
-            ):
-                return FlagState(None, None)
+            if isinstance(event, HandedOver) and not trusting:
+                if any(self.related(each, part.key, event.index) for each in event.keys):
+                    return FlagState(None, None)
+                continue
             if not isinstance(event, FlagWritten):
                 continue
-            if any(self.overlaps(part, key, event.index) for part in event.parts):
-                covered = any(self.covers(part, key, event.index) for part in event.parts)
+            if any(self.parts_overlap(mine, part, event.index) for mine in event.parts):
+                covered = any(self.part_covers(mine, part, event.index) for mine in event.parts)
                 if covered and event.certain and implies(path, event.path):
                     return FlagState(event.value, event)
                 return FlagState(None, None)
-        module = self.objects.module(key)
-        if module.origin is Origin.COPY and module.source is not None:
-            return self.flag(module.source, module.born, module.born_path)
+        *_, source = self.objects.sources(part.key, at, whole=True)
+        if source != part.key:
+            return self.flag(Part(source), at, path, trusting=trusting)
+        module = self.objects.module(part.key)
         while module.origin is Origin.CHILD and module.parent is not None:
             # No write reached the child, so it is as its parent was made.
             module = self.objects.module(module.parent)
+        if module.origin is Origin.COPY and module.source is not None:
+            predicate = part.predicate if module.key == part.key else ()
+            copied = Part(module.source, predicate)
+            return self.flag(copied, module.born, module.born_path, trusting=trusting)
         return FlagState(module.flag_at_birth, None)
 
     def related(self, first: int, second: int, at: int) -> bool:
         """Whether one of two modules holds the other (or is it) at a moment."""
-        return (
-            self.objects.route(first, second, at) is not None
-            or self.objects.route(second, first, at) is not None
+        return any(
+            self.objects.route(first, each, at) is not None
+            or self.objects.route(each, first, at) is not None
+            for each in self.objects.sources(second, at)
         )
 
     def meeting_place(self, event: Event, *others: Event) -> Place:

@@ -17,15 +17,15 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total
+from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total, lies_below
 from freezelint.analysis.trace import implies
+from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.events import Path
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Part
 
 _RECURRENT_AND_ATTENTION = frozenset(
     {
@@ -56,12 +56,14 @@ def region_inside(trace: Trace, whole: Part, piece: Part, at: int) -> bool:
 
     Also when ``piece`` takes in all of ``whole``: then what ``whole`` holds is meant.
     """
-    if trace.part_covers(whole, piece, at):
+    if trace.part_covers(whole, piece, at) or trace.part_covers(piece, whole, at):
         return True
-    down = trace.objects.route(whole.key, piece.key, at)
-    if down is not None and is_total(whole.predicate):
+    if not is_total(whole.predicate):
+        return False
+    if trace.objects.route(whole.key, piece.key, at) is not None:
         return True
-    return is_total(piece.predicate) and trace.objects.route(piece.key, whole.key, at) is not None
+    up = trace.objects.route(piece.key, whole.key, at)
+    return up is not None and lies_below(piece.predicate, up)
 
 
 def steps_after(trace: Trace, event: Event, optimizer: int) -> Iterator[Stepped]:
@@ -168,12 +170,15 @@ def forwards_between(trace: Trace, key: int, first: Event, last: Event) -> list[
     return [
         each
         for each in trace.between(first, last, ForwardRan)
-        if trace.objects.route(each.key, key, each.index) is not None
+        if any(
+            trace.objects.route(each.key, source, each.index) is not None
+            for source in trace.objects.sources(key, each.index)
+        )
     ]
 
 
 def has_parameters(trace: Trace, key: int, at: int) -> bool:
-    """Whether a module certainly owns trainable parameters."""
+    """Whether a module certainly owns parameters."""
     module = trace.objects.module(key)
     if module.origin in (Origin.OWN_CLASS, Origin.COPY):
         return True
@@ -190,9 +195,15 @@ def has_parameters(trace: Trace, key: int, at: int) -> bool:
     return False
 
 
+def is_born_trainable(trace: Trace, key: int, at: int) -> bool:
+    """Whether a module certainly owns parameters, and nothing says that it was made frozen."""
+    born_frozen = trace.objects.module(key).flag_at_birth is False
+    return not born_frozen and has_parameters(trace, key, at)
+
+
 def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | None:
     """A write that froze a module, where nothing below it is trainable; None where it may be."""
-    state = trace.flag(key, at, path)
+    state = trace.flag(Part(key), at, path)
     if state.value is False:
         return state.write
     module = trace.objects.module(key)

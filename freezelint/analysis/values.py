@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.definitions import ClassDefinition, Definition
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.syntax import Chunk
 
@@ -48,6 +49,13 @@ class ChoiceValue(NamedTuple):
     choices: tuple[Constant, ...]
 
 
+class TypedValue(NamedTuple):
+    """Something of which nothing is known but its type."""
+
+    type: str
+    """``int``, ``float`` or ``str``."""
+
+
 class Part(NamedTuple):
     """Some parameters of one module (or one lone parameter)."""
 
@@ -67,6 +75,12 @@ class ModuleGroup(NamedTuple):
     key: int
     predicate: Predicate
     named: bool = False
+
+
+class SubmoduleTable(NamedTuple):
+    """``module._modules``: the dict of what hangs directly below a module."""
+
+    key: int
 
 
 class ParameterValue(NamedTuple):
@@ -128,6 +142,8 @@ class TensorValue(NamedTuple):
     """Made from numbers, not computed from anything: a leaf."""
     made: int | None = None
     """Index of the event of the call that made it."""
+    cut_from: tuple[int, ...] | None = None
+    """Modules from whose output it was computed without a graph; None if there may be one."""
 
 
 class OptimizerValue(NamedTuple):
@@ -169,6 +185,8 @@ class ElementsValue(NamedTuple):
     """Something to loop over whose every element looks like this one."""
 
     element: Value
+    iterator: int | None = None
+    """Identity of a one-shot iterator over parameters, as ``zip`` makes it."""
 
 
 class FlagValue(NamedTuple):
@@ -216,6 +234,17 @@ class FunctionValue(NamedTuple):
         return hash((id(self.definition), id(self.node), self.frame))
 
 
+class PartialValue(NamedTuple):
+    """``functools.partial(function, ...)``: something to call, and what it is passed first."""
+
+    function: Value
+    arguments: Arguments
+
+    def __hash__(self) -> int:
+        """Agree with equality; arguments cannot be hashed."""
+        return hash(self.function)
+
+
 class ClassValue(NamedTuple):
     """A class of the checked file."""
 
@@ -235,6 +264,12 @@ class InstanceValue(NamedTuple):
 
     key: int
     owner: ClassValue
+
+
+class NamespaceValue(NamedTuple):
+    """What a command line was parsed to."""
+
+    key: int
 
 
 class LibraryValue(NamedTuple):
@@ -275,8 +310,10 @@ Value = (
     Unknown
     | Constant
     | ChoiceValue
+    | TypedValue
     | ModuleValue
     | ModuleGroup
+    | SubmoduleTable
     | ParameterValue
     | ParameterName
     | ParameterSequence
@@ -290,8 +327,10 @@ Value = (
     | ComparisonValue
     | RangeValue
     | FunctionValue
+    | PartialValue
     | ClassValue
     | InstanceValue
+    | NamespaceValue
     | LibraryValue
     | LibraryInstance
     | SuperValue

@@ -21,11 +21,13 @@ from tests.checking import check
         ("def freeze(m): return m.requires_grad_(False)", "model.layer1 = freeze(model.layer1)"),
         ("async def freeze(m): m.requires_grad_(False)", "asyncio.run(freeze(model.layer1))"),
         ("def freeze(m): m.requires_grad_(False)", "model.layer1.apply(freeze)"),
-        pytest.param(
-            "def freeze(m): m.requires_grad_(False)",
-            "functools.partial(freeze, model.layer1)()",
-            marks=pytest.mark.xfail(reason="`partial` is not understood"),
+        ("def freeze(m): m.requires_grad_(False)", "functools.partial(freeze, model.layer1)()"),
+        ("def freeze(m, flag): m.requires_grad_(flag)", "part(flag=False)(model.layer1)"),
+        (
+            "def freeze(m, flag): m.requires_grad_(flag)",
+            "part(flag=True)(model.layer1, flag=False)",
         ),
+        ("def freeze(flag, m): m.requires_grad_(flag)", "model.layer1.apply(part(False))"),
     ],
 )
 def test_a_helper_is_followed_with_its_arguments(helper: str, call: str) -> None:
@@ -37,6 +39,7 @@ def test_a_helper_is_followed_with_its_arguments(helper: str, call: str) -> None
 
         {helper}  # evidence
 
+        part = functools.partial(functools.partial, freeze)
         model = resnet18()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
         {call}

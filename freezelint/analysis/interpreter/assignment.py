@@ -11,8 +11,8 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume, narrowed
+from freezelint.analysis.interpreter.submodules import name_object, replace_child
 from freezelint.analysis.knowledge.torch import MODULE_BASES
-from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -20,11 +20,12 @@ from freezelint.analysis.values import (
     Form,
     InstanceValue,
     LibraryValue,
-    MappingValue,
     ModuleValue,
+    NamespaceValue,
     OptimizerValue,
     ParameterSequence,
     ParameterValue,
+    Part,
     SequenceValue,
     TensorValue,
     Unknown,
@@ -43,7 +44,9 @@ def assign(run: Interpreter, target: cst.BaseExpression, value: Value, source: c
         receiver = evaluate(run, target.value)
         write_attribute(run, receiver, target.attr.value, value, target, source)
     elif isinstance(target, cst.Subscript):
-        _assign_subscript(run, target, value)
+        from freezelint.analysis.interpreter.subscripts import assign_subscript
+
+        assign_subscript(run, target, value)
     elif isinstance(target, (cst.Tuple, cst.List)):
         _unpack(run, target, value, source)
     elif isinstance(target, cst.StarredElement):
@@ -65,6 +68,9 @@ def _unpack(
         rest = width - stars[0] - 1
         end = len(value.items) - rest
         items = (*value.items[: stars[0]], UNKNOWN, *value.items[end:])
+    elif isinstance(value, TensorValue) and value.cut_from == ():
+        # A batch: all that it consists of is data, too.
+        items = (value,) * width
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value
         assign(run, inner, items[number] if items else UNKNOWN, source)
@@ -72,20 +78,8 @@ def _unpack(
 
 def _assign_name(run: Interpreter, target: cst.Name, value: Value) -> None:
     name = target.value
-    _name_object(run, value, name)
+    name_object(run, value, name)
     run.bind(name, value)
-
-
-def _name_object(run: Interpreter, value: Value, label: str) -> None:
-    if isinstance(value, ModuleValue):
-        module = run.objects.module(value.key)
-        if module.label is None:
-            module.label = label
-    elif isinstance(value, OptimizerValue):
-        for key in value.keys:
-            optimizer = run.objects.optimizer(key)
-            if optimizer.label is None:
-                optimizer.label = label
 
 
 def by_annotation(
@@ -149,12 +143,12 @@ def write_attribute(
         return
     path = dotted(node) if isinstance(node, cst.Attribute) else None
     if path is not None:
-        _name_object(run, value, path)
+        name_object(run, value, path)
     if path is not None:
         run.touch(path.partition(".")[0])
     if isinstance(receiver, ModuleValue):
         replace_child(run, receiver.key, attribute, value, node)
-    elif isinstance(receiver, InstanceValue):
+    elif isinstance(receiver, (InstanceValue, NamespaceValue)):
         announce_rebinding(run, path or attribute, (receiver.key, attribute), value, node)
         run.bindings[receiver.key, attribute] = value
     elif path is not None and attribute not in ("data",):
@@ -204,7 +198,8 @@ def write_computed_flag(
     run: Interpreter, receiver: Value, value: Value, node: cst.CSTNode, source: cst.CSTNode | None
 ) -> None:
     """Set the flag to the value of an expression, which may differ from element to element."""
-    from freezelint.analysis.interpreter.conditions import ElementTest, judge
+    from freezelint.analysis.interpreter.conditions import judge
+    from freezelint.analysis.interpreter.element_tests import ElementTest
 
     if isinstance(value, Constant):
         write_flag(run, receiver, value.value if isinstance(value.value, bool) else None, node)
@@ -220,108 +215,17 @@ def write_computed_flag(
 def write_flag(run: Interpreter, receiver: Value, flag: bool | None, node: cst.CSTNode) -> None:
     """Really set ``requires_grad`` of a module's or an element's parameters."""
     if isinstance(receiver, ParameterValue):
-        parts = tuple(
-            each for part in receiver.parts for each in run.parts_of(part.key, part.predicate)
-        )
+        named = receiver.parts
     elif isinstance(receiver, ModuleValue):
-        parts = run.parts_of(receiver.key)
+        named = (Part(receiver.key),)
     else:
         return
+    parts = tuple(each for part in named for each in run.parts_of(part.key, part.predicate))
     if not parts:
         return
-    label = run.objects.label(parts[0].key)
-    if run.objects.module(parts[0].key).is_module and len(parts) > 1:
-        label = ", ".join(dict.fromkeys(run.objects.label(part.key) for part in parts))
+    labels = dict.fromkeys(run.objects.label(part.key) for part in named)
+    label = ", ".join(labels) if run.objects.module(parts[0].key).is_module else next(iter(labels))
     run.announce(events.FlagWritten(place=run.place(node), parts=parts, value=flag, label=label))
-
-
-def replace_child(
-    run: Interpreter, parent: int, attribute: str, value: Value, node: cst.CSTNode
-) -> None:
-    """Put something else under an attribute or index of a module."""
-    run.finish(parent)
-    before = run.bindings.get((parent, attribute))
-    owner = run.objects.module(parent)
-    old: int | None = None
-    if isinstance(before, ModuleValue):
-        old = before.key
-    elif before is None:
-        known = run.objects.known_child(parent, attribute)
-        fresh = owner.origin is Origin.OWN_CLASS
-        if known is not None or not fresh:
-            old = run.objects.child(parent, attribute).key
-    new = _registered_key(run, value)
-    if new is None and isinstance(value, Unknown):
-        # Something of which nothing is known but that it sits here now.
-        label = None if owner.label is None else f"{owner.label}.{attribute}"
-        made = run.objects.new_module(Origin.GIVEN, label)
-        made.flag_at_birth = None
-        made.parent = parent
-        run.mark_birth(made)
-        new = made.key
-        value = ModuleValue(new)
-    if old == new or (new is None and (old is None or not run.objects.module(old).is_module)):
-        run.bindings[parent, attribute] = value
-        return
-    run.announce(
-        events.SubmoduleReplaced(
-            place=run.place(node),
-            parent=parent,
-            attribute=attribute,
-            old=old,
-            new=new,
-            label=dotted(node) or attribute,
-        )
-    )
-    now = run.now
-    if old is not None:
-        run.objects.detach(old, parent, attribute, now)
-    if new is not None and new != parent:
-        run.objects.attach(new, parent, attribute, now)
-    run.bindings[parent, attribute] = value
-
-
-def _registered_key(run: Interpreter, value: Value) -> int | None:
-    if isinstance(value, ModuleValue):
-        return value.key
-    if isinstance(value, ParameterValue) and not value.is_element and len(value.parts) == 1:
-        return value.parts[0].key
-    return None
-
-
-def _assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> None:
-    receiver = evaluate(run, target.value)
-    path = dotted(target)
-    if isinstance(receiver, ModuleValue):
-        module = run.proven(receiver)
-        if path is not None and isinstance(value, ModuleValue) and value.key != receiver.key:
-            run.prove(receiver)
-            attribute = path[path.rindex("[") :]
-            _name_object(run, value, path)
-            replace_child(run, receiver.key, attribute, value, target)
-        elif module is not None:
-            keys, optimizers = run.keys_in([receiver])
-            run.announce(
-                events.HandedOver(place=run.place(target), keys=keys, optimizers=optimizers)
-            )
-        return
-    if isinstance(receiver, (MappingValue, SequenceValue, ParameterSequence)):
-        base = dotted(target.value)
-        if base is not None:
-            _forget(run, target.value)
-        return
-    if path is not None:
-        _name_object(run, value, path)
-        run.bindings[run.frame.key, path] = value
-
-
-def _forget(run: Interpreter, target: cst.BaseExpression) -> None:
-    if isinstance(target, cst.Name):
-        run.bind(target.value, UNKNOWN)
-    elif isinstance(target, cst.Attribute):
-        receiver = evaluate(run, target.value)
-        if isinstance(receiver, (InstanceValue, ModuleValue)):
-            run.bindings[receiver.key, target.attr.value] = UNKNOWN
 
 
 def augmented(run: Interpreter, node: cst.AugAssign) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.interpreter.calls import Arguments, follow
+from freezelint.analysis.interpreter.arguments import passing
+from freezelint.analysis.interpreter.calls import follow
 from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.knowledge.torch import (
     CONTAINERS,
     HARMLESS_MODULE_METHODS,
@@ -17,7 +19,7 @@ from freezelint.analysis.knowledge.torch import (
 )
 from freezelint.analysis.knowledge.torchvision import child_kind
 from freezelint.analysis.objects import ModuleObject, Origin
-from freezelint.analysis.predicates import SOME, conjunction
+from freezelint.analysis.predicates import OwnTest, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -31,12 +33,14 @@ from freezelint.analysis.values import (
     MappingValue,
     ModuleGroup,
     ModuleValue,
+    NamespaceValue,
     OptimizerValue,
     ParameterSequence,
     ParameterValue,
     Part,
     SequenceValue,
     StateDictValue,
+    SubmoduleTable,
     SuperValue,
     TensorKind,
     TensorValue,
@@ -74,6 +78,10 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         return FlagValue(receiver) if name == "requires_grad" else BoundMethod(receiver, name)
     if isinstance(receiver, InstanceValue):
         return _of_instance(run, receiver, name, node)
+    if isinstance(receiver, NamespaceValue):
+        if name == "__dict__":
+            forget_options(run, (receiver,))
+        return run.bindings.get((receiver.key, name), UNKNOWN)
     if isinstance(receiver, ClassValue):
         method = find_method(run, receiver, name)
         return UNKNOWN if method is None else method
@@ -88,6 +96,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
             StateDictValue,
             SequenceValue,
             MappingValue,
+            SubmoduleTable,
             LibraryInstance,
             SuperValue,
         ),
@@ -110,6 +119,9 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
             return _method_or_property(run, method, node)
     if name in _MODULE_METHODS:
         return BoundMethod(receiver, name)
+    if name == "_modules":
+        run.prove(receiver)
+        return SubmoduleTable(receiver.key)
     if name in _WRAPPED and module.owner_class is None:
         return receiver
     if name == "requires_grad":
@@ -127,7 +139,7 @@ def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: 
         if child.origin is Origin.PARAMETER:
             return ParameterValue((Part(child.key),))
         return ModuleValue(child.key)
-    kind = _kind_of_child(module, name)
+    kind = _kind_of_child(module, name) or _kind_of_twins(run, module, name)
     if kind == "parameter":
         child.origin = Origin.PARAMETER
         child.proof = True
@@ -140,7 +152,7 @@ def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: 
 
 def _child_of_element(module: ModuleObject, name: str) -> Value:
     assert module.parent is not None
-    predicate = conjunction(module.predicate, (SOME,))
+    predicate = conjunction(module.predicate, (OwnTest(name),))
     if name in PARAMETER_ATTRIBUTES:
         return ParameterValue((Part(module.parent, predicate),), is_element=True)
     return UNKNOWN
@@ -161,11 +173,35 @@ def _kind_of_child(module: ModuleObject, name: str) -> str | None:
     return "parameter" if name in PARAMETER_ATTRIBUTES else None
 
 
+def _kind_of_twins(run: Interpreter, module: ModuleObject, name: str) -> str | None:
+    """What the attribute holds in the module that this is a copy of, or in each that it may be."""
+    twins = module.alternatives
+    if module.origin is Origin.COPY and module.source is not None:
+        twins = (module.source,)
+    kinds: set[str | None] = set()
+    for each in twins:
+        run.finish(each)
+        value = run.bindings.get((each, name))
+        if value is None:
+            value = _child(run, ModuleValue(each), run.objects.module(each), name)
+        kinds.add(_kind_of(run, value))
+    if len(kinds) > 1 and kinds.isdisjoint({None, "parameter"}):
+        return "torch.nn.Module"
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _kind_of(run: Interpreter, value: Value) -> str | None:
+    if isinstance(value, ParameterValue):
+        return "parameter"
+    module = run.proven(value)
+    return None if module is None else module.library or "torch.nn.Module"
+
+
 def _method_or_property(run: Interpreter, method: FunctionValue, node: cst.CSTNode) -> Value:
     """A method is a value; a property is what it returns."""
     if not _is_property(method):
         return method
-    return follow(run, method, Arguments((), {}, (), {}, complete=True), node)
+    return follow(run, method, passing(), node)
 
 
 def _is_property(method: FunctionValue) -> bool:

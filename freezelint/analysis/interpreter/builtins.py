@@ -6,10 +6,19 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.arguments import bind_parameters, passing
 from freezelint.analysis.interpreter.attributes import read_attribute
-from freezelint.analysis.interpreter.conditions import ElementTest, judge
-from freezelint.analysis.interpreter.expressions import by_path, narrow_to_some
-from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
+from freezelint.analysis.interpreter.command_line import forget_options
+from freezelint.analysis.interpreter.conditions import judge
+from freezelint.analysis.interpreter.element_tests import ElementTest
+from freezelint.analysis.interpreter.expressions import by_path
+from freezelint.analysis.interpreter.iteration import (
+    consume,
+    element_of,
+    items_of,
+    narrow_to_some,
+)
+from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -22,8 +31,10 @@ from freezelint.analysis.values import (
     MappingValue,
     ModuleGroup,
     ModuleValue,
+    NamespaceValue,
     ParameterSequence,
     ParameterValue,
+    PartialValue,
     RangeValue,
     SequenceValue,
     SuperValue,
@@ -35,7 +46,7 @@ if TYPE_CHECKING:
 
     import libcst as cst
 
-    from freezelint.analysis.interpreter.calls import Arguments
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.predicates import Predicate
 
@@ -113,16 +124,11 @@ def _map(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     if isinstance(values, ParameterSequence):
         return _map_parameters(run, function, values)
     items = items_of(run, values)
-    if items is None or not isinstance(function, (BoundMethod, FunctionValue)):
+    if items is None or not isinstance(function, (BoundMethod, FunctionValue, PartialValue)):
         return UNKNOWN
-    from freezelint.analysis.interpreter.calls import Arguments as Passed
     from freezelint.analysis.interpreter.calls import apply
 
-    return SequenceValue(
-        tuple(
-            apply(run, function, Passed((each,), {}, (), {}, complete=True), node) for each in items
-        )
-    )
+    return SequenceValue(tuple(apply(run, function, passing(each), node) for each in items))
 
 
 def _map_parameters(run: Interpreter, function: Value, values: ParameterSequence) -> Value:
@@ -149,8 +155,6 @@ def _entered(
     """Stand in a one-expression function of which the argument is an element; yield its result."""
     import libcst as cst
 
-    from freezelint.analysis.interpreter.calls import Arguments, bind_parameters
-
     code = _code_of(function)
     body = _returned(code)
     if body is None or not isinstance(function, FunctionValue):
@@ -159,8 +163,7 @@ def _entered(
     assert isinstance(code, (cst.Lambda, cst.FunctionDef))
     outer, statement = run.frame, run.statement
     frame = run.new_frame(function.chunk, run.frames[function.frame], code)
-    passed = Arguments((element_of(run, values),), {}, (), {}, complete=True)
-    bind_parameters(run, frame.key, function, code.params, passed)
+    bind_parameters(run, frame.key, function, code.params, passing(element_of(run, values)))
     run.frame = frame
     if isinstance(code, cst.FunctionDef):
         run.statement = code
@@ -227,7 +230,9 @@ def _zip(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         elements.append(element_of(run, consumed))
     if all(each == UNKNOWN for each in elements):
         return UNKNOWN
-    return ElementsValue(SequenceValue(tuple(elements)))
+    goes_over_parameters = any(isinstance(each, ParameterSequence) for each in arguments.positional)
+    iterator = run.objects.new_key() if goes_over_parameters else None
+    return ElementsValue(SequenceValue(tuple(elements)), iterator)
 
 
 def _range(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
@@ -289,9 +294,7 @@ def _setattr(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     if isinstance(name, Constant) and isinstance(name.value, str):
         source = arguments.nodes[2]
         assignment.write_attribute(run, receiver, name.value, value, node, source)
-    elif isinstance(receiver, (ModuleValue, InstanceValue)):
-        from freezelint.analysis.interpreter.calls import hand_over
-
+    elif isinstance(receiver, (ModuleValue, InstanceValue, NamespaceValue)):
         hand_over(run, (receiver,), node)
     return Constant(None)
 
@@ -310,6 +313,12 @@ def _dict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
             return UNKNOWN
         return value if isinstance(value, MappingValue) else UNKNOWN
     return MappingValue(tuple(arguments.keywords.items()), arguments.complete)
+
+
+def _vars(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """The attributes of an object as a dict, in which others may be put."""
+    forget_options(run, arguments.positional)
+    return UNKNOWN
 
 
 def _use_up(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
@@ -348,4 +357,5 @@ _HANDLERS: dict[str, Builtin] = {
     "super": _super,
     "dict": _dict,
     "str": _str,
+    "vars": _vars,
 }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.arguments import (
+    Arguments,
+    annotate_parameters,
+    bind_parameters,
+    evaluate_arguments,
+)
 from freezelint.analysis.interpreter.classes import (
     find_method,
     is_module_class,
@@ -15,9 +20,10 @@ from freezelint.analysis.interpreter.classes import (
     library_bases,
 )
 from freezelint.analysis.interpreter.expressions import evaluate
-from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.graphs import cut_from
 from freezelint.analysis.interpreter.machine import CALL_DEPTH, Flow
-from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
+from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.knowledge.torch import GRAD_SWITCHES, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted, inner_nodes
 from freezelint.analysis.values import (
@@ -29,9 +35,8 @@ from freezelint.analysis.values import (
     FunctionValue,
     InstanceValue,
     LibraryValue,
-    MappingValue,
     ModuleValue,
-    SequenceValue,
+    PartialValue,
     SuperValue,
     TensorKind,
     TensorValue,
@@ -47,69 +52,11 @@ _LONGEST_FOLLOWED = 1_500
 """Lines; longer functions are treated as code that cannot be followed."""
 
 
-class Arguments(NamedTuple):
-    """What a call passes."""
-
-    positional: tuple[Value, ...]
-    keywords: dict[str, Value]
-    nodes: tuple[cst.BaseExpression, ...]
-    keyword_nodes: dict[str, cst.BaseExpression]
-    complete: bool
-    """False when ``*args`` or ``**kwargs`` pass something unknown."""
-
-    @property
-    def all(self) -> tuple[Value, ...]:
-        """Every value that is passed."""
-        return (*self.positional, *self.keywords.values())
-
-    def get(self, position: int, name: str) -> Value | None:
-        """An argument by position or keyword; None when it is not passed."""
-        if name in self.keywords:
-            return self.keywords[name]
-        return self.positional[position] if position < len(self.positional) else None
-
-    def node(self, position: int, name: str) -> cst.BaseExpression | None:
-        """The expression of an argument."""
-        if name in self.keyword_nodes:
-            return self.keyword_nodes[name]
-        return self.nodes[position] if position < len(self.nodes) else None
-
-
 def call(run: Interpreter, node: cst.Call) -> Value:
     """Evaluate a call."""
     function = evaluate(run, node.func)
-    arguments = _arguments(run, node)
+    arguments = evaluate_arguments(run, node)
     return apply(run, function, arguments, node)
-
-
-def _arguments(run: Interpreter, node: cst.Call) -> Arguments:
-    positional: list[Value] = []
-    nodes: list[cst.BaseExpression] = []
-    keywords: dict[str, Value] = {}
-    keyword_nodes: dict[str, cst.BaseExpression] = {}
-    complete = True
-    for argument in node.args:
-        value = evaluate(run, argument.value)
-        if argument.star == "*":
-            items = items_of(run, value)
-            if items is None:
-                complete = False
-                items = (value,)
-            positional.extend(items)
-            nodes.extend([argument.value] * len(items))
-        elif argument.star == "**":
-            if isinstance(value, MappingValue):
-                keywords.update({str(key): each for key, each in value.items})
-                complete = complete and value.complete
-            else:
-                complete = False
-        elif argument.keyword is not None:
-            keywords[argument.keyword.value] = value
-            keyword_nodes[argument.keyword.value] = argument.value
-        else:
-            positional.append(value)
-            nodes.append(argument.value)
-    return Arguments(tuple(positional), keywords, tuple(nodes), keyword_nodes, complete)
 
 
 def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Call) -> Value:
@@ -118,6 +65,8 @@ def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Cal
 
     if isinstance(function, FunctionValue):
         return follow(run, function, arguments, node)
+    if isinstance(function, PartialValue):
+        return apply(run, function.function, function.arguments.followed_by(arguments), node)
     if isinstance(function, ClassValue):
         return instantiate(run, function, arguments, node)
     if isinstance(function, LibraryValue):
@@ -141,23 +90,6 @@ def call_unknown(run: Interpreter, arguments: Arguments, node: cst.Call) -> Valu
     return UNKNOWN
 
 
-def hand_over(run: Interpreter, values: tuple[Value, ...], node: cst.Call) -> None:
-    """Announce that modules or optimizers went out of sight."""
-    keys, optimizers = run.keys_in(values)
-    for key in keys:
-        # Whoever has it now may hang something below it.
-        run.objects.module(key).is_complete = False
-    if keys or optimizers:
-        run.announce(
-            events.HandedOver(
-                place=run.place(node),
-                keys=keys,
-                optimizers=optimizers,
-                label=dotted(node.func) or "",
-            )
-        )
-
-
 def run_forward(
     run: Interpreter, module: ModuleValue, arguments: Arguments, node: cst.Call
 ) -> Value:
@@ -176,7 +108,13 @@ def run_forward(
             result = follow(run, method, arguments, node)
             if not isinstance(result, Unknown):
                 return result
-    return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+    output = TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+    if run.grad_enabled is False:
+        return output._replace(cut_from=(module.key,))
+    package, _, last = (known.library or "").rpartition(".")
+    if package == "torch.nn" and last in LAYERS_WITHOUT_PARAMETERS:
+        return output._replace(cut_from=cut_from(run, arguments.all))
+    return output
 
 
 def _call_attribute(
@@ -377,69 +315,6 @@ def _turns_grad_off(run: Interpreter, code: cst.FunctionDef) -> bool:
         if isinstance(value, LibraryValue) and GRAD_SWITCHES.get(value.name) is False:
             return True
     return False
-
-
-def bind_parameters(
-    run: Interpreter,
-    frame: int,
-    function: FunctionValue,
-    parameters: cst.Parameters,
-    arguments: Arguments,
-) -> None:
-    """Bind what is passed to the names of a function's parameters."""
-    positional = list(arguments.positional)
-    if function.receiver is not None:
-        positional.insert(0, function.receiver)
-    named = [*parameters.posonly_params, *parameters.params]
-    for number, parameter in enumerate(named):
-        name = parameter.name.value
-        if number < len(positional):
-            value = positional[number]
-        else:
-            value = _by_keyword(run, parameter, arguments)
-        run.bindings[frame, name] = value
-    for parameter in parameters.kwonly_params:
-        run.bindings[frame, parameter.name.value] = _by_keyword(run, parameter, arguments)
-    if isinstance(parameters.star_arg, cst.Param):
-        rest = tuple(positional[len(named) :])
-        run.bindings[frame, parameters.star_arg.name.value] = SequenceValue(
-            rest, complete=arguments.complete
-        )
-    if parameters.star_kwarg is not None:
-        taken = {each.name.value for each in (*named, *parameters.kwonly_params)}
-        others = [pair for pair in arguments.keywords.items() if pair[0] not in taken]
-        run.bindings[frame, parameters.star_kwarg.name.value] = MappingValue(
-            tuple(others), complete=arguments.complete
-        )
-
-
-def _by_keyword(run: Interpreter, parameter: cst.Param, arguments: Arguments) -> Value:
-    name = parameter.name.value
-    if name in arguments.keywords:
-        return arguments.keywords[name]
-    if parameter.default is not None and arguments.complete:
-        return _default(parameter.default)
-    return UNKNOWN
-
-
-def _default(node: cst.BaseExpression) -> Value:
-    """Defaults are evaluated where the function is defined; only literals are taken."""
-    if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
-        return Constant({"True": True, "False": False, "None": None}[node.value])
-    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
-        return Constant(node.evaluated_value)
-    return UNKNOWN
-
-
-def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:
-    """Let annotations tell what unknown arguments are."""
-    for parameter in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
-        key = (run.frame.key, parameter.name.value)
-        value = run.bindings.get(key, UNKNOWN)
-        if parameter.annotation is not None and isinstance(value, Unknown):
-            run.bindings[key] = assignment.by_annotation(
-                run, value, parameter.annotation.annotation, parameter.name
-            )
 
 
 def call_super(run: Interpreter, value: SuperValue, name: str) -> FunctionValue | None:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.element_tests import (
+    UNDECIDED,
+    ElementTest,
+    both,
+    depends_on_element,
+    either,
+    flag_test,
+    name_test,
+    unread_test,
+)
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import narrowed
 from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE, TENSOR_CLASSES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
-    SOME,
-    FlagTest,
-    NameTest,
     Predicate,
     TypeTest,
 )
-from freezelint.analysis.syntax import walk
 from freezelint.analysis.values import (
     BoundMethod,
     BuiltinValue,
@@ -33,46 +39,25 @@ from freezelint.analysis.values import (
     ParameterValue,
     Part,
     SequenceValue,
+    TensorValue,
     Value,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
-class ElementTest(NamedTuple):
-    """A condition that picks some of the elements a loop goes over."""
-
-    when_true: Predicate
-    when_false: Predicate
-
-    @property
-    def negation(self) -> ElementTest:
-        """The test with its sides exchanged."""
-        return ElementTest(self.when_false, self.when_true)
-
-
 Verdict = bool | ElementTest | None
-
-_UNDECIDED = ElementTest((SOME,), (SOME,))
 
 
 def judge(run: Interpreter, node: cst.BaseExpression) -> Verdict:
     """Evaluate a condition; None when nothing is known of it."""
     verdict = _judge(run, node)
-    if verdict is None and _depends_on_element(run, node):
-        return _UNDECIDED
+    if verdict is UNDECIDED or (verdict is None and depends_on_element(run, node)):
+        return unread_test(run, node)
     return verdict
-
-
-def _depends_on_element(run: Interpreter, node: cst.CSTNode) -> bool:
-    if not run.element_names:
-        return False
-    names = set().union(*run.element_names)
-    return any(isinstance(each, cst.Name) and each.value in names for each in walk(node))
 
 
 def _judge(run: Interpreter, node: cst.BaseExpression) -> Verdict:
@@ -103,26 +88,22 @@ def _judge_pair(run: Interpreter, node: cst.BooleanOperation) -> Verdict:
         return left
     if left is None and right is None:
         return None
-    one = left if isinstance(left, ElementTest) else _UNDECIDED
-    other = right if isinstance(right, ElementTest) else _UNDECIDED
-    if decisive:
-        return _both(one.negation, other.negation).negation
-    return _both(one, other)
-
-
-def _both(one: ElementTest, other: ElementTest) -> ElementTest:
-    """True side: both hold. False side: at least one does not, which is no conjunction."""
-    return ElementTest(one.when_true + other.when_true, (SOME,))
+    one = left if isinstance(left, ElementTest) else UNDECIDED
+    other = right if isinstance(right, ElementTest) else UNDECIDED
+    return either(one, other) if decisive else both(one, other)
 
 
 def judge_value(run: Interpreter, value: Value, node: cst.CSTNode) -> Verdict:
     """What a value means as a condition."""
     if isinstance(value, Constant):
         return bool(value.value)
+    if isinstance(value, BoundMethod) and isinstance(value.receiver, (ParameterValue, TensorValue)):
+        # An attribute that somebody put there may have any value.
+        return True if value.name == "requires_grad_" else None
     if isinstance(value, (BoundMethod, LibraryValue)):
         return True
     if isinstance(value, FlagValue):
-        return _flag_test(run, value, node, wanted=True)
+        return flag_test(run, value, node, wanted=True)
     if isinstance(value, ComparisonValue):
         return _judge_comparison(run, value, node)
     if isinstance(value, SequenceValue) and value.complete:
@@ -130,25 +111,17 @@ def judge_value(run: Interpreter, value: Value, node: cst.CSTNode) -> Verdict:
     return None
 
 
-def _flag_test(run: Interpreter, value: FlagValue, node: cst.CSTNode, *, wanted: bool) -> Verdict:
-    receiver = value.receiver
-    if isinstance(receiver, ParameterValue) and receiver.is_element:
-        place = run.place(run.selection or node)
-        return ElementTest((FlagTest(wanted, place),), (FlagTest(not wanted, place),))
-    return None
-
-
 def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNode) -> Verdict:
     left, operator, right = value
     if isinstance(left, FlagValue) and isinstance(right, Constant) and operator in ("==", "is"):
-        return _flag_test(run, left, node, wanted=bool(right.value))
+        return flag_test(run, left, node, wanted=bool(right.value))
     if isinstance(left, FlagValue) and isinstance(right, Constant) and operator in ("!=", "is not"):
-        return _flag_test(run, left, node, wanted=not right.value)
+        return flag_test(run, left, node, wanted=not right.value)
     if isinstance(right, ParameterName) and operator in ("in", "not in"):
-        return _name_test(run, right, "contains", left, negated=operator == "not in")
+        return name_test("contains", left, negated=operator == "not in")
     if isinstance(left, ParameterName) and operator in ("in", "not in", "==", "!="):
         kind = "child" if left.loop == 1 else "equals"
-        return _name_test(run, left, kind, right, negated=operator in ("not in", "!="))
+        return name_test(kind, right, negated=operator in ("not in", "!="))
     return _judge_constants(left, operator, right)
 
 
@@ -192,25 +165,6 @@ def _compare(left: object, operator: str, right: object) -> bool | None:
     return None
 
 
-def _name_test(
-    run: Interpreter, name: ParameterName, kind: str, texts: Value, *, negated: bool
-) -> Verdict:
-    found = _texts(texts)
-    if found is None:
-        return _UNDECIDED
-    return ElementTest((NameTest(kind, found, negated),), (NameTest(kind, found, not negated),))
-
-
-def _texts(value: Value) -> tuple[str, ...] | None:
-    if isinstance(value, Constant) and isinstance(value.value, str):
-        return (value.value,)
-    if isinstance(value, SequenceValue) and value.complete:
-        texts = [each.value for each in value.items if isinstance(each, Constant)]
-        if len(texts) == len(value.items) and all(isinstance(each, str) for each in texts):
-            return tuple(texts)
-    return None
-
-
 def _judge_call(run: Interpreter, node: cst.Call) -> Verdict:
     function = node.func
     arguments = [each.value for each in node.args]
@@ -228,7 +182,7 @@ def _judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             "endswith",
         ):
             texts = evaluate(run, arguments[0])
-            return _name_test(run, receiver, function.attr.value, texts, negated=False)
+            return name_test(function.attr.value, texts)
     return None
 
 
@@ -259,7 +213,7 @@ def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
         if isinstance(comparison.operator, cst.In) and _is_name(test.left, variable):
             name = evaluate(run, comparison.comparator)
             if isinstance(name, ParameterName):
-                return _name_test(run, name, "contains", texts, negated=False)
+                return name_test("contains", texts)
     if (
         isinstance(test, cst.Call)
         and isinstance(test.func, cst.Attribute)
@@ -269,7 +223,7 @@ def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
     ):
         name = evaluate(run, test.func.value)
         if isinstance(name, ParameterName):
-            return _name_test(run, name, test.func.attr.value, texts, negated=False)
+            return name_test(test.func.attr.value, texts)
     return None
 
 
@@ -290,7 +244,7 @@ def _judge_isinstance(
         return None
     module = run.objects.module(value.key)
     if not all(isinstance(each, LibraryValue) for each in names):
-        return _UNDECIDED if module.origin is Origin.ELEMENT else None
+        return UNDECIDED if module.origin is Origin.ELEMENT else None
     texts = tuple(each.name for each in names if isinstance(each, LibraryValue))
     if "torch.nn.Module" in texts and module.is_module:
         return True
@@ -315,52 +269,6 @@ def narrow(run: Interpreter, predicate: Predicate) -> dict[tuple[int, str], tupl
     for key, (_, smaller) in changed.items():
         run.bindings[key] = smaller
     return changed
-
-
-def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
-    """What taking a condition and not taking it add to the path.
-
-    The same condition further down takes the same turn, its negation the other
-    one, and of ``mode == "a"`` and ``mode == "b"`` only one is taken.
-    """
-    positive, test = _without_negation(test)
-    names = {each.value for each in walk(test) if isinstance(each, cst.Name)}
-    if any(isinstance(each, cst.Call) for each in walk(test)):
-        point = run.new_point()
-    else:
-        point = run.point_of(run.place(test).code.replace(" is ", " == "), names)
-    taken: Path = ((point, 0),)
-    if isinstance(test, cst.Comparison):
-        value = _compared_literal(test)
-        if value is not None:
-            subject = run.point_of(f"{run.place(test.left).code} ==", names)
-            taken = (*taken, (subject, run.point_of(f"literal {value}", ())))
-    passed: Path = ((point, 1),)
-    return (taken, passed) if positive else (passed, taken)
-
-
-def _without_negation(test: cst.BaseExpression) -> tuple[bool, cst.BaseExpression]:
-    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
-        positive, inner = _without_negation(test.expression)
-        return not positive, inner
-    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
-        comparison = test.comparisons[0]
-        if isinstance(comparison.operator, (cst.NotEqual, cst.IsNot)):
-            equal = comparison.with_changes(operator=cst.Equal())
-            return False, test.with_changes(comparisons=[equal])
-    return True, test
-
-
-def _compared_literal(test: cst.Comparison) -> str | None:
-    comparison = test.comparisons[0]
-    literal = comparison.comparator
-    if len(test.comparisons) != 1 or not isinstance(comparison.operator, (cst.Equal, cst.Is)):
-        return None
-    if isinstance(literal, (cst.SimpleString, cst.Integer)):
-        return literal.value
-    if isinstance(literal, cst.Name) and literal.value in ("None", "True", "False"):
-        return literal.value
-    return None
 
 
 def narrowed_by_type(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from freezelint.analysis.events import HandedOver
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
-from freezelint.analysis.interpreter.iteration import element_module, items_of
-from freezelint.analysis.knowledge.torch import MODULE_CONTAINERS, PARAMETER_CONTAINERS
+from freezelint.analysis.interpreter.graphs import cut_from
+from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -18,14 +18,9 @@ from freezelint.analysis.values import (
     ChoiceValue,
     ComparisonValue,
     Constant,
-    Form,
     FunctionValue,
     MappingValue,
-    ModuleGroup,
     ModuleValue,
-    ParameterSequence,
-    ParameterValue,
-    Part,
     SequenceValue,
     TensorKind,
     TensorValue,
@@ -131,7 +126,7 @@ def _unary(run: Interpreter, node: cst.UnaryOperation) -> Value:
     is_number = isinstance(value, Constant) and isinstance(value.value, (int, float))
     if isinstance(node.operator, cst.Minus) and is_number:
         return Constant(-value.value)  # type: ignore[union-attr]
-    return UNKNOWN
+    return value if isinstance(value, TensorValue) else UNKNOWN
 
 
 def _boolean(run: Interpreter, node: cst.BooleanOperation) -> Value:
@@ -175,7 +170,7 @@ def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
         return evaluate(run, node.body)
     if verdict is False:
         return evaluate(run, node.orelse)
-    path, point = run.path, run.new_point()
+    path, point = run.path, run.points.new()
     run.path = (*path, (point, 0))
     first = evaluate(run, node.body)
     run.path = (*path, (point, 1))
@@ -242,7 +237,7 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
         if _is_number(left) and _is_number(right):
             return Constant(left.value + right.value)  # type: ignore[union-attr]
         together = concatenated(run, left, right, node)
-        return _arithmetic(left, right) if isinstance(together, Unknown) else together
+        return _arithmetic(run, left, right) if isinstance(together, Unknown) else together
     if isinstance(node.operator, cst.Subtract):
         if _is_number(left) and _is_number(right):
             return Constant(left.value - right.value)  # type: ignore[union-attr]
@@ -254,17 +249,18 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
             return kept._replace(parts=parts)
     if isinstance(node.operator, cst.BitOr):
         return concatenated(run, left, right, node)
-    return _arithmetic(left, right)
+    return _arithmetic(run, left, right)
 
 
-def _arithmetic(left: Value, right: Value) -> Value:
+def _arithmetic(run: Interpreter, left: Value, right: Value) -> Value:
     # An attribute that is read and not called, such as `.values`, is a tensor too.
     operands = [each.receiver if isinstance(each, BoundMethod) else each for each in (left, right)]
     tensors = [each for each in operands if isinstance(each, TensorValue)]
     modules = tuple(dict.fromkeys(key for each in tensors for key in each.modules))
+    cut = cut_from(run, operands)
     if not modules:
-        return UNKNOWN
-    return TensorValue(TensorKind.OUTPUT, modules=modules)
+        return UNKNOWN if cut is None else TensorValue(cut_from=cut)
+    return TensorValue(TensorKind.OUTPUT, modules=modules, cut_from=cut)
 
 
 def _is_number(value: Value) -> bool:
@@ -272,71 +268,9 @@ def _is_number(value: Value) -> bool:
 
 
 def _subscript(run: Interpreter, node: cst.Subscript) -> Value:
-    receiver = evaluate(run, node.value)
-    if isinstance(receiver, TensorValue):
-        return receiver
-    if len(node.slice) != 1:
-        return UNKNOWN
-    element = node.slice[0].slice
-    if isinstance(element, cst.Slice):
-        return _sliced(run, receiver)
-    assert isinstance(element, cst.Index)
-    index = evaluate(run, element.value)
-    value = _indexed(run, receiver, index)
-    return by_path(run, value, node)
+    from freezelint.analysis.interpreter.subscripts import read_subscript
 
-
-def _sliced(run: Interpreter, receiver: Value) -> Value:
-    if isinstance(receiver, ModuleValue):
-        # A slice of a container is a module of its own, and can be looped over too.
-        return ModuleValue(element_module(run, receiver.key, (SOME,)))
-    if isinstance(receiver, ModuleGroup):
-        return receiver._replace(predicate=conjunction(receiver.predicate, (SOME,)))
-    if isinstance(receiver, ParameterSequence):
-        parts = tuple(
-            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in receiver.parts
-        )
-        return receiver._replace(parts=parts, form=Form.COLLECTION, iterator=None)
-    return UNKNOWN
-
-
-def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
-    from freezelint.analysis.interpreter.iteration import element_of
-
-    if not isinstance(index, Constant):
-        if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
-            element = element_of(run, receiver)
-            return narrow_to_some(run, element)
-        return UNKNOWN
-    key = index.value
-    if isinstance(receiver, SequenceValue) and type(key) is int:
-        if receiver.complete and -len(receiver.items) <= key < len(receiver.items):
-            return receiver.items[key]
-        return UNKNOWN
-    if isinstance(receiver, MappingValue):
-        return receiver.get(key) or UNKNOWN
-    if isinstance(receiver, ModuleValue):
-        if run.objects.module(receiver.key).library in PARAMETER_CONTAINERS:
-            return ParameterValue((Part(receiver.key, (SOME,)),))
-        child = run.child(receiver.key, f"[{key}]" if type(key) is int else f"[{key!r}]")
-        if run.objects.module(receiver.key).library in MODULE_CONTAINERS:
-            run.prove(child)
-        return child
-    if isinstance(receiver, (ModuleGroup, ParameterSequence)):
-        return narrow_to_some(run, element_of(run, receiver))
-    return UNKNOWN
-
-
-def narrow_to_some(run: Interpreter, element: Value) -> Value:
-    """One element of which it is not known which."""
-    from freezelint.analysis.interpreter.iteration import narrowed
-
-    if isinstance(element, ParameterValue):
-        parts = tuple(
-            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in element.parts
-        )
-        return element._replace(parts=parts)
-    return narrowed(element, (SOME,), run)
+    return read_subscript(run, node)
 
 
 def _named(run: Interpreter, node: cst.NamedExpr) -> Value:
@@ -353,12 +287,8 @@ def _await(run: Interpreter, node: cst.Await) -> Value:
 
 def _yield(run: Interpreter, node: cst.Yield) -> Value:
     if isinstance(node.value, cst.BaseExpression):
-        keys, optimizers = run.keys_in([evaluate(run, node.value)])
-        if keys or optimizers:
-            # Whoever asked for it does what it likes until the next turn.
-            run.announce(
-                HandedOver(place=run.place(node), keys=keys, optimizers=optimizers, label="yield")
-            )
+        # Whoever asked for it does what it likes until the next turn.
+        hand_over(run, [evaluate(run, node.value)], node)
     return UNKNOWN
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
-from freezelint.analysis.knowledge.torch import PARAMETER_CONTAINERS
+from freezelint.analysis.interpreter.submodules import LENGTH
+from freezelint.analysis.knowledge.torch import DATA_LOADERS, PARAMETER_CONTAINERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, FlagTest, Predicate, conjunction
 from freezelint.analysis.values import (
@@ -13,6 +14,7 @@ from freezelint.analysis.values import (
     Constant,
     ElementsValue,
     Form,
+    LibraryInstance,
     MappingValue,
     ModuleGroup,
     ModuleValue,
@@ -22,6 +24,8 @@ from freezelint.analysis.values import (
     Part,
     RangeValue,
     SequenceValue,
+    SubmoduleTable,
+    TensorValue,
     Value,
 )
 
@@ -51,6 +55,8 @@ def _registered_items(run: Interpreter, value: ModuleValue) -> tuple[Value, ...]
     """The modules in a ``Sequential`` or ``ModuleList`` built in sight."""
     if run.objects.module(value.key).library not in ("torch.nn.Sequential", "torch.nn.ModuleList"):
         return None
+    if run.bindings.get((value.key, LENGTH)) == UNKNOWN:
+        return None
     items: list[Value] = []
     while (item := run.bindings.get((value.key, f"[{len(items)}]"))) is not None:
         items.append(item)
@@ -67,12 +73,16 @@ def element_of(run: Interpreter, value: Value) -> Value:
     if isinstance(value, ModuleGroup):
         module = ModuleValue(element_module(run, value.key, value.predicate))
         return SequenceValue((ParameterName(1), module)) if value.named else module
+    if isinstance(value, SubmoduleTable):
+        return ParameterName(1)
     if isinstance(value, ElementsValue):
         return value.element
     if isinstance(value, ModuleValue) and (
         run.objects.module(value.key).library in PARAMETER_CONTAINERS
     ):
         return ParameterValue((Part(value.key),), is_element=True)
+    if isinstance(value, LibraryInstance) and value.name in DATA_LOADERS:
+        return TensorValue(cut_from=())
     if isinstance(value, ModuleValue) and _may_hold_modules(run, value):
         return ModuleValue(element_module(run, value.key, ()))
     if isinstance(value, SequenceValue) and value.items:
@@ -125,7 +135,7 @@ def consume(run: Interpreter, value: Value, node: cst.CSTNode) -> Value:
         return value._replace(
             items=tuple((key, consume(run, each, node)) for key, each in value.items)
         )
-    if not isinstance(value, ParameterSequence):
+    if not isinstance(value, (ParameterSequence, ElementsValue)):
         return value
     if value.iterator is not None:
         run.announce(
@@ -133,6 +143,8 @@ def consume(run: Interpreter, value: Value, node: cst.CSTNode) -> Value:
                 place=run.place(node), iterator=value.iterator, label=run.label(node)
             )
         )
+    if isinstance(value, ElementsValue):
+        return value._replace(iterator=None)
     return value._replace(parts=settle_flags(run, value.parts), form=Form.COLLECTION, iterator=None)
 
 
@@ -154,3 +166,13 @@ def narrowed(value: Value, predicate: Predicate, run: Interpreter) -> Value:
             run.objects.module(key).label = module.label
             return ModuleValue(key)
     return value
+
+
+def narrow_to_some(run: Interpreter, element: Value) -> Value:
+    """One element of which it is not known which."""
+    if isinstance(element, ParameterValue):
+        parts = tuple(
+            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in element.parts
+        )
+        return element._replace(parts=parts)
+    return narrowed(element, (SOME,), run)

@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter.calls import hand_over
+from freezelint.analysis.interpreter.graphs import cut_from
 from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
+from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
+from freezelint.analysis.interpreter.submodules import LENGTH
 from freezelint.analysis.knowledge.torch import (
+    DISCRETE_METHODS,
     GRAD_SWITCHES,
     HARMLESS_CALLS,
     HARMLESS_PREFIXES,
     ITERATOR_CONSUMERS,
     OPTIMIZERS_ELSEWHERE,
     PARAMETER_REPLACERS,
+    PRETRAINED_LAYERS,
+    SCHEDULE_FACTORIES,
     TENSOR_CONSTRUCTORS,
     TRANSPARENT_WRAPPERS,
 )
@@ -33,6 +38,7 @@ from freezelint.analysis.values import (
     ParameterSequence,
     ParameterValue,
     Part,
+    PartialValue,
     SequenceValue,
     TensorKind,
     TensorValue,
@@ -41,9 +47,11 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import libcst as cst
 
-    from freezelint.analysis.interpreter.calls import Arguments
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
@@ -63,10 +71,9 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
         return build_optimizer(run, last, arguments, node)
     if name in GRAD_SWITCHES or last == "set_grad_enabled":
         return LibraryInstance(name, 0, arguments.positional)
-    if name in ("torch.nn.Parameter", "torch.nn.parameter.Parameter"):
-        return _parameter(run, arguments, node)
-    if name in ("copy.deepcopy", "copy.copy"):
-        return _copy(run, arguments, node)
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return special(run, arguments, node)
     if name.startswith("itertools."):
         return _chain(run, last, arguments, node)
     if name in TRANSPARENT_WRAPPERS or name in PARAMETER_REPLACERS:
@@ -75,6 +82,8 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
         return _layer(run, name, arguments, node)
     if name.startswith("torch.nn.modules.") and last[:1].isupper():
         return _layer(run, f"torch.nn.{last}", arguments, node)
+    if name in PRETRAINED_LAYERS:
+        return _pretrained_layer(run, package, arguments, node)
     if builds_module(name):
         return _loaded(run, name, node)
     if name in MODULE_FIRST_OF_TUPLE:
@@ -123,6 +132,12 @@ def _copy(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     return ModuleValue(copied.key)
 
 
+def _partial(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    if not arguments.positional:
+        return UNKNOWN
+    return PartialValue(arguments.positional[0], arguments.without_first())
+
+
 def _chain(run: Interpreter, last: str, arguments: Arguments, node: cst.Call) -> Value:
     values = arguments.positional
     if last == "from_iterable" and len(values) == 1:
@@ -168,7 +183,7 @@ def _layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) ->
     last = name.rpartition(".")[2]
     if last not in ("Sequential", "ModuleList", "ModuleDict"):
         return ModuleValue(module.key)
-    values = arguments.positional
+    values, in_sight = arguments.positional, arguments.complete
     if last == "ModuleDict" and values and isinstance(values[0], MappingValue):
         for key, value in values[0].items:
             if isinstance(value, ModuleValue):
@@ -177,10 +192,13 @@ def _layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) ->
     if last == "ModuleList" and len(values) == 1:
         held = items_of(run, values[0])
         values = held if held is not None else values
+    if in_sight and all(isinstance(each, ModuleValue) for each in values):
+        run.bindings[module.key, LENGTH] = Constant(len(values))
     for number, value in enumerate(values):
         if isinstance(value, ModuleValue):
             _hold(run, module.key, f"[{number}]", value)
         elif isinstance(value, ModuleGroup):
+            module.has_own = len(values) > 1
             module.origin = Origin.DERIVED
             module.source = value.key
             module.predicate = value.predicate or (SOME,)
@@ -188,6 +206,23 @@ def _layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) ->
         elif isinstance(value, (Unknown, SequenceValue)):
             module.flag_at_birth = None
     return ModuleValue(module.key)
+
+
+def _pretrained_layer(
+    run: Interpreter, name: str, arguments: Arguments, node: cst.Call
+) -> ModuleValue:
+    """A layer made of weights that are there already: frozen unless it is told otherwise."""
+    module = _loaded(run, name, node)
+    made = run.objects.module(module.key)
+    made.flag_at_birth = _negated(arguments.get(1, "freeze")) if arguments.complete else None
+    return module
+
+
+def _negated(choice: Value | None) -> bool | None:
+    if choice is None:
+        return False
+    is_known = isinstance(choice, Constant) and isinstance(choice.value, bool)
+    return not choice.value if is_known else None  # type: ignore[union-attr]
 
 
 def _hold(run: Interpreter, parent: int, attribute: str, value: ModuleValue) -> None:
@@ -212,28 +247,44 @@ def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call
             consume(run, value, arguments.node(number, "parameters") or node)
         return UNKNOWN
     if name in TENSOR_CONSTRUCTORS:
-        return TensorValue(TensorKind.PLAIN, last, is_fresh=True, made=run.trace.now - 1)
+        return _fresh_tensor(run, last, arguments)
+    if name in SCHEDULE_FACTORIES:
+        return UNKNOWN
     if name.startswith(HARMLESS_PREFIXES) or name in HARMLESS_CALLS:
         if last[:1].isupper():
             return LibraryInstance(name, run.objects.new_key(), arguments.positional)
-        return TensorValue() if name.startswith("torch.nn.functional.") else UNKNOWN
+        is_computed = name.startswith("torch.nn.functional.")
+        return _computed(run, last, arguments) if is_computed else UNKNOWN
     if name.startswith("torch.") and last[:1].islower() and name.count(".") == 1:
-        return _torch_function(last)
+        return _computed(run, last, arguments)
     if last[:1].isupper():
         return _instance(run, name, arguments, node)
     hand_over(run, arguments.all, node)
     return UNKNOWN
 
 
-def _torch_function(last: str) -> Value:
-    if last in ("load", "compile", "device", "manual_seed", "is_tensor"):
+def _fresh_tensor(run: Interpreter, name: str, arguments: Arguments) -> TensorValue:
+    is_leaf = "requires_grad" not in arguments.keywords and name != "Variable"
+    return TensorValue(
+        TensorKind.PLAIN,
+        name,
+        is_fresh=True,
+        made=run.trace.now - 1,
+        cut_from=() if is_leaf else None,
+    )
+
+
+def _computed(run: Interpreter, name: str, arguments: Arguments) -> Value:
+    """A function of ``torch`` or ``torch.nn.functional``."""
+    if name in ("load", "compile", "device", "manual_seed", "is_tensor"):
         return UNKNOWN
-    return TensorValue()
+    values = arguments.all if arguments.complete else (*arguments.all, UNKNOWN)
+    return TensorValue(cut_from=cut_from(run, values, is_discrete=name in DISCRETE_METHODS))
 
 
 def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
     """An object of an imported class: it may keep what it is given."""
-    keys, optimizers = run.keys_in(arguments.all)
+    keys, optimizers = keys_in(run, arguments.all)
     if keys and not optimizers:
         # A wrapper or trainer around a module: whatever it does, it does out of sight.
         hand_over(run, arguments.all, node)
@@ -241,3 +292,12 @@ def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call)
     if dotted(node.func) is None:
         return UNKNOWN
     return made
+
+
+_SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
+    "torch.nn.Parameter": _parameter,
+    "torch.nn.parameter.Parameter": _parameter,
+    "copy.deepcopy": _copy,
+    "copy.copy": _copy,
+    "functools.partial": _partial,
+}

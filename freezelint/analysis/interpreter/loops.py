@@ -156,7 +156,7 @@ def repeat(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
     """Run a loop body twice: what the first time left behind meets the second."""
     outer_loops, outer_repeated, path = run.loops, run.repeated, run.path
     times = 2 if len(run.loops) < DEEPEST_REPETITION else 1
-    run.loops = (*outer_loops, run.new_point())
+    run.loops = (*outer_loops, run.points.new())
     flow = Flow.NEXT
     start = run.trace.now
     for number in range(times):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any
 
+from freezelint.analysis.interpreter.branching import BranchingPoints
 from freezelint.analysis.interpreter.frames import (
     Bindings,
     Frame,
@@ -22,24 +23,20 @@ from freezelint.analysis.values import (
     ClassValue,
     Constant,
     FunctionValue,
-    InstanceValue,
     LibraryValue,
-    MappingValue,
-    ModuleGroup,
     ModuleValue,
     OptimizerValue,
     ParameterSequence,
-    ParameterValue,
     Part,
     SequenceValue,
-    StateDictValue,
+    TensorValue,
     Unknown,
     Value,
     same,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import libcst as cst
 
@@ -152,9 +149,7 @@ class Interpreter:
         self.statement: cst.CSTNode | None = None
         self._spent = 0
         self._limit = STATEMENT_BUDGET
-        self._points = 0
-        self._versions: dict[tuple[int, str], int] = {}
-        self._known_points: dict[tuple[int, str, tuple[int, ...]], int] = {}
+        self.points = BranchingPoints()
 
     @property
     def settings(self) -> tuple[object, ...]:
@@ -237,6 +232,13 @@ class Interpreter:
             return BuiltinValue(name)
         return self.judge_by_use(self.frame, name)
 
+    def frame_of(self, name: str) -> Frame | None:
+        """The frame, of those around, that binds a name."""
+        frame: Frame | None = self.frame
+        while frame is not None and (frame.key, name) not in self.bindings:
+            frame = frame.parent
+        return frame
+
     def absolute(self, name: str) -> str:
         """Resolve a relative import against the package of the checked file."""
         if not name.startswith("."):
@@ -295,16 +297,7 @@ class Interpreter:
 
     def touch(self, name: str) -> None:
         """Note that a name, or something behind it, has changed: conditions on it may too."""
-        key = (self.frame.key, name)
-        self._versions[key] = self._versions.get(key, 0) + 1
-
-    def point_of(self, text: str, names: Iterable[str]) -> int:
-        """The branching point of a condition: the same as long as what it reads is the same."""
-        versions = tuple(self._versions.get((self.frame.key, name), 0) for name in sorted(names))
-        key = (self.frame.key, text, versions)
-        if key not in self._known_points:
-            self._known_points[key] = self.new_point()
-        return self._known_points[key]
+        self.points.touch(self.frame.key, name)
 
     def function_value(self, definition: Definition) -> FunctionValue:
         """A top-level function."""
@@ -346,11 +339,6 @@ class Interpreter:
 
     # -- branches -----------------------------------------------------------
 
-    def new_point(self) -> int:
-        """A fresh branching point."""
-        self._points += 1
-        return self._points
-
     def join(self, states: Sequence[Bindings]) -> Bindings:
         """One state that holds what all of these agree on."""
         if len(states) == 1:
@@ -384,6 +372,9 @@ class Interpreter:
                 return other
         if isinstance(first, ModuleValue) and isinstance(second, ModuleValue):
             return self._join_modules(first, second)
+        if isinstance(first, TensorValue) and isinstance(second, TensorValue):
+            plain = first._replace(cut_from=None)
+            return plain if plain == second._replace(cut_from=None) else UNKNOWN
         if isinstance(first, OptimizerValue) and isinstance(second, OptimizerValue):
             return OptimizerValue(tuple(dict.fromkeys(first.keys + second.keys)))
         if isinstance(first, ParameterSequence) and isinstance(second, ParameterSequence):
@@ -462,34 +453,3 @@ class Interpreter:
         """Remember that a value turned out to be a module."""
         if isinstance(value, ModuleValue):
             self.objects.module(value.key).proof = True
-
-    def keys_in(self, values: Iterable[Value]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Modules and optimizers that can be reached from values."""
-        modules: list[int] = []
-        optimizers: list[int] = []
-        pending = list(values)
-        seen: set[int] = set()
-        while pending:
-            value = pending.pop()
-            if id(value) in seen:
-                # Objects hold each other in circles, and lists share their elements.
-                continue
-            seen.add(id(value))
-            if isinstance(value, ModuleValue):
-                modules.append(value.key)
-            elif isinstance(value, OptimizerValue):
-                optimizers.extend(value.keys)
-            elif isinstance(value, SequenceValue):
-                pending.extend(value.items)
-            elif isinstance(value, MappingValue):
-                pending.extend(each for _, each in value.items)
-            elif isinstance(value, (ParameterSequence, ParameterValue)):
-                modules.extend(part.key for part in value.parts)
-            elif isinstance(value, (ModuleGroup, StateDictValue)):
-                modules.append(value.key)
-            elif isinstance(value, InstanceValue) and -value.key not in seen:
-                seen.add(-value.key)
-                pending.extend(
-                    each for (owner, _), each in self.bindings.items() if owner == value.key
-                )
-        return tuple(dict.fromkeys(modules)), tuple(dict.fromkeys(optimizers))

@@ -8,28 +8,35 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
-from freezelint.analysis.interpreter.calls import (
-    Arguments,
-    call_super,
-    follow,
-    hand_over,
-    run_forward,
-)
+from freezelint.analysis.interpreter.arguments import Arguments, passing
+from freezelint.analysis.interpreter.calls import apply, call_super, follow, run_forward
+from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser
+from freezelint.analysis.interpreter.graphs import cut_from
 from freezelint.analysis.interpreter.iteration import consume, element_module
 from freezelint.analysis.interpreter.optimizers import (
     call_on_optimizer,
     clears_to_none,
 )
+from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.sequences import call_on_mapping, call_on_sequence
+from freezelint.analysis.interpreter.submodules import (
+    add_element,
+    forget_length,
+    replace_child,
+    submodule_name,
+)
+from freezelint.analysis.interpreter.subscripts import call_on_table
 from freezelint.analysis.knowledge.torch import (
     CONVERSIONS,
+    DISCRETE_METHODS,
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,
+    ONE_TENSOR_METHODS,
     SAME_MODULE_METHODS,
     SUBMODULE_ITERATORS,
 )
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import OF_CHILDREN, SOME, Predicate
+from freezelint.analysis.predicates import OF_CHILDREN, SOME, OwnTest, Predicate
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -45,8 +52,10 @@ from freezelint.analysis.values import (
     ParameterSequence,
     ParameterValue,
     Part,
+    PartialValue,
     SequenceValue,
     StateDictValue,
+    SubmoduleTable,
     SuperValue,
     TensorKind,
     TensorValue,
@@ -103,6 +112,8 @@ def call_method(
         return call_on_sequence(run, receiver, name, arguments, node)
     if isinstance(receiver, MappingValue):
         return call_on_mapping(run, receiver, name, arguments, node)
+    if isinstance(receiver, SubmoduleTable):
+        return call_on_table(run, receiver, name, arguments, node)
     if isinstance(receiver, StateDictValue):
         return _on_state_dict(receiver, name)
     if isinstance(receiver, SuperValue):
@@ -157,7 +168,9 @@ def _parameters(
 ) -> ParameterSequence:
     run.prove(receiver)
     recursive = arguments.get(1 if name == "named_parameters" else 0, "recurse")
-    predicate: Predicate = () if recursive in (None, Constant(True)) else (SOME,)
+    predicate: Predicate = ()
+    if recursive not in (None, Constant(True)):
+        predicate = (OwnTest() if recursive == Constant(False) else SOME,)
     return ParameterSequence(
         (Part(receiver.key, predicate),),
         Form.ITERATOR,
@@ -204,9 +217,9 @@ def _set_mode(
 
 def _apply(run: Interpreter, receiver: ModuleValue, function: Value, node: cst.Call) -> None:
     """``module.apply(function)`` calls it on every submodule and on the module itself."""
-    if isinstance(function, FunctionValue):
+    if isinstance(function, (FunctionValue, PartialValue)):
         element = ModuleValue(element_module(run, receiver.key, ()))
-        follow(run, function, Arguments((element,), {}, (), {}, complete=True), node)
+        apply(run, function, passing(element), node)
     else:
         hand_over(run, (receiver,), node)
 
@@ -217,7 +230,9 @@ def _register(
     name, value = arguments.get(0, "name"), arguments.get(1, "module")
     value = value if value is not None else arguments.keywords.get("param")
     if isinstance(name, Constant) and isinstance(name.value, str) and value is not None:
-        assignment.replace_child(run, receiver.key, name.value, value, node)
+        attribute = submodule_name(run, receiver.key, name.value)
+        replace_child(run, receiver.key, attribute, value, node)
+        forget_length(run, receiver.key)
     else:
         hand_over(run, (receiver,), node)
     return UNKNOWN
@@ -233,16 +248,26 @@ def _submodule(
     for step in filter(None, target.value.split(".")):
         if not isinstance(value, ModuleValue):
             return UNKNOWN
-        value = run.child(value.key, f"[{step}]" if step.isdigit() else step)
+        value = run.child(value.key, submodule_name(run, value.key, step))
     run.prove(value)
     return value
 
 
+def _append(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    value = arguments.get(0, "module")
+    if isinstance(value, ModuleValue):
+        add_element(run, receiver.key, value, node)
+    else:
+        forget_length(run, receiver.key)
+    return receiver
+
+
 def _extend(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
-    """``ModuleList.append`` and its kin: something joins the module."""
+    """``ModuleList.insert`` and ``extend``: something joins the module, somewhere."""
+    forget_length(run, receiver.key)
     for value in arguments.positional:
         if isinstance(value, ModuleValue):
-            assignment.replace_child(run, receiver.key, f"[+{value.key}]", value, node)
+            add_element(run, receiver.key, value, node)
     return receiver
 
 
@@ -261,7 +286,7 @@ def _new_head(
     fresh.library = "torch.nn.Linear"
     fresh.place = run.place(node)
     run.mark_birth(fresh)
-    assignment.replace_child(run, receiver.key, CLASSIFIER, ModuleValue(fresh.key), node)
+    replace_child(run, receiver.key, CLASSIFIER, ModuleValue(fresh.key), node)
     return UNKNOWN
 
 
@@ -317,17 +342,28 @@ def _on_tensor(
         _backward(run, receiver, node)
         return Constant(None)
     if name == "requires_grad_":
-        return receiver
+        return _with_grad(run, receiver, node)
     if name in ("item", "tolist", "numpy", "size", "dim", "numel", "shape"):
         return UNKNOWN
     if name == "detach" and receiver.modules:
         run.announce(events.OutputDetached(place=run.place(node), keys=receiver.modules))
-        return TensorValue(TensorKind.TEMPORARY, name)
+        return TensorValue(TensorKind.TEMPORARY, name, cut_from=receiver.modules)
+    operands = () if name in ONE_TENSOR_METHODS else arguments.all
+    is_discrete = name in DISCRETE_METHODS or name == "detach"
+    cut = cut_from(run, (receiver, *operands), is_discrete=is_discrete)
     if receiver.kind is TensorKind.OUTPUT:
-        return receiver
+        return receiver._replace(cut_from=cut)
     if name in ("detach", "clone"):
-        return TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
-    return receiver if receiver.is_fresh else TensorValue()
+        return TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts, cut_from=cut)
+    return receiver._replace(cut_from=cut) if receiver.is_fresh else TensorValue(cut_from=cut)
+
+
+def _with_grad(run: Interpreter, receiver: TensorValue, node: cst.Call) -> TensorValue:
+    """What is computed from it has a graph from here on."""
+    leaf = receiver._replace(cut_from=None)
+    if isinstance(node.func, cst.Attribute) and isinstance(node.func.value, cst.Name):
+        run.bind(node.func.value.value, leaf)
+    return leaf
 
 
 def _backward(run: Interpreter, loss: Value, node: cst.Call) -> None:
@@ -359,6 +395,8 @@ def _on_super(
 def _on_library_instance(
     run: Interpreter, receiver: LibraryInstance, name: str, arguments: Arguments, node: cst.Call
 ) -> Value:
+    if receiver.name == PARSER:
+        return call_on_parser(run, receiver, name, arguments)
     if name in _CLIPPING and arguments.positional:
         consume(run, arguments.positional[0], arguments.node(0, "parameters") or node)
         return UNKNOWN
@@ -433,7 +471,7 @@ _SPECIAL: dict[str, Callable[[Interpreter, ModuleValue, Arguments, cst.Call], Va
     "register_module": _register,
     "register_parameter": _register,
     "get_submodule": _submodule,
-    "append": _extend,
+    "append": _append,
     "extend": _extend,
     "insert": _extend,
     "load_state_dict": _load,

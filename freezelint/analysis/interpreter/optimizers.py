@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.iteration import consume
+from freezelint.analysis.predicates import FlagTest, flag_tests, union
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -20,10 +22,13 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import libcst as cst
 
-    from freezelint.analysis.interpreter.calls import Arguments
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.predicates import Predicate
 
 
 def build_optimizer(
@@ -40,7 +45,7 @@ def build_optimizer(
         events.OptimizerBuilt(
             place=run.place(node),
             key=optimizer.key,
-            parts=parts,
+            parts=_united(run, parts),
             complete=complete and arguments.complete,
             label=run.label(source) if source is not None else "",
             name=name,
@@ -78,6 +83,40 @@ def parameters_in(
         # Passing the module itself is what some factories ask for.
         return (), False
     return (), False
+
+
+def _united(run: Interpreter, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The same parameters in fewer parts: what has weight decay and what has none is the whole."""
+    united = list(dict.fromkeys(_tested_at_once(run, parts)))
+    for one, other in itertools.combinations(united, 2):
+        together = union(one.predicate, other.predicate) if one.key == other.key else None
+        if together is not None:
+            rest = [each for each in united if each not in (one, other)]
+            return _united(run, (one._replace(predicate=together), *rest))
+    return tuple(united)
+
+
+def _tested_at_once(run: Interpreter, parts: tuple[Part, ...]) -> Iterator[Part]:
+    """Take tests of flags for the same test where no flag can have changed between them."""
+    tests = {test for part in parts for test in flag_tests(part.predicate)}
+    moments = sorted({test.at for test in tests if test.at is not None})
+    first = dict(zip(moments, moments, strict=True))
+    for earlier, later in itertools.pairwise(moments):
+        if not any(map(_may_change_flags, run.trace.events[earlier:later])):
+            first[later] = first[earlier]
+    same: dict[tuple[bool, int | None], FlagTest] = {}
+    for part in parts:
+        predicate: Predicate = ()
+        for atom in part.predicate:
+            if isinstance(atom, FlagTest) and atom.at is not None:
+                predicate += (same.setdefault((atom.value, first[atom.at]), atom),)
+            else:
+                predicate += (atom,)
+        yield part._replace(predicate=predicate)
+
+
+def _may_change_flags(event: events.Event) -> bool:
+    return isinstance(event, (events.FlagWritten, events.HandedOver))
 
 
 def call_on_optimizer(

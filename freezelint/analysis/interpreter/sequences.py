@@ -20,7 +20,7 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
-    from freezelint.analysis.interpreter.calls import Arguments
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
 
 

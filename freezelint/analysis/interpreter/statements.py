@@ -8,16 +8,17 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment, loops
+from freezelint.analysis.interpreter.branching import arms_of
 from freezelint.analysis.interpreter.conditions import (
-    ElementTest,
-    arms_of,
     judge,
     narrow,
     narrowed_by_type,
     refined,
 )
+from freezelint.analysis.interpreter.element_tests import ElementTest
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.machine import Flow
+from freezelint.analysis.interpreter.submodules import forget_length
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.trace import compatible
@@ -28,6 +29,7 @@ from freezelint.analysis.values import (
     FunctionValue,
     LibraryInstance,
     LibraryValue,
+    ModuleValue,
     Unknown,
     Value,
 )
@@ -181,6 +183,10 @@ def _delete(run: Interpreter, node: cst.Del) -> Flow:
     for target in targets:
         if isinstance(target, cst.Name):
             run.bindings.pop((run.frame.key, target.value), None)
+        elif isinstance(target, cst.Subscript):
+            container = evaluate(run, target.value)
+            if isinstance(container, ModuleValue):
+                forget_length(run, container.key)
     return Flow.NEXT
 
 
@@ -247,7 +253,7 @@ def _branch(
     rules out is not run.
     """
     if turns is None:
-        point = run.new_point()
+        point = run.points.new()
         turns = [((point, number),) for number in range(len(arms))]
     possible = [number for number, turn in enumerate(turns) if compatible(run.path, turn)]
     if len(possible) == 1:

@@ -179,6 +179,29 @@ HARMLESS_CALLS = frozenset(
 )
 """Calls that take modules or parameters and leave flags, modes and parameters alone."""
 
+SCHEDULE_FACTORIES = frozenset(
+    f"{package}.{name}"
+    for package in ("transformers", "transformers.optimization", "diffusers.optimization")
+    for name in (
+        "get_scheduler",
+        "get_constant_schedule",
+        "get_constant_schedule_with_warmup",
+        "get_cosine_schedule_with_warmup",
+        "get_cosine_with_hard_restarts_schedule_with_warmup",
+        "get_cosine_with_min_lr_schedule_with_warmup",
+        "get_inverse_sqrt_schedule",
+        "get_linear_schedule_with_warmup",
+        "get_piecewise_constant_schedule",
+        "get_polynomial_decay_schedule_with_warmup",
+        "get_reduce_on_plateau_schedule",
+        "get_wsd_schedule",
+    )
+)
+"""Calls that take an optimizer and change its learning rates only.
+
+Source: ``optimization.py`` of transformers 5.23 and of diffusers 0.42.
+"""
+
 HARMLESS_PREFIXES = (
     "torch.nn.init.",
     "torch.nn.functional.",
@@ -198,6 +221,24 @@ HARMLESS_PREFIXES = (
     "warnings.",
     "json.",
 )
+
+DATA_LOADERS = frozenset({"torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader"})
+"""Classes whose instances yield tensors, or tuples and dicts of them, that nothing computed."""
+
+DISCRETE_METHODS = frozenset(
+    {"argmax", "argmin", "argsort", "long", "int", "bool", "eq", "ne", "gt", "ge", "lt", "le"}
+)
+"""Methods and functions of tensors whose result has whole numbers, and so no graph."""
+
+ONE_TENSOR_METHODS = CONVERSIONS | frozenset(
+    {
+        *("abs", "clone", "contiguous", "cumsum", "exp", "expand", "flatten", "log"),
+        *("log_softmax", "mean", "norm", "permute", "relu", "repeat", "reshape", "sigmoid"),
+        *("softmax", "split", "chunk", "sqrt", "squeeze", "std", "sum", "tanh", "transpose"),
+        *("unsqueeze", "var", "view"),
+    }
+)
+"""Methods of a tensor that take no other tensor."""
 
 ITERATOR_CONSUMERS = frozenset(
     {
@@ -266,6 +307,11 @@ LAYERS_WITH_WEIGHT = frozenset(
     }
 )
 """Layers whose ``weight`` (and, where there is one, ``bias``) is a parameter."""
+
+PRETRAINED_LAYERS = frozenset(
+    {"torch.nn.Embedding.from_pretrained", "torch.nn.EmbeddingBag.from_pretrained"}
+)
+"""Constructors with an argument ``freeze``, which is True unless something else is passed."""
 
 LAYERS_WITHOUT_PARAMETERS = frozenset(
     {

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import AttributeWritten, BackwardRan, Called, Event
+from freezelint.analysis.events import (
+    AttributeWritten,
+    BackwardRan,
+    Called,
+    Event,
+    MethodCalled,
+)
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
 from freezelint.analysis.values import Constant, ParameterValue, SequenceValue, TensorValue
 from freezelint.findings import Level
@@ -90,6 +96,7 @@ class LossMadeLeaf(Rule):
     trigger_patterns = (
         (
             r"\.requires_grad\s*=\s*True",
+            r"\.requires_grad_\(",
             r"ensor\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
             r"Variable\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
             QUOTED_FLAG,
@@ -97,12 +104,14 @@ class LossMadeLeaf(Rule):
     )
     is_local = True
     fixable = False
-    events = ("AttributeWritten", "BackwardRan")
+    events = ("AttributeWritten", "MethodCalled", "BackwardRan")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a loss that is made a leaf before it is differentiated."""
         if isinstance(event, AttributeWritten):
             yield from self._check_write(event, trace)
+        elif isinstance(event, MethodCalled):
+            yield from self._check_call(event, trace)
         elif isinstance(event, BackwardRan):
             yield from self._check_backward(event, trace)
 
@@ -113,18 +122,15 @@ class LossMadeLeaf(Rule):
             return
         if isinstance(event.receiver, TensorValue) and event.receiver.is_fresh:
             return
-        name = event.receiver_name
-        for backward in trace.after(event, BackwardRan):
-            if name is not None and backward.label == name and backward.scope == event.scope:
-                yield Report(
-                    event.place,
-                    f"this makes `{name}` a leaf (or raises, where it has a graph): `backward()` "
-                    "runs, and no parameter gets a gradient",
-                    "find out why the loss has no graph: something frozen, detached or computed "
-                    "under `no_grad`",
-                    ((backward.place, "differentiated here"),),
-                )
-                return
+        if event.receiver_name is not None:
+            yield from _report(event, event.receiver_name, trace)
+
+    def _check_call(self, event: MethodCalled, trace: Trace) -> Iterator[Report]:
+        """The method changes nothing on a loss with a graph; this must be one without."""
+        if event.name != "requires_grad_" or not isinstance(event.receiver, TensorValue):
+            return
+        if event.receiver.cut_from and (*event.arguments, Constant(True))[0] == Constant(True):
+            yield from _report(event, event.label, trace)
 
     def _check_backward(self, event: BackwardRan, trace: Trace) -> Iterator[Report]:
         if not isinstance(event.loss, TensorValue) or event.loss.made is None:
@@ -146,3 +152,17 @@ class LossMadeLeaf(Rule):
             "call `backward()` on the loss itself",
             ((event.place, "differentiated here"),),
         )
+
+
+def _report(event: Event, name: str, trace: Trace) -> Iterator[Report]:
+    for backward in trace.after(event, BackwardRan):
+        if backward.label == name and backward.scope == event.scope:
+            yield Report(
+                event.place,
+                f"this makes `{name}` a leaf (or raises, where it has a graph): `backward()` "
+                "runs, and no parameter gets a gradient",
+                "find out why the loss has no graph: something frozen, detached or computed "
+                "under `no_grad`",
+                ((backward.place, "differentiated here"),),
+            )
+            return

@@ -199,7 +199,7 @@ def _is_trainable(
     trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped, *, is_whole: bool
 ) -> bool:
     key = event.part.key
-    flag = trace.flag(key, step.index, step.path)
+    flag = trace.flag(event.part, step.index, step.path)
     if any(
         write.value is not True
         and (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
+
 class MisspelledRequiresGrad(Rule):
     """Finds a misspelled `requires_grad` or `requires_grad_()`.
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
-from freezelint.analysis.values import ChoiceValue, Constant, ParameterValue, TensorValue
+from freezelint.analysis.values import (
+    ChoiceValue,
+    Constant,
+    ParameterValue,
+    TensorValue,
+    TypedValue,
+)
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
 
@@ -26,7 +32,8 @@ class NonBooleanFlag(Rule):
     What it does:
         Reports `requires_grad` of a parameter or a tensor set to a number, a string
         or `None`, by assignment, by `requires_grad_(...)` or as a keyword argument of
-        a function that makes a tensor.
+        a function that makes a tensor. An option that `argparse` parses with
+        `type=int` is a number, and one without a type a string.
 
     Why is this bad:
         The flag takes a bool and nothing that merely acts like one. The assignment
@@ -107,7 +114,10 @@ class NonBooleanFlag(Rule):
     consequences = ("raises",)
     triggers = (("requires_grad",),)
     trigger_patterns = (
-        (r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?(?:\d|None|[\"'])",),
+        (
+            r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?(?:\d|None|[\"'])",
+            r"requires_grad(?:_\(|\s*=(?!=))\s*\w+\.(?!requires_grad)\w",
+        ),
     )
     is_local = True
     fixable = False
@@ -136,14 +146,22 @@ def _has_flag(receiver: Value) -> bool:
 
 
 def _report(event: Event, value: Value, error: str) -> Iterator[Report]:
+    told = _wrong_type(value)
+    if told is not None:
+        what, remedy = told
+        message = f"`requires_grad` must be a bool, not {what}: this raises a {error}"
+        yield Report(event.place, message, remedy)
+
+
+def _wrong_type(value: Value) -> tuple[str, str] | None:
+    """What a value is that certainly is no bool, and what to write instead."""
+    if isinstance(value, TypedValue):
+        article = "an" if value.type == "int" else "a"
+        return f"{article} {value.type}", "make it a bool first, or parse the option as one"
     choices = value.choices if isinstance(value, ChoiceValue) else (value,)
     literals = [each.value for each in choices if isinstance(each, Constant)]
     if len(literals) < len(choices) or any(isinstance(each, bool) for each in literals):
-        return
+        return None
     meant = dict.fromkeys(each not in _FALSE and bool(each) for each in literals)
-    yield Report(
-        event.place,
-        f"`requires_grad` must be a bool, not {' or '.join(map(repr, literals))}: "
-        f"this raises a {error}",
-        f"write {' or '.join(f'`{each}`' for each in meant)}",
-    )
+    remedy = f"write {' or '.join(f'`{each}`' for each in meant)}"
+    return " or ".join(map(repr, literals)), remedy

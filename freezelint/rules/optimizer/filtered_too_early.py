@@ -159,7 +159,7 @@ class FilteredTooEarly(Rule):
                 part
                 for part in freeze.parts
                 if region_inside(trace, region, part, freeze.index)
-                and trace.flag(part.key, test.at, built.path).value is not False
+                and not trace.is_frozen(part, test.at, built.path)
             ]
             if not inside or is_written_again(trace, freeze, True, trace.now):
                 continue

@@ -153,7 +153,7 @@ class OptimizerBeforeFreeze(Rule):
     def _judge(
         self, built: OptimizerBuilt, freeze: FlagWritten, part: Part, trace: Trace
     ) -> Report | None:
-        if trace.flag(part.key, built.index, built.path).value is False:
+        if trace.is_frozen(part, built.index, built.path):
             return None
         if is_written_again(trace, freeze, True, trace.now):
             return None

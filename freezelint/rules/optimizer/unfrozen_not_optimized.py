@@ -192,7 +192,7 @@ def _holds(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
 
 def _is_frozen(trace: Trace, event: Event, part: Part) -> bool:
     """Whether the part is frozen before an event: as a whole, but for a piece perhaps."""
-    if trace.flag(part.key, event.index, event.path).value is False:
+    if trace.flag(part, event.index, event.path).value is False:
         return True
     for write in trace.before(event, FlagWritten):
         if any(trace.part_covers(mine, part, write.index) for mine in write.parts):

@@ -8,6 +8,7 @@ from freezelint.analysis.events import Event, FlagWritten, SubmoduleReplaced
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
+from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import has_parameters, trained_before
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
@@ -32,7 +33,8 @@ class HeadReplacedAfterUnfreeze(Rule):
         A new module is trainable, whatever was set on the one before it. A frozen
         part that is replaced trains after all. An unfrozen part that is replaced
         trains anyway, so the unfreezing did nothing, and it misleads the next reader
-        about what makes the new part trainable.
+        about what makes the new part trainable. `nn.Embedding.from_pretrained` is the
+        other way round: its result is frozen unless `freeze=False` is passed.
 
     Bad:
         import torch
@@ -118,8 +120,10 @@ class HeadReplacedAfterUnfreeze(Rule):
         FLAG_WRITES,
         (
             *OPTIMIZER_CONSTRUCTIONS,
-            r"\[[-\w]+\]\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
+            r"\[[-\w\"']+\]\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
             r"\.(?<!self\.)\w+\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
+            # Among several targets.
+            r"\.(?<!self\.)\w+\s*(?:,[^=\n]*=|=[^=\n]*,)[^=\n]*\b[A-Z]\w*\(",
             r"reset_classifier\(",
             r"add_module\(",
             r"setattr\(",
@@ -137,22 +141,33 @@ class HeadReplacedAfterUnfreeze(Rule):
             return
         if not has_parameters(trace, event.new, event.index) or _lives_on(trace, event.old):
             return
-        for write in trace.before(event, FlagWritten):
-            if write.value is None or not write.certain:
-                continue
-            if not _is_about(trace, write, event.old):
-                continue
-            if trained_before(trace, event, write) is None:
-                done = "unfrozen" if write.value else "frozen"
-                fresh = "trainable anyway" if write.value else "trainable"
-                yield Report(
-                    trace.meeting_place(event, write),
-                    f"`{event.label}` was {done} and is replaced here: the new module is {fresh}, "
-                    "and what was written to the old one is lost",
-                    f"replace `{event.label}` first, then set its flags",
-                    ((trace.meeting_place(write, event), f"the old module is {done} here"),),
-                )
-            return
+        write = _lost_write(trace, event, event.old, event.new)
+        if write is not None and trained_before(trace, event, write) is None:
+            done = "unfrozen" if write.value else "frozen"
+            fresh = "trainable" if trace.objects.module(event.new).flag_at_birth else "frozen"
+            anyway = " anyway" if done == "unfrozen" and fresh == "trainable" else ""
+            yield Report(
+                trace.meeting_place(event, write),
+                f"`{event.label}` was {done} and is replaced here: the new module is "
+                f"{fresh}{anyway}, and what was written to the old one is lost",
+                f"replace `{event.label}` first, then set its flags",
+                ((trace.meeting_place(write, event), f"the old module is {done} here"),),
+            )
+
+
+def _lost_write(trace: Trace, event: SubmoduleReplaced, old: int, new: int) -> FlagWritten | None:
+    """The latest write that was meant for the old module and says nothing of the new one."""
+    born = trace.objects.module(new).flag_at_birth
+    kept: FlagWritten | None = None
+    for write in trace.before(event, FlagWritten):
+        if write.value is None or not write.certain or not _is_about(trace, write, old):
+            continue
+        if kept is not None and compatible(kept.path, write.path):
+            return None
+        if write.value or born:
+            return write if born is not None else None
+        kept = write
+    return None
 
 
 def _lives_on(trace: Trace, old: int) -> bool:

@@ -8,7 +8,7 @@ from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Submo
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
-from freezelint.analysis.training import has_parameters, may_be_unknown, trained_before
+from freezelint.analysis.training import is_born_trainable, may_be_unknown, trained_before
 from freezelint.findings import Level
 from freezelint.rules.rule import Report, Rule
 
@@ -148,7 +148,7 @@ def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> SubmoduleReplace
             continue
         if not trace.covers(part, change.new, freeze.index) or change.new == part.key:
             continue
-        if not has_parameters(trace, change.new, freeze.index):
+        if not is_born_trainable(trace, change.new, freeze.index):
             continue
         owner = trace.objects.module(change.parent)
         is_surgery = (

@@ -133,7 +133,9 @@ class ParameterMovedAtBirth(Rule):
             return
         if value.kind is not TensorKind.CONVERTED or len(value.parts) != 1:
             return
-        if trace.objects.module(value.parts[0].key).origin is not Origin.PARAMETER:
+        made = trace.objects.module(value.parts[0].key)
+        if made.origin is not Origin.PARAMETER or made.place is None:
+            # Of one that was there before, another class may make something else.
             return
         if event.value_node is None or _changes_nothing(event, value.how):
             return

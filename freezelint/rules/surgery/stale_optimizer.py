@@ -16,7 +16,7 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import (
-    has_parameters,
+    is_born_trainable,
     is_handed_on,
     is_rebuilt,
     shares_activation,
@@ -148,7 +148,7 @@ class StaleOptimizer(Rule):
     def _check_submodule(self, event: SubmoduleReplaced, trace: Trace) -> Iterator[Report]:
         if event.new is None or trace.objects.module(event.new).origin not in _NEW:
             return
-        if not has_parameters(trace, event.new, event.index):
+        if not is_born_trainable(trace, event.new, event.index):
             return
         if event.old is not None and _contains(trace, event.new, event.old, event.index):
             return
@@ -174,7 +174,8 @@ class StaleOptimizer(Rule):
         if not _is_left_out(trace, event, built, event.new):
             return
         trains = any(
-            _is_or_may_be(trace, forward.key, event.new)
+            forward.grad_enabled is not False
+            and _is_of(trace, forward, event.new)
             and any(True for _ in trace.after(forward, BackwardRan))
             and any(True for _ in steps_after(trace, forward, built.key))
             for forward in trace.after(event, ForwardRan)
@@ -195,8 +196,12 @@ class StaleOptimizer(Rule):
         )
 
 
-def _is_or_may_be(trace: Trace, key: int, new: int) -> bool:
-    return key == new or new in trace.objects.module(key).alternatives
+def _is_of(trace: Trace, forward: ForwardRan, new: int) -> bool:
+    """Whether the new module ran, or a part of it, or what may be it on another path."""
+    return any(
+        each == new or new in trace.objects.module(each).alternatives
+        for each in trace.objects.holders(forward.key, forward.index)
+    )
 
 
 def _contains(trace: Trace, new: int, old: int, at: int) -> bool:

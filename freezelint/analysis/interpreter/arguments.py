@@ -1,0 +1,164 @@
+"""Arguments: what a call passes, and under which names the function gets it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import libcst as cst
+
+from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    FunctionValue,
+    MappingValue,
+    SequenceValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+class Arguments(NamedTuple):
+    """What a call passes."""
+
+    positional: tuple[Value, ...]
+    keywords: dict[str, Value]
+    nodes: tuple[cst.BaseExpression, ...]
+    keyword_nodes: dict[str, cst.BaseExpression]
+    complete: bool
+    """False when ``*args`` or ``**kwargs`` pass something unknown."""
+
+    @property
+    def all(self) -> tuple[Value, ...]:
+        """Every value that is passed."""
+        return (*self.positional, *self.keywords.values())
+
+    def get(self, position: int, name: str) -> Value | None:
+        """An argument by position or keyword; None when it is not passed."""
+        if name in self.keywords:
+            return self.keywords[name]
+        return self.positional[position] if position < len(self.positional) else None
+
+    def node(self, position: int, name: str) -> cst.BaseExpression | None:
+        """The expression of an argument."""
+        if name in self.keyword_nodes:
+            return self.keyword_nodes[name]
+        return self.nodes[position] if position < len(self.nodes) else None
+
+    def without_first(self) -> Arguments:
+        """What is left when the first positional argument is taken away."""
+        return self._replace(positional=self.positional[1:], nodes=self.nodes[1:])
+
+    def followed_by(self, more: Arguments) -> Arguments:
+        """These arguments and those of a later call, whose keywords count where both have one."""
+        return Arguments(
+            self.positional + more.positional,
+            self.keywords | more.keywords,
+            self.nodes + more.nodes if len(self.nodes) == len(self.positional) else (),
+            self.keyword_nodes | more.keyword_nodes,
+            self.complete and more.complete,
+        )
+
+
+def passing(*values: Value) -> Arguments:
+    """Arguments that no expression stands for."""
+    return Arguments(values, {}, (), {}, complete=True)
+
+
+def evaluate_arguments(run: Interpreter, node: cst.Call) -> Arguments:
+    """Evaluate what a call passes."""
+    positional: list[Value] = []
+    nodes: list[cst.BaseExpression] = []
+    keywords: dict[str, Value] = {}
+    keyword_nodes: dict[str, cst.BaseExpression] = {}
+    complete = True
+    for argument in node.args:
+        value = evaluate(run, argument.value)
+        if argument.star == "*":
+            items = items_of(run, value)
+            if items is None:
+                complete = False
+                items = (value,)
+            positional.extend(items)
+            nodes.extend([argument.value] * len(items))
+        elif argument.star == "**":
+            if isinstance(value, MappingValue):
+                keywords.update({str(key): each for key, each in value.items})
+                complete = complete and value.complete
+            else:
+                complete = False
+        elif argument.keyword is not None:
+            keywords[argument.keyword.value] = value
+            keyword_nodes[argument.keyword.value] = argument.value
+        else:
+            positional.append(value)
+            nodes.append(argument.value)
+    return Arguments(tuple(positional), keywords, tuple(nodes), keyword_nodes, complete)
+
+
+def bind_parameters(
+    run: Interpreter,
+    frame: int,
+    function: FunctionValue,
+    parameters: cst.Parameters,
+    arguments: Arguments,
+) -> None:
+    """Bind what is passed to the names of a function's parameters."""
+    positional = list(arguments.positional)
+    if function.receiver is not None:
+        positional.insert(0, function.receiver)
+    named = [*parameters.posonly_params, *parameters.params]
+    for number, parameter in enumerate(named):
+        name = parameter.name.value
+        if number < len(positional):
+            value = positional[number]
+        else:
+            value = _by_keyword(run, parameter, arguments)
+        run.bindings[frame, name] = value
+    for parameter in parameters.kwonly_params:
+        run.bindings[frame, parameter.name.value] = _by_keyword(run, parameter, arguments)
+    if isinstance(parameters.star_arg, cst.Param):
+        rest = tuple(positional[len(named) :])
+        run.bindings[frame, parameters.star_arg.name.value] = SequenceValue(
+            rest, complete=arguments.complete
+        )
+    if parameters.star_kwarg is not None:
+        taken = {each.name.value for each in (*named, *parameters.kwonly_params)}
+        others = [pair for pair in arguments.keywords.items() if pair[0] not in taken]
+        run.bindings[frame, parameters.star_kwarg.name.value] = MappingValue(
+            tuple(others), complete=arguments.complete
+        )
+
+
+def _by_keyword(run: Interpreter, parameter: cst.Param, arguments: Arguments) -> Value:
+    name = parameter.name.value
+    if name in arguments.keywords:
+        return arguments.keywords[name]
+    if parameter.default is not None and arguments.complete:
+        return _default(parameter.default)
+    return UNKNOWN
+
+
+def _default(node: cst.BaseExpression) -> Value:
+    """Defaults are evaluated where the function is defined; only literals are taken."""
+    if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
+        return Constant({"True": True, "False": False, "None": None}[node.value])
+    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
+        return Constant(node.evaluated_value)
+    return UNKNOWN
+
+
+def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:
+    """Let annotations tell what unknown arguments are."""
+    for parameter in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
+        key = (run.frame.key, parameter.name.value)
+        value = run.bindings.get(key, UNKNOWN)
+        if parameter.annotation is not None and isinstance(value, Unknown):
+            run.bindings[key] = assignment.by_annotation(
+                run, value, parameter.annotation.annotation, parameter.name
+            )

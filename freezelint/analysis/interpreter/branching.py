@@ -1,0 +1,99 @@
+"""Which turns a condition offers, and that the same condition takes the same turn again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.syntax import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freezelint.analysis.events import Path
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+_NEGATED: dict[type[cst.BaseCompOp], type[cst.BaseCompOp]] = {
+    cst.NotEqual: cst.Equal,
+    cst.IsNot: cst.Equal,
+    cst.NotIn: cst.In,
+    cst.LessThanEqual: cst.GreaterThan,
+    cst.LessThan: cst.GreaterThanEqual,
+}
+"""Operators that say the opposite of others."""
+
+
+class BranchingPoints:
+    """Identities of conditions: one has the same as long as what it reads is the same."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._count = 0
+        self._versions: dict[tuple[int, str], int] = {}
+        self._known: dict[tuple[object, ...], int] = {}
+
+    def new(self) -> int:
+        """A point that is no other."""
+        self._count += 1
+        return self._count
+
+    def touch(self, frame: int, name: str) -> None:
+        """Note that a name, or something behind it, has changed: conditions on it may too."""
+        key = (frame, name)
+        self._versions[key] = self._versions.get(key, 0) + 1
+
+    def of(self, text: str, reads: Iterable[tuple[int, str]]) -> int:
+        """The point of a condition with this text that reads these names of frames."""
+        key = (text, *((*name, self._versions.get(name, 0)) for name in sorted(reads)))
+        if key not in self._known:
+            self._known[key] = self.new()
+        return self._known[key]
+
+
+def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
+    """What taking a condition and not taking it add to the path.
+
+    The same condition further down takes the same turn, its negation the other
+    one, and of ``mode == "a"`` and ``mode == "b"`` only one is taken.
+    """
+    positive, test = without_negation(test)
+    reads = {(run.frame.key, each.value) for each in walk(test) if isinstance(each, cst.Name)}
+    if any(isinstance(each, cst.Call) for each in walk(test)):
+        point = run.points.new()
+    else:
+        point = run.points.of(run.place(test).code.replace(" is ", " == "), reads)
+    taken: Path = ((point, 0),)
+    if isinstance(test, cst.Comparison):
+        value = _compared_literal(test)
+        if value is not None:
+            subject = run.points.of(f"{run.place(test.left).code} ==", reads)
+            taken = (*taken, (subject, run.points.of(f"literal {value}", ())))
+    passed: Path = ((point, 1),)
+    return (taken, passed) if positive else (passed, taken)
+
+
+def without_negation(test: cst.BaseExpression) -> tuple[bool, cst.BaseExpression]:
+    """A condition, or the one that it negates, and which of the two that is."""
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        positive, inner = without_negation(test.expression)
+        return not positive, inner
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        comparison = test.comparisons[0]
+        opposite = _NEGATED.get(type(comparison.operator))
+        if opposite is not None:
+            plain = comparison.with_changes(operator=opposite())
+            return False, test.with_changes(comparisons=[plain])
+    return True, test
+
+
+def _compared_literal(test: cst.Comparison) -> str | None:
+    comparison = test.comparisons[0]
+    literal = comparison.comparator
+    if len(test.comparisons) != 1 or not isinstance(comparison.operator, (cst.Equal, cst.Is)):
+        return None
+    if isinstance(literal, (cst.SimpleString, cst.Integer)):
+        return literal.value
+    if isinstance(literal, cst.Name) and literal.value in ("None", "True", "False"):
+        return literal.value
+    return None

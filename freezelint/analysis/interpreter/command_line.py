@@ -1,0 +1,93 @@
+"""Command lines: of which type ``argparse`` makes the options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.values import (
+    UNKNOWN,
+    BuiltinValue,
+    Constant,
+    LibraryInstance,
+    NamespaceValue,
+    SequenceValue,
+    TypedValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freezelint.analysis.interpreter.arguments import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+PARSER = "argparse.ArgumentParser"
+
+_PLAIN_TYPES = frozenset({"int", "float", "str"})
+_ORDINARY = frozenset({"type", "default", "choices", "required", "help", "dest", "metavar"})
+"""Arguments with which an option is its text, converted: no ``action``, no ``nargs``."""
+
+_SAME_PARSER = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
+
+
+def call_on_parser(
+    run: Interpreter, parser: LibraryInstance, name: str, arguments: Arguments
+) -> Value:
+    """Define options, or parse them."""
+    if name == "add_argument":
+        option = _destination(arguments)
+        if option is not None:
+            run.bindings[parser.key, option] = _option(arguments)
+    elif name == "set_defaults":
+        for option in list(arguments.keywords) if arguments.complete else _options(run, parser):
+            run.bindings[parser.key, option] = UNKNOWN
+    elif name in _SAME_PARSER:
+        return parser
+    elif name == "parse_args":
+        return _parsed(run, parser)
+    elif name == "parse_known_args":
+        return SequenceValue((_parsed(run, parser), UNKNOWN))
+    return UNKNOWN
+
+
+def _parsed(run: Interpreter, parser: LibraryInstance) -> NamespaceValue:
+    namespace = NamespaceValue(run.objects.new_key())
+    for option in _options(run, parser):
+        run.bindings[namespace.key, option] = run.bindings[parser.key, option]
+    return namespace
+
+
+def _options(run: Interpreter, parser: LibraryInstance) -> list[str]:
+    return [name for key, name in run.bindings if key == parser.key]
+
+
+def _destination(arguments: Arguments) -> str | None:
+    chosen = arguments.keywords.get("dest")
+    names = [chosen] if chosen is not None else list(arguments.positional)
+    texts = [each.value for each in names if isinstance(each, Constant)]
+    if not texts or len(texts) < len(names) or not all(isinstance(each, str) for each in texts):
+        return None
+    long = [each for each in texts if each.startswith("--") or not each.startswith("-")]
+    return str((long or texts)[0]).lstrip("-").replace("-", "_")
+
+
+def _option(arguments: Arguments) -> Value:
+    """What parsing gives; where it may be a bool after all, nothing is known of it."""
+    given = arguments.keywords
+    if not arguments.complete or not _ORDINARY.issuperset(given):
+        return UNKNOWN
+    default = given.get("default", Constant(None))
+    if not isinstance(default, Constant) or isinstance(default.value, bool):
+        return UNKNOWN
+    kind = given.get("type", BuiltinValue("str"))
+    if isinstance(kind, BuiltinValue) and kind.name in _PLAIN_TYPES:
+        return TypedValue(kind.name)
+    return UNKNOWN
+
+
+def forget_options(run: Interpreter, values: Iterable[Value]) -> None:
+    """Note that code out of sight has these options in hands and may put others in their place."""
+    namespaces = {each.key for each in values if isinstance(each, NamespaceValue)}
+    for key, value in run.bindings.items() if namespaces else ():
+        if key[0] in namespaces and isinstance(value, TypedValue):
+            run.bindings[key] = UNKNOWN

@@ -1,0 +1,186 @@
+"""Conditions that pick some of the elements a loop goes over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.branching import without_negation
+from freezelint.analysis.predicates import (
+    SOME,
+    ConditionTest,
+    FlagTest,
+    NameTest,
+    Predicate,
+    conjunction,
+    negation,
+)
+from freezelint.analysis.syntax import walk
+from freezelint.analysis.values import (
+    BuiltinValue,
+    Constant,
+    FlagValue,
+    ParameterName,
+    ParameterValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+_LASTING_ATTRIBUTES = frozenset({"ndim", "shape", "dtype"})
+_LASTING_METHODS = frozenset({"dim", "ndimension", "numel", "size", "is_floating_point"})
+"""What a parameter always answers the same to."""
+
+_PURE_FUNCTIONS = frozenset({"len", "id", "isinstance", "any", "all", "str", "int", "min", "max"})
+
+
+class ElementTest(NamedTuple):
+    """A condition that picks some of the elements a loop goes over."""
+
+    when_true: Predicate
+    when_false: Predicate
+
+    @property
+    def negation(self) -> ElementTest:
+        """The test with its sides exchanged."""
+        return ElementTest(self.when_false, self.when_true)
+
+
+UNDECIDED = ElementTest((SOME,), (SOME,))
+
+
+def both(one: ElementTest, other: ElementTest) -> ElementTest:
+    """True where both are."""
+    together = conjunction(one.when_true, other.when_true)
+    return ElementTest(together, negation(together))
+
+
+def either(one: ElementTest, other: ElementTest) -> ElementTest:
+    """True where at least one is."""
+    return both(one.negation, other.negation).negation
+
+
+def flag_test(
+    run: Interpreter, value: FlagValue, node: cst.CSTNode, *, wanted: bool
+) -> ElementTest | None:
+    """A test of ``requires_grad`` of an element; None when it is something else's."""
+    receiver = value.receiver
+    if isinstance(receiver, ParameterValue) and receiver.is_element:
+        place = run.place(run.selection or node)
+        return ElementTest((FlagTest(wanted, place),), (FlagTest(not wanted, place),))
+    return None
+
+
+def name_test(kind: str, texts: Value, *, negated: bool = False) -> ElementTest:
+    """A test of an element's name against texts that may not be known."""
+    found = _texts(texts)
+    if found is None:
+        return UNDECIDED
+    return ElementTest((NameTest(kind, found, negated),), (NameTest(kind, found, not negated),))
+
+
+def _texts(value: Value) -> tuple[str, ...] | None:
+    if isinstance(value, Constant) and isinstance(value.value, str):
+        return (value.value,)
+    if isinstance(value, SequenceValue) and value.complete:
+        texts = [each.value for each in value.items if isinstance(each, Constant)]
+        if len(texts) == len(value.items) and all(isinstance(each, str) for each in texts):
+            return tuple(texts)
+    return None
+
+
+def depends_on_element(run: Interpreter, node: cst.CSTNode) -> bool:
+    """Whether a condition may say another thing of each element."""
+    if not run.element_names:
+        return False
+    names = set().union(*run.element_names)
+    return any(isinstance(each, cst.Name) and each.value in names for each in walk(node))
+
+
+def unread_test(run: Interpreter, node: cst.BaseExpression) -> ElementTest:
+    """A condition on elements of which nothing is known but, perhaps, that it is lasting.
+
+    Then it, or its negation, can be told apart from others where it is written again.
+    """
+    positive, plain = without_negation(node)
+    reads = _Reads(run).of(plain)
+    if reads is None:
+        return UNDECIDED
+    code = run.place(plain.with_changes(lpar=(), rpar=())).code
+    test = ConditionTest(run.points.of(code, reads), negated=not positive)
+    return ElementTest((test,), negation((test,)))
+
+
+class _Reads:
+    """What a condition reads besides the elements that it is about."""
+
+    def __init__(self, run: Interpreter) -> None:
+        self._run = run
+        self._elements: set[str] = set().union(*run.element_names)
+        self._own: set[str] = set()
+        """The variables of comprehensions in it."""
+        self._found: set[tuple[int, str]] = set()
+
+    def of(self, node: cst.BaseExpression) -> set[tuple[int, str]] | None:
+        """The names of frames; None if the answer may be another without a change of these."""
+        return self._found if self._visit(node) else None
+
+    def _visit(self, node: cst.CSTNode) -> bool:
+        """Note what is read below a node; False where it need not last."""
+        if isinstance(node, cst.Name):
+            return self._visit_name(node.value)
+        if isinstance(node, cst.Attribute):
+            return self._visit_attribute(node, _LASTING_ATTRIBUTES)
+        if isinstance(node, cst.Call):
+            return self._visit_call(node)
+        if isinstance(node, cst.CompFor):
+            names = [each.value for each in walk(node.target) if isinstance(each, cst.Name)]
+            self._own.update(names)
+        if isinstance(node, (cst.Lambda, cst.Await, cst.NamedExpr, cst.Yield)):
+            return False
+        # A comprehension names its variables before it says what they are.
+        inner = reversed(node.children) if isinstance(node, cst.BaseComp) else node.children
+        return all(map(self._visit, inner))
+
+    def _visit_name(self, name: str) -> bool:
+        if name in self._own:
+            return True
+        if name in self._elements:
+            return isinstance(self._run.look_up(name), (ParameterName, ParameterValue))
+        frame = self._run.frame_of(name)
+        if frame is not None:
+            self._found.add((frame.key, name))
+        return True
+
+    def _visit_attribute(self, node: cst.Attribute, lasting: frozenset[str]) -> bool:
+        value = self._element(node.value)
+        if isinstance(value, ParameterValue):
+            return node.attr.value in lasting
+        return self._visit(node.value)
+
+    def _visit_call(self, node: cst.Call) -> bool:
+        function = node.func
+        if isinstance(function, cst.Name):
+            is_known = function.value in _PURE_FUNCTIONS and isinstance(
+                self._run.look_up(function.value), BuiltinValue
+            )
+        else:
+            is_known = isinstance(function, cst.Attribute) and self._is_of_element(function)
+        return is_known and all(self._visit(each.value) for each in node.args)
+
+    def _is_of_element(self, method: cst.Attribute) -> bool:
+        """Whether this is a method of an element, or of what is made of an element's name."""
+        if isinstance(self._element(method.value), ParameterValue):
+            return self._visit_attribute(method, _LASTING_METHODS)
+        root = method.value
+        while isinstance(root, (cst.Attribute, cst.Subscript, cst.Call)):
+            root = root.func if isinstance(root, cst.Call) else root.value
+        return isinstance(self._element(root), ParameterName) and self._visit(method.value)
+
+    def _element(self, node: cst.BaseExpression) -> Value | None:
+        if isinstance(node, cst.Name) and node.value in self._elements - self._own:
+            return self._run.look_up(node.value)
+        return None

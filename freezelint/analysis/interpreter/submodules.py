@@ -1,0 +1,160 @@
+"""What hangs below a module: under which name, and what happens when something else does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis import events
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    ModuleValue,
+    OptimizerValue,
+    ParameterValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+LENGTH = "len()"
+"""The attribute under which the number of elements of a container is kept here."""
+
+
+def submodule_name(run: Interpreter, parent: int, name: str) -> str:
+    """The attribute of a submodule that ``_modules`` or a string calls by this name."""
+    if name.isdigit():
+        return f"[{name}]"
+    if run.objects.module(parent).library == "torch.nn.ModuleDict":
+        return f"[{name!r}]"
+    return name
+
+
+def element_name(run: Interpreter, container: int, index: Value) -> str | None:
+    """The attribute of an element of a container; None when it is not known which one it is.
+
+    One counted from the end is the same as one counted from the beginning, where it is known
+    how many there are.
+    """
+    if not isinstance(index, Constant):
+        return None
+    number = index.value
+    if type(number) is not int:
+        return f"[{number!r}]"
+    if number < 0:
+        length = _length(run, container)
+        if length is not None and -number <= length:
+            number += length
+    return f"[{number}]"
+
+
+def _length(run: Interpreter, container: int) -> int | None:
+    length = run.bindings.get((container, LENGTH))
+    if not isinstance(length, Constant):
+        return None
+    for event in run.trace.all(events.HandedOver):
+        if any(run.objects.route(key, container, event.index) is not None for key in event.keys):
+            # Whoever had it in hands may have added something.
+            return None
+    return int(length.value)
+
+
+def _is_counted(run: Interpreter, container: int) -> bool:
+    return isinstance(run.bindings.get((container, LENGTH)), Constant)
+
+
+def add_element(run: Interpreter, container: int, value: ModuleValue, node: cst.CSTNode) -> None:
+    """Put a module behind the others in a container."""
+    length = run.bindings.get((container, LENGTH))
+    if isinstance(length, Constant) and not run.loops and not run.element_names:
+        replace_child(run, container, f"[{length.value}]", value, node)
+        run.bindings[container, LENGTH] = Constant(length.value + 1)
+    else:
+        # Of a loop body that is run for many rounds, nobody knows how many.
+        replace_child(run, container, f"[+{value.key}]", value, node)
+        forget_length(run, container)
+
+
+def forget_length(run: Interpreter, container: int) -> None:
+    """Note that a container may hold another number of elements from here on."""
+    if (container, LENGTH) in run.bindings:
+        run.bindings[container, LENGTH] = UNKNOWN
+
+
+def forget_lengths(run: Interpreter) -> None:
+    """Note the same of every container."""
+    for container, attribute in list(run.bindings):
+        if attribute == LENGTH:
+            forget_length(run, container)
+
+
+def name_object(run: Interpreter, value: Value, label: str) -> None:
+    """Let a module or optimizer be called what the code calls it first."""
+    if isinstance(value, ModuleValue):
+        module = run.objects.module(value.key)
+        if module.label is None:
+            module.label = label
+    elif isinstance(value, OptimizerValue):
+        for key in value.keys:
+            optimizer = run.objects.optimizer(key)
+            if optimizer.label is None:
+                optimizer.label = label
+
+
+def replace_child(
+    run: Interpreter, parent: int, attribute: str, value: Value, node: cst.CSTNode
+) -> None:
+    """Put something else under an attribute or index of a module."""
+    run.finish(parent)
+    before = run.bindings.get((parent, attribute))
+    owner = run.objects.module(parent)
+    old: int | None = None
+    if isinstance(before, ModuleValue):
+        old = before.key
+    elif before is None:
+        known = run.objects.known_child(parent, attribute)
+        is_in_sight = owner.origin is Origin.OWN_CLASS or _is_counted(run, parent)
+        if known is not None or not is_in_sight:
+            old = run.objects.child(parent, attribute).key
+    new = _registered_key(value)
+    if new is None and isinstance(value, Unknown):
+        # Something of which nothing is known but that it sits here now.
+        label = None if owner.label is None else f"{owner.label}.{attribute}"
+        made = run.objects.new_module(Origin.GIVEN, label)
+        made.flag_at_birth = None
+        made.parent = parent
+        run.mark_birth(made)
+        new = made.key
+        value = ModuleValue(new)
+    if old == new or (new is None and (old is None or not run.objects.module(old).is_module)):
+        run.bindings[parent, attribute] = value
+        return
+    run.announce(
+        events.SubmoduleReplaced(
+            place=run.place(node),
+            parent=parent,
+            attribute=attribute,
+            old=old,
+            new=new,
+            label=run.label(node) if isinstance(node, cst.Subscript) else dotted(node) or attribute,
+        )
+    )
+    now = run.now
+    if old is not None:
+        run.objects.detach(old, parent, attribute, now)
+    if new is not None and new != parent:
+        run.objects.attach(new, parent, attribute, now)
+    run.bindings[parent, attribute] = value
+
+
+def _registered_key(value: Value) -> int | None:
+    if isinstance(value, ModuleValue):
+        return value.key
+    if isinstance(value, ParameterValue) and not value.is_element and len(value.parts) == 1:
+        return value.parts[0].key
+    return None

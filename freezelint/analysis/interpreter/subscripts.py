@@ -1,0 +1,199 @@
+"""Elements by number, by key and by slice: reading them, and putting others in their place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.expressions import by_path, evaluate
+from freezelint.analysis.interpreter.iteration import element_module, element_of, narrow_to_some
+from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.submodules import (
+    element_name,
+    name_object,
+    replace_child,
+    submodule_name,
+)
+from freezelint.analysis.knowledge.torch import MODULE_CONTAINERS, PARAMETER_CONTAINERS
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import OF_CHILDREN, SOME, conjunction
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    Form,
+    InstanceValue,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    ParameterSequence,
+    ParameterValue,
+    Part,
+    SequenceValue,
+    SubmoduleTable,
+    TensorValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.arguments import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
+    """``receiver[index]``."""
+    receiver = evaluate(run, node.value)
+    if isinstance(receiver, TensorValue):
+        return receiver
+    if len(node.slice) != 1:
+        return UNKNOWN
+    element = node.slice[0].slice
+    if isinstance(element, cst.Slice):
+        return _sliced(run, receiver)
+    assert isinstance(element, cst.Index)
+    index = evaluate(run, element.value)
+    value = _indexed(run, receiver, index)
+    return by_path(run, value, node)
+
+
+def _sliced(run: Interpreter, receiver: Value) -> Value:
+    if isinstance(receiver, ModuleValue):
+        return ModuleValue(_slice_of(run, receiver))
+    if isinstance(receiver, ModuleGroup):
+        return receiver._replace(predicate=conjunction(receiver.predicate, (SOME,)))
+    if isinstance(receiver, ParameterSequence):
+        parts = tuple(
+            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in receiver.parts
+        )
+        return receiver._replace(parts=parts, form=Form.COLLECTION, iterator=None)
+    return UNKNOWN
+
+
+def _slice_of(run: Interpreter, receiver: ModuleValue) -> int:
+    """A slice of a container is a module of its own, and can be looped over too."""
+    container = run.proven(receiver)
+    if container is None:
+        return element_module(run, receiver.key, (SOME,))
+    label = None if container.label is None else f"{container.label}[...]"
+    made = run.objects.new_module(Origin.DERIVED, label)
+    made.source = receiver.key
+    made.predicate = (SOME,)
+    made.flag_at_birth = None
+    made.library = container.library if container.library in MODULE_CONTAINERS else None
+    run.mark_birth(made)
+    return made.key
+
+
+def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
+    if isinstance(receiver, SubmoduleTable):
+        return _submodule(run, receiver, index)
+    if not isinstance(index, Constant):
+        if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
+            return narrow_to_some(run, element_of(run, receiver))
+        return UNKNOWN
+    key = index.value
+    if isinstance(receiver, SequenceValue) and type(key) is int:
+        if receiver.complete and -len(receiver.items) <= key < len(receiver.items):
+            return receiver.items[key]
+        return UNKNOWN
+    if isinstance(receiver, MappingValue):
+        return receiver.get(key) or UNKNOWN
+    if isinstance(receiver, ModuleValue):
+        return _element(run, receiver, index)
+    if isinstance(receiver, (ModuleGroup, ParameterSequence)):
+        return narrow_to_some(run, element_of(run, receiver))
+    return UNKNOWN
+
+
+def _element(run: Interpreter, receiver: ModuleValue, index: Value) -> Value:
+    library = run.objects.module(receiver.key).library
+    if library in PARAMETER_CONTAINERS:
+        return ParameterValue((Part(receiver.key, (SOME,)),))
+    name = element_name(run, receiver.key, index)
+    if name is None:
+        return UNKNOWN
+    child = run.child(receiver.key, name)
+    if library in MODULE_CONTAINERS:
+        run.prove(child)
+    return child
+
+
+def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> None:
+    """``receiver[index] = value``."""
+    receiver = evaluate(run, target.value)
+    path = dotted(target)
+    if isinstance(receiver, SubmoduleTable):
+        _assign_submodule(run, receiver, target, value)
+    elif isinstance(receiver, ModuleValue):
+        _assign_element(run, receiver, target, value)
+    elif isinstance(receiver, (MappingValue, SequenceValue, ParameterSequence)):
+        if dotted(target.value) is not None:
+            _forget(run, target.value)
+    elif path is not None:
+        name_object(run, value, path)
+        run.bindings[run.frame.key, path] = value
+
+
+def _index_of(run: Interpreter, target: cst.Subscript) -> Value:
+    element = target.slice[0].slice
+    return evaluate(run, element.value) if isinstance(element, cst.Index) else UNKNOWN
+
+
+def _assign_element(
+    run: Interpreter, receiver: ModuleValue, target: cst.Subscript, value: Value
+) -> None:
+    name = element_name(run, receiver.key, _index_of(run, target))
+    if name is not None and isinstance(value, ModuleValue) and value.key != receiver.key:
+        run.prove(receiver)
+        name_object(run, value, run.label(target))
+        replace_child(run, receiver.key, name, value, target)
+    elif run.proven(receiver) is not None:
+        hand_over(run, (receiver,), target)
+
+
+def _submodule(run: Interpreter, table: SubmoduleTable, name: Value) -> Value:
+    if isinstance(name, Constant) and isinstance(name.value, str):
+        child = run.child(table.key, submodule_name(run, table.key, name.value))
+        run.prove(child)
+        return child
+    return narrow_to_some(run, element_of(run, _children(table)))
+
+
+def _children(table: SubmoduleTable) -> ModuleGroup:
+    return ModuleGroup(table.key, (OF_CHILDREN,))
+
+
+def _assign_submodule(
+    run: Interpreter, table: SubmoduleTable, target: cst.Subscript, value: Value
+) -> None:
+    name = _index_of(run, target)
+    if isinstance(name, Constant) and isinstance(name.value, str):
+        name_object(run, value, run.label(target))
+        attribute = submodule_name(run, table.key, name.value)
+        replace_child(run, table.key, attribute, value, target)
+    else:
+        hand_over(run, (table,), target)
+
+
+def call_on_table(
+    run: Interpreter, table: SubmoduleTable, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    """A method of the dict that a module keeps its submodules in."""
+    if name in ("items", "values"):
+        return _children(table)._replace(named=name == "items")
+    if name == "keys":
+        return table
+    if name == "get" and arguments.positional:
+        return _submodule(run, table, arguments.positional[0])
+    hand_over(run, (table, *arguments.all), node)
+    return UNKNOWN
+
+
+def _forget(run: Interpreter, target: cst.BaseExpression) -> None:
+    if isinstance(target, cst.Name):
+        run.bind(target.value, UNKNOWN)
+    elif isinstance(target, cst.Attribute):
+        receiver = evaluate(run, target.value)
+        if isinstance(receiver, (InstanceValue, ModuleValue)):
+            run.bindings[receiver.key, target.attr.value] = UNKNOWN
