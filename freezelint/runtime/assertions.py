@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 from typing import TYPE_CHECKING, Any
 
 from freezelint.runtime.contract import Contract, ContractError, Role
@@ -87,7 +88,7 @@ def assert_trains(*subjects: Any, trainable: Sequence[str] = ()) -> Iterator[Wat
 def _named_by_flag(models: Mapping[str, nn.Module], role: Role) -> list[str]:
     inventory = Inventory(models)
     Contract().assign(inventory.entries)
-    names = [entry.name for entry in inventory.entries if entry.role is role]
+    names = [glob.escape(entry.name) for entry in inventory.entries if entry.role is role]
     if not names:
         raise ContractError(
             f"no parameter is {role.value} (by requires_grad); name what you mean by patterns"

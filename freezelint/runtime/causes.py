@@ -67,7 +67,7 @@ def why_moved_in_step(entry: Entry, optimizer: Any, place: Place | None) -> Reas
         return Reason("its gradient is None and the optimizer wrote to it all the same", "FZ308")
     if not entry.tensor.requires_grad:
         return Reason("it still has a gradient from before it was frozen", "FZ305")
-    if not bool(gradient.ne(0).any()):
+    if _is_zero(gradient):
         return _why_moved_on_zero(optimizer, place)
     stray = vars(entry.module).get(FLAG)
     if stray is not None:
@@ -77,6 +77,11 @@ def why_moved_in_step(entry: Entry, optimizer: Any, place: Place | None) -> Reas
     if not entry.module.training:
         return Reason("its flag is on: eval() does not freeze it", "FZ111")
     return Reason("its flag is on and it takes gradients")
+
+
+def _is_zero(gradient: Tensor) -> bool:
+    numbers = gradient._values() if gradient.is_sparse else gradient  # noqa: SLF001
+    return not bool(numbers.ne(0).any())
 
 
 def _why_moved_on_zero(optimizer: Any, place: Place) -> Reason:
@@ -130,6 +135,6 @@ def why_not_trained(
         return Reason(f"the learning rate of its group {place.group} is 0")
     if gradient is None:
         return Reason("it gets no gradient", "FZ501")
-    if not bool(gradient.ne(0).any()):
+    if _is_zero(gradient):
         return Reason("its gradient is zero")
     return Reason("its updates are too small to change a bit, or are taken back")

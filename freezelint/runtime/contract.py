@@ -74,6 +74,14 @@ class Contract:
             ContractError: if a pattern matches nothing or two equally specific ones contradict.
         """
         self._refuse_idle_patterns([name for entry in entries for name in entry.names])
+        self.assign_again(entries)
+
+    def assign_again(self, entries: Sequence[Entry]) -> None:
+        """Give every entry its role, in a model that has lost some of what patterns name.
+
+        Raises:
+            ContractError: if two equally specific patterns contradict.
+        """
         for entry in entries:
             self._assign_one(entry)
         if self.is_inferred:

@@ -6,7 +6,7 @@ and words that trade places show too), the products are added up in rows, and th
 rows are folded and weighted again. NaN, -0.0 and padding between numbers are bits
 like any others.
 
-What it cannot see: an even number of changes in one row of 511 words that all
+What it cannot see: an even number of changes in one row of 511 words (in a small tensor: in all) that all
 consist of nothing but a flip of a word's highest bit. Eight-byte numbers have their
 sign there, so their words are folded first.
 """
@@ -21,9 +21,12 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_WORDS = {"cpu": 1 << 18}
+_WORDS = {"cpu": 1 << 19}
 _WORDS_ELSEWHERE = 1 << 22
-"""Words per piece: what fits a processor's cache, and what keeps a GPU busy."""
+"""Words per piece: what a processor's cache takes, and what keeps a GPU busy."""
+
+_FEW = 1 << 14
+"""Words up to which one operation over all is cheaper than rows."""
 
 _ROW = 511
 _NEXT_PIECE = 0x9E3779B97F4A7C15 - (1 << 64)
@@ -47,6 +50,9 @@ class Digester:
             A 0-dimensional int64 tensor, or None where there are no bits: on the meta
             device and for parameters of lazy modules that have no shape yet.
         """
+        if type(tensor) in _PLAIN and has_bits(tensor) and _is_contiguous(tensor):
+            # Nearly all are, and there are many: what follows costs more than a small digest.
+            return self._of_dense(tensor)
         total: Tensor | None = None
         for piece in dense_pieces(tensor):
             part = self._of_dense(piece)
@@ -59,19 +65,30 @@ class Digester:
         start = int(tensor.storage_offset()) * size
         count = int(tensor.numel()) * size
         words, weights = self._workspace(tensor.device)
-        head = min(count, -start % 8)
-        tail = (count - head) % 8
-        whole = (count - head) // 8
+        whole, tail = divmod(count, 8)
+        if tail == 0 and whole <= _FEW:
+            piece = self._words_at(start, whole, storage, words)
+            if size < 8 and tensor.device.type == "cpu":
+                return torch.dot(piece, weights[:whole]).add_(count)
+            return _mixed(piece, words, weights, fold=size >= 8).add_(count)
         total = torch.zeros((), dtype=torch.int64, device=tensor.device)
-        for first, length in ((start, head), (start + count - tail, tail)):
-            if length:
-                few = _typed(storage, torch.uint8, first, length, tensor.device)
-                total = total.mul_(257).add_((few.to(torch.int64) * weights[:length]).sum())
-        body = _typed(storage, torch.int64, (start + head) // 8, whole, tensor.device)
+        if tail:
+            few = _typed(storage, torch.uint8, start + count - tail, tail, tensor.device)
+            total.add_((few.to(torch.int64) * weights[:tail]).sum())
         for first in range(0, whole, words.numel()):
-            piece = body[first : first + words.numel()]
-            total.mul_(_NEXT_PIECE).add_(_mixed(piece, words, weights, fold=size == 8))
+            length = min(whole - first, words.numel())
+            piece = self._words_at(start + 8 * first, length, storage, words)
+            total.mul_(_NEXT_PIECE).add_(_mixed(piece, words, weights, fold=size >= 8))
         return total.add_(count)
+
+    @staticmethod
+    def _words_at(start: int, length: int, storage: torch.UntypedStorage, words: Tensor) -> Tensor:
+        """Words that begin where a tensor does: the same ones wherever it lies."""
+        if start % 8 == 0:
+            return _typed(storage, torch.int64, start // 8, length, words.device)
+        piece = words[:length]
+        piece.view(torch.uint8).copy_(_typed(storage, torch.uint8, start, 8 * length, words.device))
+        return piece
 
     def _workspace(self, device: torch.device) -> tuple[Tensor, Tensor]:
         known = self._workspaces.get(device)
@@ -85,6 +102,13 @@ class Digester:
             known = torch.empty_like(weights), weights
             self._workspaces[device] = known
         return known
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+def _is_contiguous(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided and not tensor.is_nested and tensor.is_contiguous()
 
 
 def read(digests: Sequence[Tensor | None]) -> list[int | None]:
@@ -109,7 +133,7 @@ def _mixed(piece: Tensor, words: Tensor, weights: Tensor, *, fold: bool) -> Tens
         scratch.bitwise_xor_(piece).mul_(weights[:count])
     else:
         torch.mul(piece, weights[:count], out=scratch)
-    rows = count // _ROW
+    rows = 0 if count <= _FEW else count // _ROW
     if rows == 0:
         return scratch.sum()
     sums = scratch[: rows * _ROW].view(rows, _ROW).sum(1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rich.table import Table
-    from torch import nn
+    from torch import Tensor, nn
 
     from freezelint.runtime.inventory import Entry
     from freezelint.runtime.watching import Watch
@@ -180,7 +180,7 @@ def _tensor_state(
     return TensorState(
         name=entry.name,
         kind="buffer" if entry.is_buffer else "parameter",
-        shape=() if is_lazy(entry.tensor) else tuple(entry.tensor.shape),
+        shape=_shape_of(entry.tensor),
         count=0 if is_lazy(entry.tensor) else entry.tensor.numel(),
         is_frozen=bool(means),
         means=tuple(means),
@@ -191,6 +191,11 @@ def _tensor_state(
         weight_decay=None if place is None else option(place, "weight_decay"),
         has_changed=has_changed,
     )
+
+
+def _shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """The shape; nothing where there is none yet, or each part of a nested tensor has its own."""
+    return () if is_lazy(tensor) or tensor.is_nested else tuple(tensor.shape)
 
 
 def _module_states(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
+from freezelint.runtime.inventory import version_of
 from freezelint.runtime.violations import Kind, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from freezelint.runtime.inventory import Inventory
+    from freezelint.runtime.readings import Readings
 
 
 def leaves_below(roots: Iterable[Tensor]) -> list[Tensor]:
@@ -32,47 +35,81 @@ def leaves_below(roots: Iterable[Tensor]) -> list[Tensor]:
     return leaves
 
 
+class _Suspect(NamedTuple):
+    """A leaf that takes gradients and belongs to nobody."""
+
+    times: int
+    bits: tuple[int, int | None]
+    """Its version and its digest when that was seen first."""
+
+
 class GradientWatch:
     """Notes which leaves take gradients, and which of them nobody will ever step."""
 
-    def __init__(self) -> None:
+    def __init__(self, readings: Readings) -> None:
         """Nothing was seen yet."""
         self.reached: set[int] = set()
         """Identities of the leaves that took part in a loss."""
+        self._readings = readings
         self._suspects = WeakIdKeyDictionary()
-        self._inputs = WeakIdKeyDictionary()
+        self._cleared = WeakIdKeyDictionary()
 
-    def note_inputs(self, arguments: Iterable[Any]) -> None:
-        """Leaves that are handed to a model are its data: their gradients are somebody's wish."""
-        for each in arguments:
-            if isinstance(each, Tensor) and each.requires_grad and each.is_leaf:
-                self._inputs[each] = True
+    def clear_all_in(self, things: object) -> None:
+        """Take tensors for somebody's business: data of a model, parameters of an optimizer."""
+        for each in _tensors_within(things):
+            if each.requires_grad and each.is_leaf:
+                self._clear(each)
 
-    def note(self, leaves: Iterable[Tensor], owned: set[int]) -> None:
+    def _clear(self, leaf: Tensor) -> None:
+        self._cleared[leaf] = True
+        self._suspects.pop(leaf, None)
+
+    def note(self, leaves: Iterable[Tensor], inventory: Inventory, owned: set[int]) -> None:
         """Take in what one backward pass reached."""
+        new = []
         for leaf in leaves:
             self.reached.add(id(leaf))
-            if id(leaf) not in owned and leaf not in self._inputs:
-                self._suspects[leaf] = self._suspects.get(leaf, 0) + 1
+            if id(leaf) in owned or leaf in self._cleared:
+                continue
+            known = self._suspects.get(leaf)
+            if known is None:
+                new.append(leaf)
+            else:
+                self._suspects[leaf] = known._replace(times=known.times + 1)
+        if new:
+            self._suspect(new, dict(_hidden_tensors(inventory)))
+
+    def _suspect(self, leaves: list[Tensor], hidden: Mapping[int, str]) -> None:
+        of_modules: set[int] = set()
+        if any(isinstance(leaf, nn.Parameter) for leaf in leaves):
+            of_modules = _parameters_of_all_modules()
+        for leaf in leaves:
+            if id(leaf) in of_modules and id(leaf) not in hidden:
+                # Of a model that is not watched.
+                self._clear(leaf)
+            else:
+                self._suspects[leaf] = _Suspect(1, self._bits_of(leaf))
+
+    def _bits_of(self, leaf: Tensor) -> tuple[int, int | None]:
+        return version_of(leaf), self._readings.digest_of(leaf)
 
     def violations(self, inventory: Inventory, owned: set[int], step: int) -> list[Violation]:
-        """Leaves that took gradients again and again and that no optimizer holds."""
+        """Leaves that took gradients again and again, and that nobody moves."""
         suspects = [
-            leaf
-            for leaf, times in self._suspects.items()
-            if times > 1 and id(leaf) not in owned and leaf.grad is not None
+            (leaf, suspect)
+            for leaf, suspect in self._suspects.items()
+            if suspect.times > 1 and id(leaf) not in owned and leaf.grad is not None
         ]
         if not suspects:
             return []
         hidden = dict(_hidden_tensors(inventory))
         found = []
-        for leaf in suspects:
-            name = hidden.get(id(leaf))
-            if name is None and isinstance(leaf, nn.Parameter) and _has_owner(leaf):
-                # Of a model that is not watched.
-                del self._suspects[leaf]
+        for leaf, suspect in suspects:
+            self._clear(leaf)
+            if suspect.bits != self._bits_of(leaf):
+                # Somebody moves it by hand.
                 continue
-            del self._suspects[leaf]
+            name = hidden.get(id(leaf))
             where = f"{name}, which is not registered as a parameter," if name else "a leaf"
             found.append(
                 Violation(
@@ -87,14 +124,25 @@ class GradientWatch:
         return found
 
 
-def _has_owner(parameter: nn.Parameter) -> bool:
-    """Whether a module somewhere in the program has registered the parameter."""
-    return any(
-        isinstance(owner, nn.Module) or (isinstance(owner, dict) and "_parameters" in owner)
-        for holder in gc.get_referrers(parameter)
-        if isinstance(holder, dict)
-        for owner in gc.get_referrers(holder)
-    )
+def _parameters_of_all_modules() -> set[int]:
+    """Identities of the parameters of every module in the program."""
+    return {
+        id(parameter)
+        for each in gc.get_objects()
+        if issubclass(type(each), nn.Module)
+        for parameter in (vars(each).get("_parameters") or {}).values()
+    }
+
+
+def _tensors_within(thing: object) -> Iterator[Tensor]:
+    """The tensors in nested sequences and mappings."""
+    if isinstance(thing, Tensor):
+        yield thing
+    elif isinstance(thing, Mapping):
+        yield from _tensors_within(tuple(thing.values()))
+    elif isinstance(thing, (list, tuple, Iterator)):
+        for each in thing:
+            yield from _tensors_within(each)
 
 
 def _hidden_tensors(inventory: Inventory) -> Iterator[tuple[int, str]]:

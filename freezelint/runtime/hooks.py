@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
+
+from freezelint.runtime.backward import around_backward
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,30 +39,35 @@ class Hooks:
         self.stop_listening()
         self._installed.close()
 
-    def around_steps(self, optimizers: Iterable[Any], before: OnStep, after: OnStep) -> None:
+    def around_steps(
+        self, optimizers: Iterable[Any], before: Callable[[Any], bool | None], after: OnStep
+    ) -> None:
         """Be called around every step of every optimizer, and of these that only look like one.
 
         A step inside another one (a subclass that calls ``super().step()``, a sharded
-        optimizer around a plain one) belongs to the outer one.
+        optimizer around a plain one) belongs to the outer one, unless ``before`` returns
+        False for that: then it is of no interest, and ``after`` is not called.
         """
-        running: list[Any] = []
+        running: list[_Running] = []
 
-        def enter(optimizer: Any) -> None:
-            while running and not _is_on_stack(running[-1]):
-                # Its step was left by an exception.
+        def forget_those_that_raised() -> None:
+            while running and not _is_on_stack(running[-1].frame):
                 running.pop()
-            if not running:
-                before(optimizer)
-            running.append(optimizer)
+
+        def enter(optimizer: Any, frame: FrameType) -> None:
+            forget_those_that_raised()
+            if running or before(optimizer) is not False:
+                running.append(_Running(optimizer, frame))
 
         def leave(optimizer: Any) -> None:
-            if running:
+            forget_those_that_raised()
+            if running and running[-1].optimizer is optimizer:
                 running.pop()
-            if not running:
-                after(optimizer)
+                if not running:
+                    after(optimizer)
 
         def before_hook(optimizer: Any, _args: Any, _kwargs: Any) -> None:
-            enter(optimizer)
+            enter(optimizer, sys._getframe(1))  # noqa: SLF001
 
         def after_hook(optimizer: Any, _args: Any, _kwargs: Any) -> None:
             leave(optimizer)
@@ -72,57 +78,36 @@ class Hooks:
             if not isinstance(optimizer, Optimizer):
                 self._wrap_step(optimizer, enter, leave)
 
-    def _wrap_step(self, optimizer: Any, enter: OnStep, leave: OnStep) -> None:
-        step = optimizer.step
-        had_own = "step" in vars(optimizer)
-
-        @functools.wraps(step)
-        def watched_step(*args: Any, **kwargs: Any) -> Any:
-            enter(optimizer)
-            result = step(*args, **kwargs)
-            leave(optimizer)
-            return result
+    def _wrap_step(
+        self, optimizer: Any, enter: Callable[[Any, FrameType], None], leave: OnStep
+    ) -> None:
+        watched = vars(optimizer).get("step")
+        if not hasattr(watched, "watchers"):
+            watched = optimizer.step = _watched_step(optimizer)
+        watchers: list[Any] = watched.watchers
+        watcher = enter, leave
+        watchers.append(watcher)
 
         def restore() -> None:
-            if had_own:
-                optimizer.step = step
-            else:
+            watchers.remove(watcher)
+            if not watchers and vars(optimizer).get("step") is watched:
                 del optimizer.step
+                if watched.was_its_own:
+                    optimizer.step = watched.__wrapped__
 
-        optimizer.step = watched_step
         self._installed.callback(restore)
 
     def before_forward(
-        self, models: Iterable[nn.Module], callback: Callable[[nn.Module, Any], None]
+        self, models: Iterable[nn.Module], callback: Callable[[nn.Module, Any, Any], None]
     ) -> None:
-        """Be called before each of the models runs."""
+        """Be called before each of the models runs, with all that it is given."""
         for model in models:
-            self._add(model.register_forward_pre_hook(callback))
+            hook = _OfThisModelOnly(callback)
+            self._add(model.register_forward_pre_hook(hook, with_kwargs=True))
 
     def around_backward(self, callback: Callable[[Any], Callable[[], None]]) -> None:
         """Be called with the roots of every backward pass; what comes back is called after it."""
-        original = torch.autograd.backward
-        is_inside = False
-
-        @functools.wraps(original)
-        def watched_backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal is_inside
-            if is_inside:
-                return original(tensors, *args, **kwargs)
-            is_inside = True
-            try:
-                finish = callback(tensors)
-                result = original(tensors, *args, **kwargs)
-            finally:
-                is_inside = False
-            finish()
-            return result
-
-        def restore() -> None:
-            torch.autograd.backward = original
-
-        torch.autograd.backward = watched_backward
-        self._installed.callback(restore)
+        self._installed.callback(around_backward(callback))
 
     def listen(self, callback: Callable[[nn.Module, Any], None]) -> None:
         """Be called before every module runs, until told to stop."""
@@ -139,11 +124,52 @@ class Hooks:
         self._installed.callback(handle.remove)
 
 
-def _is_on_stack(optimizer: Any) -> bool:
-    """Whether a method of the optimizer is being run."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
+def _watched_step(optimizer: Any) -> Any:
+    """The step of something that looks like an optimizer, with watchers around it."""
+    step = optimizer.step
+
+    @functools.wraps(step)
+    def watched_step(*args: Any, **kwargs: Any) -> Any:
+        watchers = [*watched_step.watchers]  # type: ignore[attr-defined]
+        for enter, _ in watchers:
+            enter(optimizer, sys._getframe())  # noqa: SLF001
+        result = step(*args, **kwargs)
+        for _, leave in watchers:
+            leave(optimizer)
+        return result
+
+    watched_step.watchers = []  # type: ignore[attr-defined]
+    watched_step.was_its_own = "step" in vars(optimizer)  # type: ignore[attr-defined]
+    return watched_step
+
+
+class _OfThisModelOnly:
+    """A hook that copies of the model, and files that it is saved to, do not take along."""
+
+    def __init__(self, callback: Callable[[nn.Module, Any, Any], None]) -> None:
+        self._callback = callback
+
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self._callback(module, args, kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Something that takes any arguments, does nothing, and is there without this package.
+        return getattr, (contextlib.nullcontext(), "__exit__")
+
+
+class _Running(NamedTuple):
+    """A step that was begun."""
+
+    optimizer: Any
+    frame: FrameType
+    """What runs it, until it ends in whatever way."""
+
+
+def _is_on_stack(wanted: FrameType) -> bool:
+    """Whether a call goes on."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None:
-        if frame.f_locals.get("self") is optimizer or frame.f_locals.get("optimizer") is optimizer:
+        if frame is wanted:
             return True
         frame = frame.f_back
     return False

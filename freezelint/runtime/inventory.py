@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 from freezelint.runtime.contract import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class Entry:
@@ -25,6 +25,7 @@ class Entry:
         "holder",
         "is_alive",
         "is_buffer",
+        "is_plain",
         "module",
         "name",
         "pointer",
@@ -62,10 +63,17 @@ class Entry:
     def look_at(self, tensor: Tensor) -> None:
         """Take this tensor for the one that belongs here, as it is now."""
         self.tensor = tensor
+        self.is_plain = _is_plain(tensor)
         self.requires_grad = tensor.requires_grad
         self.version = version_of(tensor)
         self.pointer = pointer_of(tensor)
         self.strides = strides_of(tensor)
+
+    def hang_like(self, other: Entry) -> None:
+        """Take the place and the names of another entry, of the same tensor."""
+        self.name, self.aliases = other.name, other.aliases
+        self.module, self.attribute = other.module, other.attribute
+        self.holder, self.is_buffer = other.holder, other.is_buffer
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,9 +91,33 @@ class Entry:
         return self.role is Role.FROZEN or self.rows is not None
 
 
+def noticed(entries: Iterable[Entry]) -> list[Entry]:
+    """Those entries whose version or place in memory is another, which are brought up to date.
+
+    This runs over everything around every step, so it is written to be fast.
+    """
+    found = []
+    for entry in entries:
+        tensor = entry.tensor
+        if entry.is_plain:
+            version, pointer = tensor._version, tensor.data_ptr()  # noqa: SLF001
+        else:
+            version, pointer = version_of(tensor), pointer_of(tensor)
+        if version != entry.version or pointer != entry.pointer:
+            entry.version, entry.pointer = version, pointer
+            entry.is_plain = _is_plain(tensor)
+            found.append(entry)
+    return found
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether it has a version counter and one place in memory."""
+    return pointer_of(tensor) != 0 and not tensor.is_inference()
+
+
 def version_of(tensor: Tensor) -> int:
-    """The version counter; inference tensors have none."""
-    return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001
+    """The version counter; inference tensors have none, and lazy ones say nothing yet."""
+    return -1 if is_lazy(tensor) or tensor.is_inference() else tensor._version  # noqa: SLF001
 
 
 def pointer_of(tensor: Tensor) -> int:

@@ -18,34 +18,42 @@ if TYPE_CHECKING:
 _FEW = 3
 """Steps below which a zero gradient or learning rate may be a beginning: LoRA, warm-up."""
 
+_ROUNDS = 32
+"""An optimizer that is not stepped while the others use up their time so often is forgotten."""
+
 
 class Liveness:
-    """Looks once, after some steps, at everything that should have moved by then."""
+    """Looks after some steps at everything that should have moved by then."""
 
     def __init__(self, within: int, *, is_patient: bool) -> None:
-        """Look after ``within`` steps, or at the end if that comes first."""
+        """Look after ``within`` steps of what holds a parameter, or at the end."""
         self._within = within
         self.is_patient = is_patient
 
-    def is_due(self, steps: int) -> bool:
-        """Whether the steps are over within which everything should have moved."""
-        return steps == self._within
+    def is_due(self, steps: int, watch: Watch) -> bool:
+        """Whether to look now, after so many steps of one optimizer."""
+        return steps == self._within or watch.steps == self._within * _ROUNDS
+
+    def _is_over(self, steps: int, watch: Watch) -> bool:
+        """Whether what holds a parameter stepped often enough; others may step first, or in turn."""
+        return steps >= self._within or watch.steps >= self._within * _ROUNDS
 
     def violations(self, watch: Watch, *, is_last: bool) -> Iterator[Violation]:
         """What has not moved yet, with the reason."""
-        if is_last and watch.steps > self._within:
-            return
+        taken = watch.steps_by_holder()
         waiting = [
             entry
             for entry in watch.stock.inventory.entries
-            if entry.role is Role.TRAINABLE and not entry.is_alive
+            if entry.role is Role.TRAINABLE
+            and not entry.is_alive
+            and (is_last or self._is_over(taken.get(id(entry.tensor), watch.steps), watch))
         ]
         for entry, has_moved in zip(waiting, watch.stock.have_moved(waiting), strict=True):
             if has_moved:
                 entry.is_alive = True
                 continue
             with quietly():
-                reason = self._reason(entry, watch)
+                reason = self._reason(entry, taken.get(id(entry.tensor), watch.steps), watch)
             if reason is not None:
                 yield Violation(
                     Kind.NOT_TRAINED,
@@ -56,9 +64,11 @@ class Liveness:
                     cause=reason.cause,
                 )
 
-    def _reason(self, entry: Entry, watch: Watch) -> Reason | None:
+    def _reason(self, entry: Entry, steps: int, watch: Watch) -> Reason | None:
         if watch.steps == 0:
             return Reason("no watched optimizer ever took a step")
+        if steps == 0:
+            return Reason("the optimizer that holds it never took a step")
         place = None
         for optimizer in watch.optimizers.values():
             place = place or place_of(optimizer, entry.tensor)
@@ -67,5 +77,5 @@ class Liveness:
         if not self.is_patient:
             return reason
         is_unused = watch.contract.is_inferred and reached is False and not ran
-        may_begin_late = watch.steps < _FEW and reached is not False and place is not None
+        may_begin_late = steps < _FEW and reached is not False and place is not None
         return None if is_unused or may_begin_late else reason

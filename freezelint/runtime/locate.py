@@ -34,6 +34,8 @@ _WRITES_UNMARKED = ("native_batch_norm", "cudnn_batch_norm", "c10d", "_batch_nor
 class WriterMode(TorchDispatchMode):
     """Remembers the last write to each of some tensors."""
 
+    supports_higher_order_operators = True
+
     def __init__(self, entries: Iterable[Entry]) -> None:
         """Watch the storages of these entries."""
         super().__init__()  # type: ignore[no-untyped-call]
@@ -42,15 +44,21 @@ class WriterMode(TorchDispatchMode):
             for entry in entries
             if entry.pointer
         }
-        self.writers: dict[str, Writer] = {}
+        self._writers: dict[str, Writer] = {}
+
+    def stopped(self) -> dict[str, Writer]:
+        """Watch no more, and return who wrote, by the name of the tensor."""
+        self._names.clear()
+        return self._writers
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation and note what it wrote to."""
         result = func(*args, **(kwargs or {}))
-        for tensor in _written(func, args, kwargs or {}):
-            name = self._names.get(_storage_of(tensor))
-            if name is not None:
-                self.writers[name] = _writer(str(func))
+        if self._names:
+            for tensor in _written(func, args, kwargs or {}):
+                name = self._names.get(_storage_of(tensor))
+                if name is not None:
+                    self._writers[name] = _writer(str(func))
         return result
 
 
@@ -67,8 +75,11 @@ def is_on_top(mode: TorchDispatchMode) -> bool:
 
 def _written(func: Any, args: Any, kwargs: Any) -> Iterator[Tensor]:
     everything = any(part in str(func) for part in _WRITES_UNMARKED)
-    schema = func._schema.arguments  # noqa: SLF001
-    for position, argument in enumerate(schema):
+    schema = getattr(func, "_schema", None)
+    if schema is None:
+        # Of a condition, a loop, attention by a function: it does not say what it writes.
+        return
+    for position, argument in enumerate(schema.arguments):
         alias = argument.alias_info
         if not everything and (alias is None or not alias.is_write):
             continue

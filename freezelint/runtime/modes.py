@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 class ModeWatch:
     """Knows which modules must not run in train mode, and notes those that do."""
 
-    def __init__(self, inventory: Inventory) -> None:
-        """Look for layers in frozen parts that behave differently in train mode."""
+    def __init__(self) -> None:
+        """Nothing was seen yet."""
         self._sensitive: dict[int, tuple[str, str]] = {}
         self._seen: dict[str, str] = {}
         self.ran: set[int] = set()
         """Identities of the modules that ran while this was listening."""
+
+    def look_at(self, inventory: Inventory) -> None:
+        """Look for layers in frozen parts that behave differently in train mode."""
+        self._sensitive.clear()
         frozen = _frozen_parts(inventory)
         drifting = {
             entry.name.rpartition(".")[0]

@@ -28,7 +28,7 @@ def without_wrappers(name: str) -> str:
 def matches(pattern: str, name: str) -> bool:
     """Whether a glob names this tensor, or a module that holds it."""
     return any(
-        fnmatch.fnmatchcase(path, glob)
+        path == glob or fnmatch.fnmatchcase(path, glob)
         for glob in {pattern, without_wrappers(pattern)}
         for spelling in {name, without_wrappers(name)}
         for path in _with_ancestors(spelling)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from freezelint.runtime.locate import WriterMode, can_enter, is_on_top
 from freezelint.runtime.violations import FreezeViolated, FreezeWarning, Kind, Violation
@@ -25,11 +25,14 @@ class Reporter:
 
     def __init__(self, on_violation: OnViolation, locate: Locate) -> None:
         """Take how violations are reported and whether their writers are looked for."""
+        _refuse_unknown("on_violation", on_violation, get_args(OnViolation))
+        _refuse_unknown("locate", locate, get_args(Locate))
         self.violations: list[Violation] = []
         self._on_violation = on_violation
         self._locate = locate
         self._said: set[tuple[Kind, str | None, str | None]] = set()
         self._mode: WriterMode | None = None
+        self._entered: WriterMode | None = None
         self._writers: dict[str, Writer] = {}
 
     def report(self, found: Iterable[Violation]) -> None:
@@ -63,24 +66,30 @@ class Reporter:
         unlocated = {
             each.tensor
             for each in self.violations
-            if each.kind in _WRITTEN and each.writer is None and each.step == step
+            if each.kind in _WRITTEN and each.writer is None and each.step >= step - 1
         }
         wanted = [entry for entry in entries if self._locate == "always" or entry.name in unlocated]
         if wanted and self._mode is None and can_enter():
-            self._mode = WriterMode(wanted)
+            self._mode = self._entered = WriterMode(wanted)
             self._mode.__enter__()  # type: ignore[no-untyped-call]
 
     def stop_locating(self) -> None:
         """Stop watching, and complete the reports with what was found."""
         mode, self._mode = self._mode, None
-        if mode is None:
-            return
-        if is_on_top(mode):
-            mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-        self._writers.update(mode.writers)
-        self.violations[:] = [self._located(each) for each in self.violations]
+        if mode is not None:
+            self._writers.update(mode.stopped())
+            self.violations[:] = [self._located(each) for each in self.violations]
+        if self._entered is not None and is_on_top(self._entered):
+            # Otherwise the program is in a mode of its own, which must be left first.
+            self._entered.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._entered = None
 
     def _located(self, violation: Violation) -> Violation:
         if violation.writer is not None or violation.kind not in _WRITTEN:
             return violation
         return violation._replace(writer=self._writers.get(violation.tensor or ""))
+
+
+def _refuse_unknown(option: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{option} is one of {', '.join(map(repr, known))}, not {value!r}")

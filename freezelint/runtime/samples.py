@@ -85,6 +85,8 @@ def _is_plain(entry: Entry) -> bool:
         return False
     if tensor.is_nested or hasattr(tensor, "__tensor_flatten__"):
         return False
+    if tensor.is_conj() or tensor.is_neg():
+        return False
     return is_dense(entry.watched)
 
 

@@ -34,6 +34,7 @@ class Stock:
         """
         self._contract = contract
         self.readings = Readings()
+        self.modes = ModeWatch()
         self.inventory = Inventory(models)
         contract.assign(self.inventory.entries)
         self._sort()
@@ -48,7 +49,7 @@ class Stock:
             entry for entry in entries if entry.rows is not None and entry.role is not Role.FROZEN
         ]
         self.by_identity = self.inventory.by_identity()
-        self.modes = ModeWatch(self.inventory)
+        self.modes.look_at(self.inventory)
 
     def _digest(self, entries: Iterable[Entry]) -> None:
         wanted = [each for each in entries if each.role is not Role.FREE or each.rows is not None]
@@ -82,31 +83,33 @@ class Stock:
 
     def take_again(self, step: int) -> list[Violation]:
         """Take stock of a model that was rebuilt; return what that did to frozen tensors."""
-        before = {entry.name: entry for entry in self.inventory.entries}
+        before = [(entry.name, entry) for entry in self.inventory.entries]
+        by_identity = self.inventory.by_identity()
         renewed = self.inventory.renewed()
         with contextlib.suppress(ContractError):
-            # A pattern may match nothing any more; what it matched is reported as replaced.
-            self._contract.assign(renewed.entries)
+            self._contract.assign_again(renewed.entries)
         new = []
         for position, entry in enumerate(renewed.entries):
-            known = before.get(entry.name)
-            if known is not None and known.tensor is entry.tensor:
-                known.holder, known.module = entry.holder, entry.module
-                renewed.entries[position] = known
-            else:
+            known = by_identity.get(id(entry.tensor))
+            if known is None:
                 new.append(entry)
+            else:
+                # Whatever it is called now, what was promised of it holds.
+                known.hang_like(entry)
+                renewed.entries[position] = known
         self.inventory = renewed
         self._sort()
         self._digest(new)
         now = {name: entry for entry in renewed.entries for name in entry.names}
         return [
             violation
-            for name, known in before.items()
+            for name, known in before
+            if id(known.tensor) not in self.by_identity
             for violation in self._lost(known, now.get(name), step)
         ]
 
     def _lost(self, known: Entry, now: Entry | None, step: int) -> Iterable[Violation]:
-        if known.role is not Role.FROZEN or (now is not None and now.tensor is known.tensor):
+        if known.role is not Role.FROZEN:
             return
         if now is None or not known.is_buffer:
             yield replaced(known, now, step)

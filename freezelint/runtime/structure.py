@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from freezelint.runtime.contract import Role
-from freezelint.runtime.fingerprint import has_bits
+from freezelint.runtime.fingerprint import has_bits, is_dense
+from freezelint.runtime.quiet import quietly
 from freezelint.runtime.violations import Kind, Violation
 from freezelint.spelling import FLAG, METHOD, meant_by
 
@@ -130,7 +132,23 @@ def _overlap(first: Tensor, second: Tensor) -> bool:
         return start, start + (reach + 1) * size if tensor.numel() else start
 
     (begin, end), (other_begin, other_end) = stretch(first), stretch(second)
-    return begin < other_end and other_begin < end
+    if begin >= other_end or other_begin >= end:
+        return False
+    if is_dense(first) and is_dense(second):
+        return True
+    # Rows in turn, or the columns of one matrix: the stretches overlap, and the elements may not.
+    with quietly():
+        return bool(torch.isin(_places(first), _places(second)).any())
+
+
+def _places(tensor: Tensor) -> Tensor:
+    """Where in the storage each byte of a tensor lies."""
+    size = tensor.element_size()
+    places = torch.arange(size, device="cpu") + int(tensor.storage_offset()) * size
+    for length, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        steps = torch.arange(int(length), device="cpu") * int(stride) * size
+        places = (places[:, None] + steps).flatten()
+    return places
 
 
 def stray_attributes(inventory: Inventory, step: int) -> Iterator[Violation]:

@@ -16,12 +16,13 @@ from freezelint.runtime.changes import (
 from freezelint.runtime.contract import Contract
 from freezelint.runtime.gradients import GradientWatch, leaves_below
 from freezelint.runtime.hooks import Hooks
-from freezelint.runtime.inventory import pointer_of, version_of
+from freezelint.runtime.inventory import noticed
 from freezelint.runtime.liveness import Liveness
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.relayout import is_the_same_in_another_order
 from freezelint.runtime.reporting import Locate, OnViolation, Reporter
 from freezelint.runtime.stock import Stock
+from freezelint.runtime.structure import parameters_of
 from freezelint.runtime.subjects import subjects_of
 
 if TYPE_CHECKING:
@@ -86,12 +87,15 @@ def watch(
         ContractError: on entry, when a pattern matches nothing or two contradict.
         FreezeViolated: with ``on_violation="raise"``, at the step, or on leaving.
     """
-    given = contract or Contract(frozen, trainable, target, statistics, frozen_rows or {})
+    if contract is None:
+        contract = Contract(frozen, trainable, target, statistics, frozen_rows or {})
+    elif frozen or trainable or target or statistics or frozen_rows:
+        raise TypeError("hand over patterns or a contract, not both")
     models, optimizers = subjects_of(subjects)
     return Watch(
         models,
         optimizers,
-        given,
+        contract,
         every=every,
         within=within,
         exact=exact,
@@ -126,13 +130,13 @@ class Watch:
         """The optimizers that were given, or else those that stepped what is watched."""
         self.steps = 0
         """Steps that these took."""
+        self._taken: dict[int, int] = {}
         self._are_given = bool(optimizers)
         self._models = dict(models)
         self._every = every
         self._exact = exact
         self._reporter = reporter
         self._hooks = Hooks()
-        self._gradients = GradientWatch()
         self._liveness = Liveness(within, is_patient=is_patient)
         self._stepping: Stepper | None = None
         self._last: Stepper | None = None
@@ -159,6 +163,7 @@ class Watch:
     def _begin(self) -> None:
         __tracebackhide__ = True
         self.stock = Stock(self._models, self.contract, exact=self._exact)
+        self._gradients = GradientWatch(self.stock.readings)
         self._reporter.report(structure.aliases(self.stock.inventory))
         self._reporter.report(structure.stray_attributes(self.stock.inventory, 0))
         self._hooks.around_steps(self.optimizers.values(), self._before_step, self._after_step)
@@ -190,7 +195,7 @@ class Watch:
     def _look_at_everything(self) -> None:
         __tracebackhide__ = True
         readings = self.stock.readings
-        self._glance(None)
+        self._glance(self._unwatched())
         self._compare(readings.arrived(), None)
         self._compare(readings.now(self.stock.frozen), None)
         self._compare(readings.now(self.stock.with_rows), self._last)
@@ -199,7 +204,8 @@ class Watch:
 
     def _last_words(self) -> Iterable[Violation]:
         if self.steps == 0:
-            yield from structure.nothing_trainable(self.stock.inventory, 0)
+            if self.contract.is_inferred or self.contract.trainable:
+                yield from structure.nothing_trainable(self.stock.inventory, 0)
         else:
             yield from self._membership()
             yield from self._unowned_gradients()
@@ -208,16 +214,22 @@ class Watch:
 
     # -- around steps --------------------------------------------------------
 
-    def _before_step(self, optimizer: Any) -> None:
+    def _before_step(self, optimizer: Any) -> bool:
         __tracebackhide__ = True
         held = self.stock.held_by(optimizer)
         is_known = any(each is optimizer for each in self.optimizers.values())
         if not held and not is_known:
-            return
-        self._stepping = stepper = self._stepper(optimizer)
-        if (self.steps + 1) % self._every:
-            return
-        self._glance(None)
+            self._gradients.clear_all_in(each for _, each in parameters_of(optimizer))
+            return False
+        self._stepping = self._stepper(optimizer)
+        if (self.steps + 1) % self._every == 0:
+            self._look_before_step(held, self._stepping)
+        return True
+
+    def _look_before_step(self, held: Sequence[Entry], stepper: Stepper) -> None:
+        __tracebackhide__ = True
+        optimizer = stepper.optimizer
+        self._glance(self._unwatched())
         if not is_from_torch(optimizer):
             # It may write without a gradient, so what was written before must be known.
             self._compare(self.stock.readings.ask(self._due_in(self.steps + 1)), None)
@@ -245,7 +257,8 @@ class Watch:
             self._compare(self.stock.readings.arrived(), None)
             self._compare(self.stock.readings.ask(self._due_in(self.steps)), stepper)
             self._reporter.report(self._unowned_gradients())
-        if self._liveness.is_due(self.steps):
+        taken = self._taken[id(optimizer)] = self._taken.get(id(optimizer), 0) + 1
+        if self._liveness.is_due(taken, self):
             self._reporter.report(self._liveness.violations(self, is_last=False))
         if self.steps >= LISTENED:
             if self.steps % TURNS == 0:
@@ -254,15 +267,19 @@ class Watch:
                 self._hooks.stop_listening()
         self._reporter.start_locating([*self.stock.frozen, *self.stock.with_rows], self.steps)
 
+    def _unwatched(self) -> Stepper | None:
+        """Who stepped since the last look, if any step was passed over."""
+        return self._last if self.steps % self._every else None
+
     def _due_in(self, step: int) -> list[Entry]:
         """Those of the frozen tensors whose turn a step is: a few in each, so that none waits."""
         turns = max(min(len(self.stock.frozen) // FEW, TURNS), 1)
         return self.stock.frozen[(step // self._every) % turns :: turns]
 
-    def _before_forward(self, _model: nn.Module, arguments: Any) -> None:
+    def _before_forward(self, _model: nn.Module, *arguments: Any) -> None:
         __tracebackhide__ = True
         if self._looks_at_graph():
-            self._gradients.note_inputs(arguments)
+            self._gradients.clear_all_in(arguments)
         self._look_at_flags()
 
     def _around_backward(self, roots: Any) -> Any:
@@ -270,7 +287,9 @@ class Watch:
         if not self._looks_at_graph():
             return _nothing
         leaves = leaves_below(roots if isinstance(roots, (list, tuple)) else (roots,))
-        return lambda: self._gradients.note(leaves, self.stock.owned(self.optimizers.values()))
+        return lambda: self._gradients.note(
+            leaves, self.stock.inventory, self.stock.owned(self.optimizers.values())
+        )
 
     def _looks_at_graph(self) -> bool:
         return self._backward_passes <= LISTENED or self._backward_passes % TURNS < LISTENED
@@ -288,16 +307,8 @@ class Watch:
             self._knows_membership = False
             self._reporter.report(self.stock.take_again(self.steps))
         self._look_at_flags()
-        suspicious = [
-            entry
-            for entry in self.stock.frozen
-            if entry.version != version_of(entry.tensor)
-            or entry.pointer != pointer_of(entry.tensor)
-        ]
+        suspicious = noticed(self.stock.frozen)
         if suspicious:
-            for entry in suspicious:
-                entry.version = version_of(entry.tensor)
-                entry.pointer = pointer_of(entry.tensor)
             self._compare(self.stock.readings.ask(suspicious), stepper)
 
     def _look_at_flags(self) -> None:
@@ -341,11 +352,22 @@ class Watch:
         owned = self.stock.owned(self.optimizers.values())
         return self._gradients.violations(self.stock.inventory, owned, self.steps)
 
+    def steps_by_holder(self) -> dict[int, int]:
+        """How often what holds it stepped, by the identity of every parameter that is held."""
+        taken: dict[int, int] = {}
+        for optimizer in self.optimizers.values():
+            steps = self._taken.get(id(optimizer), 0)
+            for _, each in parameters_of(optimizer):
+                taken[id(each)] = taken.get(id(each), 0) + steps
+        return taken
+
     def took_part(self, entry: Entry) -> tuple[bool | None, bool]:
         """Whether backward reached a parameter (None if nobody looked), and its module ran."""
         reached = None
         if self._backward_passes:
-            reached = id(entry.tensor) in self._gradients.reached
+            # What a checkpoint recomputes is in no graph, but gets its gradient all the same.
+            has_gradient = entry.tensor.grad is not None
+            reached = has_gradient or id(entry.tensor) in self._gradients.reached
         return reached, id(entry.module) in self.stock.modes.ran
 
 
