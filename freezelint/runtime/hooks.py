@@ -7,6 +7,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
     OnStep = Callable[[Any], None]
     """Called with the optimizer."""
+
+
+_MAY_LOSE_HOOKS = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 3)
+"""Before, a call of ``torch.compile`` takes the step hooks out of all of torch's optimizers."""
 
 
 class Hooks:
@@ -75,7 +80,7 @@ class Hooks:
         self._add(register_optimizer_step_pre_hook(before_hook))
         self._add(register_optimizer_step_post_hook(after_hook))
         for optimizer in optimizers:
-            if not isinstance(optimizer, Optimizer):
+            if _MAY_LOSE_HOOKS or not isinstance(optimizer, Optimizer):
                 self._wrap_step(optimizer, enter, leave)
 
     def _wrap_step(

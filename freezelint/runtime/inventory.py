@@ -20,6 +20,7 @@ class Entry:
         "aliases",
         "attribute",
         "contradicted_by",
+        "device",
         "digest",
         "first_digest",
         "holder",
@@ -68,6 +69,7 @@ class Entry:
         self.version = version_of(tensor)
         self.pointer = pointer_of(tensor)
         self.strides = strides_of(tensor)
+        self.device = tensor.device
 
     def hang_like(self, other: Entry) -> None:
         """Take the place and the names of another entry, of the same tensor."""

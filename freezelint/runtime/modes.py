@@ -20,7 +20,7 @@ class ModeWatch:
 
     def __init__(self) -> None:
         """Nothing was seen yet."""
-        self._sensitive: dict[int, tuple[str, str]] = {}
+        self._sensitive: dict[int, tuple[nn.Module, str, str]] = {}
         self._seen: dict[str, str] = {}
         self.ran: set[int] = set()
         """Identities of the modules that ran while this was listening."""
@@ -39,14 +39,19 @@ class ModeWatch:
             if effect is None:
                 continue
             if path in (drifting if effect == _DRIFTS else frozen):
-                self._sensitive[id(module)] = (path, effect)
+                self._sensitive[id(module)] = (module, path, effect)
 
     def note(self, module: nn.Module, _arguments: object) -> None:
         """A forward pre-hook for every module."""
         self.ran.add(id(module))
         if module.training and id(module) in self._sensitive:
-            path, effect = self._sensitive.pop(id(module))
+            _, path, effect = self._sensitive.pop(id(module))
             self._seen[path] = effect
+
+    def take_for_running(self) -> None:
+        """Note all as they are now, where their forward cannot be listened to."""
+        for module, _, _ in list(self._sensitive.values()):
+            self.note(module, None)
 
     def violations(self, step: int) -> list[Violation]:
         """What was noted since the last call."""

@@ -1,4 +1,4 @@
-"""The same values in another order of memory are no change."""
+"""The same values in another order of memory, or on another device, are no change."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ import torch
 from freezelint.runtime.inventory import strides_of
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from freezelint.runtime.inventory import Entry
     from freezelint.runtime.readings import Readings
 
 
-def is_the_same_in_another_order(entry: Entry, readings: Readings) -> bool:
-    """Whether a tensor was only laid out anew, as ``to(memory_format=...)`` does.
+def is_the_same_elsewhere(entry: Entry, readings: Readings) -> bool:
+    """Whether a tensor was only laid out anew or moved, as ``to(memory_format=...)`` does.
 
-    Needs a copy of this one tensor, for the moment.
+    Digests follow the order of memory, and a device's own size of pieces. Needs a copy
+    of this one tensor, for the moment.
     """
-    strides = strides_of(entry.tensor)
-    if strides == entry.strides or not strides or entry.rows is not None:
+    strides, device = strides_of(entry.tensor), entry.tensor.device
+    has_new_order = strides != entry.strides and len(strides) == len(entry.strides) > 0
+    if entry.rows is not None or not (has_new_order or device != entry.device):
         return False
-    if len(strides) != len(entry.strides):
+    if readings.digest_of(_as_before(entry)) != entry.digest:
         return False
-    as_before = torch.empty_strided(
-        entry.tensor.shape, entry.strides, dtype=entry.tensor.dtype, device=entry.tensor.device
-    ).copy_(entry.tensor)
-    if readings.digest_of(as_before) != entry.digest:
-        return False
-    entry.strides = strides
+    entry.strides, entry.device = strides, device
     return True
+
+
+def _as_before(entry: Entry) -> Tensor:
+    tensor = entry.tensor.detach()
+    if not entry.strides:
+        return tensor.to(entry.device)
+    return torch.empty_strided(
+        tensor.shape, entry.strides, dtype=tensor.dtype, device=entry.device
+    ).copy_(tensor)

@@ -137,8 +137,14 @@ def _overlap(first: Tensor, second: Tensor) -> bool:
     if is_dense(first) and is_dense(second):
         return True
     # Rows in turn, or the columns of one matrix: the stretches overlap, and the elements may not.
+    if max(first.nbytes, second.nbytes) > _COMPARED:
+        return False
     with quietly():
         return bool(torch.isin(_places(first), _places(second)).any())
+
+
+_COMPARED = 1 << 20
+"""Bytes up to which the places of two tensors with gaps are compared one by one."""
 
 
 def _places(tensor: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from freezelint.runtime.hooks import Hooks
 from freezelint.runtime.inventory import noticed
 from freezelint.runtime.liveness import Liveness
 from freezelint.runtime.quiet import quietly
-from freezelint.runtime.relayout import is_the_same_in_another_order
+from freezelint.runtime.relayout import is_the_same_elsewhere
 from freezelint.runtime.reporting import Locate, OnViolation, Reporter
 from freezelint.runtime.stock import Stock
 from freezelint.runtime.structure import parameters_of
@@ -64,7 +64,9 @@ def watch(
 
     Args:
         *subjects: Models and optimizers, or lists and dicts of them. The names of several
-            models begin with their key, or with the name of their class.
+            models begin with their key, or with the name of their class. Without optimizers,
+            those count that step what the models hold (before torch 2.3 not after a call of
+            ``torch.compile``, which takes their hooks out: hand them over).
         frozen: Patterns of what must stay; see :class:`Contract`.
         trainable: Patterns of what must move.
         target: Patterns of what moves by its owner's hand, never by an optimizer.
@@ -169,7 +171,7 @@ class Watch:
         self._hooks.around_steps(self.optimizers.values(), self._before_step, self._after_step)
         self._hooks.before_forward(self._models.values(), self._before_forward)
         self._hooks.around_backward(self._around_backward)
-        self._hooks.listen(self.stock.modes.note)
+        self._listen()
         self._reporter.start_locating(self.stock.frozen, 0)
 
     def __exit__(
@@ -237,6 +239,8 @@ class Watch:
         self._compare(self.stock.readings.ask(self.stock.with_rows), self._last)
         self._reporter.report(about_to_move(held, stepper, self.steps))
         self._reporter.report(switched_off(held, stepper, self.steps))
+        if self._has_compiled_model:
+            self.stock.modes.take_for_running()
         self._reporter.report(self.stock.modes.violations(self.steps))
         if not self._knows_membership:
             self._knows_membership = True
@@ -262,7 +266,7 @@ class Watch:
             self._reporter.report(self._liveness.violations(self, is_last=False))
         if self.steps >= LISTENED:
             if self.steps % TURNS == 0:
-                self._hooks.listen(self.stock.modes.note)
+                self._listen()
             else:
                 self._hooks.stop_listening()
         self._reporter.start_locating([*self.stock.frozen, *self.stock.with_rows], self.steps)
@@ -270,6 +274,15 @@ class Watch:
     def _unwatched(self) -> Stepper | None:
         """Who stepped since the last look, if any step was passed over."""
         return self._last if self.steps % self._every else None
+
+    def _listen(self) -> None:
+        # A compiled model warns of hooks on all modules, and may not run them.
+        if not self._has_compiled_model:
+            self._hooks.listen(self.stock.modes.note)
+
+    @property
+    def _has_compiled_model(self) -> bool:
+        return any(hasattr(model, "_orig_mod") for model in self._models.values())
 
     def _due_in(self, step: int) -> list[Entry]:
         """Those of the frozen tensors whose turn a step is: a few in each, so that none waits."""
@@ -323,10 +336,14 @@ class Watch:
         for entry, tensor, digest in readings:
             if digest == entry.digest or tensor is not entry.tensor:
                 continue
-            is_first = entry.digest is None  # A lazy module got its parameters, or meta its data.
-            if not is_first and not is_the_same_in_another_order(entry, self.stock.readings):
+            # It has none before a lazy module gets its parameters, or meta its data.
+            if entry.digest is not None:
                 with quietly():
-                    found.append(changed(entry, stepper, self.stock.samples, self.steps))
+                    if is_the_same_elsewhere(entry, self.stock.readings):
+                        if entry.first_digest == entry.digest:
+                            entry.first_digest = digest
+                    else:
+                        found.append(changed(entry, stepper, self.stock.samples, self.steps))
             entry.digest = digest
         self._reporter.report(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
 
     from freezelint.runtime import Watch
     from freezelint.runtime.violations import Violation
+
+RELEASE = tuple(map(int, torch.__version__.split(".")[:2]))
+"""Of torch, whose oldest supported one has less to watch."""
+
+FUSED = pytest.mark.skipif(RELEASE < (2, 4), reason="no fused optimizers on the CPU")
+
+HOOKS = pytest.mark.skipif(RELEASE < (2, 3), reason="a call of torch.compile takes the hooks out")
 
 WIDTH = 4
 INPUTS = torch.linspace(-1, 1, 8 * WIDTH).reshape(8, WIDTH)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.runtime.nets import FUSED
+
 # Some of them are warned of by torch.
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
@@ -55,14 +57,22 @@ def test_the_set_is_as_large_as_promised() -> None:
     assert len(SET.clean) >= 20
 
 
-@pytest.mark.parametrize("name", SET.bugs)
+def named(cases: dict[str, Any]) -> list[Any]:
+    newer = ("fused", "scaled gradients")
+    return [
+        pytest.param(name, marks=FUSED if any(word in name for word in newer) else ())
+        for name in cases
+    ]
+
+
+@pytest.mark.parametrize("name", named(SET.bugs))
 def test_a_bug_is_called_by_its_name(name: str) -> None:
     result = SET.judge.judge(SET.tool, SET.bugs[name])
     assert result.outcome == SET.judge.SEEN, result.message
     assert result.right_kind, result.message
 
 
-@pytest.mark.parametrize("name", SET.clean)
+@pytest.mark.parametrize("name", named(SET.clean))
 def test_a_clean_training_is_silent(name: str) -> None:
     result = SET.judge.judge(SET.tool, SET.clean[name])
     assert result.outcome == SET.judge.QUIET, result.message

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from freezelint.runtime import freeze_report, watch
-from tests.runtime.nets import INPUTS, WIDTH, Net, fine_tuned, frozen_net, said, step
+from tests.runtime.nets import INPUTS, RELEASE, WIDTH, Net, fine_tuned, frozen_net, said, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,11 +107,14 @@ CASES = {
     "BSC": Case(lambda: compressed("bsc"), write_values),
     "quantized": Case(quantized, write_storage),
     "quantized by channel": Case(quantized_by_channel, write_storage),
-    "nested": Case(lambda: nested(torch.strided), lambda tensor: tensor.unbind()[0].fill_(7)),
-    "nested, jagged": Case(
-        lambda: nested(torch.jagged), lambda tensor: tensor.values()[0].fill_(7)
-    ),
 }
+if RELEASE >= (2, 4):
+    CASES["nested"] = Case(
+        lambda: nested(torch.strided), lambda tensor: tensor.unbind()[0].fill_(7)
+    )
+    CASES["nested, jagged"] = Case(
+        lambda: nested(torch.jagged), lambda tensor: tensor.values()[0].fill_(7)
+    )
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import SGD
 
 from freezelint.runtime import watch
-from tests.runtime.nets import WIDTH, Net, fine_tuned, loss_of, step
+from tests.runtime.nets import FUSED, WIDTH, Net, fine_tuned, loss_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +131,9 @@ def test_statistics_of_a_batchnorm_are_written_by_its_forward_pass(locate: Any) 
 
 
 @pytest.mark.parametrize(
-    "options", [{"foreach": False}, {"foreach": True}, {"fused": True}], ids=str
+    "options",
+    [{"foreach": False}, {"foreach": True}, pytest.param({"fused": True}, marks=FUSED)],
+    ids=str,
 )
 def test_a_step_of_an_optimizer_is_the_line_that_called_it(options: dict[str, bool]) -> None:
     model = Net()

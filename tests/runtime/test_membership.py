@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import SGD
 
 from freezelint.runtime import FreezeViolated, watch
-from tests.runtime.nets import WIDTH, Net, Words, fine_tuned, frozen_net, on, said, step
+from tests.runtime.nets import HOOKS, WIDTH, Net, Words, fine_tuned, frozen_net, on, said, step
 
 pytestmark = pytest.mark.torch
 
@@ -65,6 +65,7 @@ def test_a_group_that_is_added_before_the_first_step_counts() -> None:
     assert not seen.violations
 
 
+@HOOKS
 def test_without_optimizers_those_that_step_are_the_ones() -> None:
     model = Net()
     optimizer = SGD(model.head.parameters(), lr=0.1)
@@ -74,6 +75,7 @@ def test_without_optimizers_those_that_step_are_the_ones() -> None:
     assert list(seen.optimizers.values()) == [optimizer]
 
 
+@HOOKS
 def test_an_optimizer_of_another_model_is_none_of_its_business() -> None:
     model, optimizer = fine_tuned()
     other = Net()

@@ -40,7 +40,7 @@ def has_form(optimizer: type[Optimizer], options: dict[str, bool]) -> bool:
     weight = torch.nn.Parameter(torch.ones(2, 2))
     weight.grad = torch.ones(2, 2)
     try:
-        optimizer([weight], **options).step()  # type: ignore[call-arg]
+        optimizer([weight], lr=0.01, **options).step()  # type: ignore[call-arg]
     except RuntimeError:
         # Fused, before the release that has it on the CPU.
         return False
@@ -48,12 +48,12 @@ def has_form(optimizer: type[Optimizer], options: dict[str, bool]) -> bool:
 
 
 BUILDS = [
-    pytest.param(partial(optimizer, **options), id=f"{optimizer.__name__} {form}")
+    pytest.param(partial(optimizer, lr=0.01, **options), id=f"{optimizer.__name__} {form}")
     for optimizer in OPTIMIZERS
     for form, options in FORMS.items()
     if has_form(optimizer, options)
 ] + [
-    pytest.param(optimizer, id=optimizer.__name__)
+    pytest.param(partial(optimizer, lr=0.01), id=optimizer.__name__)
     for optimizer in OPTIMIZERS
     if not has_form(optimizer, FORMS["for-loop"])
 ]

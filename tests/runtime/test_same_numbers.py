@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from freezelint.runtime import freeze_report, watch
-from tests.runtime.nets import INPUTS, WIDTH, Net, fine_tuned, loss_of, step
+from tests.runtime.nets import FUSED, INPUTS, WIDTH, Net, fine_tuned, loss_of, step
 from tests.runtime.test_no_trace import Counting
 
 if TYPE_CHECKING:
@@ -66,7 +66,13 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        pytest.param(build, id=name, marks=FUSED if "fused" in name else ())
+        for name, build in OPTIMIZERS.items()
+    ],
+)
 @pytest.mark.parametrize(
     "options",
     [
@@ -204,7 +210,6 @@ def test_operations_of_higher_order_while_the_writer_is_looked_for() -> None:
 
 
 # Which torch warns of as soon as anybody listens to all modules.
-@pytest.mark.filterwarnings("ignore:Using `torch.compile")
 def test_a_compiled_model() -> None:
     model, optimizer = fine_tuned()
     compiled = torch.compile(model, backend="eager")

@@ -177,3 +177,11 @@ def test_a_step_by_the_gradient_scaler_is_watched() -> None:
         scaler.scale(loss_of(model)).backward()
         with pytest.raises(FreezeViolated, match="in step 1 of SGD"):
             scaler.step(optimizer)
+
+
+def test_a_call_of_torch_compile_hides_no_step() -> None:
+    model, optimizer = fine_tuned()
+    torch.compile(nn.Linear(1, 1))
+    with watch(model, optimizer) as seen:
+        step(model, optimizer)
+    assert seen.steps == 1
