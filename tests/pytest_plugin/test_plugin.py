@@ -200,8 +200,9 @@ def _loses_hooks() -> bool:
     return tuple(map(int, importlib.metadata.version("torch").split(".")[:2])) < (2, 3)
 
 
+@pytest.mark.skipif(_loses_hooks(), reason="needs torch 2.3")
 class TestTheOption:
-    pytestmark = [*needs_torch, pytest.mark.skipif(_loses_hooks(), reason="needs torch 2.3")]
+    pytestmark = needs_torch
 
     STALE = """
     def test_staged_training():
