@@ -70,12 +70,19 @@ class Violation(NamedTuple):
         return "\n".join(lines)
 
 
+_SHOWN = 8
+"""Violations that a message spells out; a model that was never frozen has hundreds."""
+
+
 class FreezeViolated(AssertionError):
     """A training broke its contract; ``violations`` says how."""
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
         """Take what was seen, the first of it first."""
-        super().__init__("\n".join(map(str, violations)))
+        shown = [str(each) for each in violations[:_SHOWN]]
+        if len(violations) > _SHOWN:
+            shown.append(f"and {len(violations) - _SHOWN} more, in `violations` of this exception")
+        super().__init__("\n".join(shown))
         self.violations = violations
 
 

@@ -217,3 +217,12 @@ def test_all_kinds_have_the_names_that_people_write() -> None:
         "nothing-trainable",
         "stray-attribute",
     }
+
+
+def test_a_model_that_was_never_frozen_is_not_listed_to_its_end() -> None:
+    model = nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(8)))
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with pytest.raises(FreezeViolated) as caught, watch(model, optimizer, frozen=["*"]):
+        step(model, optimizer)
+    assert len(caught.value.violations) == 16
+    assert str(caught.value).endswith("and 8 more, in `violations` of this exception")
