@@ -101,11 +101,15 @@ class Relevance:
 
     def _spread(self, through: frozenset[str]) -> dict[str, Signs]:
         signs = dict(self._own)
+        reached = {
+            name: (mentioned & through) | self._bases_of(name)
+            for name, mentioned in self._mentions.items()
+        }
+        reached = {name: others for name, others in reached.items() if others}
         changed = True
         while changed:
             changed = False
-            for name, mentioned in self._mentions.items():
-                others = (mentioned & through) | self._bases_of(name)
+            for name, others in reached.items():
                 more = signs[name].joined(signs[other] for other in others)
                 if more != signs[name]:
                     signs[name] = more

@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import (
-    BackwardRan,
-    GradientsCleared,
-    OptimizerBuilt,
-    Stepped,
-)
+from freezelint.analysis.events import BackwardRan, GradientsCleared, OptimizerBuilt, Stepped
 from freezelint.analysis.interpreter.arguments import Arguments
-from freezelint.analysis.interpreter.calls import follow
+from freezelint.analysis.interpreter.budget import BudgetSpent
 from freezelint.analysis.interpreter.classes import (
     find_method,
     is_lightning_class,
     is_module_class,
     lineage,
 )
+from freezelint.analysis.interpreter.flow import Flow
+from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.frames import is_module_use, merged, uses_below, uses_in
-from freezelint.analysis.interpreter.machine import METHOD_BUDGET, BudgetSpent, Flow, Interpreter
+from freezelint.analysis.interpreter.machine import Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.interpreter.submodules import forget_lengths
 from freezelint.analysis.objects import Origin
@@ -37,7 +34,7 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from freezelint.analysis.definitions import ClassDefinition, Definition
     from freezelint.analysis.index import Index
@@ -82,6 +79,12 @@ class Root:
     def _run(self) -> None:
         raise NotImplementedError
 
+    def _call(self, function: FunctionValue | None) -> None:
+        """Call a function, if there is one, with arguments of which nothing is known."""
+        code = None if function is None else function.chunk.body[0]
+        if function is not None and isinstance(code, cst.FunctionDef):
+            follow(self.interpreter, function, _NOTHING_KNOWN, code)
+
 
 class TopLevel(Root):
     """The statements of the file outside functions and classes."""
@@ -111,9 +114,7 @@ class FunctionRoot(Root):
         self._definition = definition
 
     def _run(self) -> None:
-        run = self.interpreter
-        function = run.function_value(self._definition)
-        _call(run, function)
+        self._call(self.interpreter.function_value(self._definition))
 
 
 class ClassRoot(Root):
@@ -128,22 +129,25 @@ class ClassRoot(Root):
     ) -> None:
         """Take the class and those of its methods in which something can happen."""
         super().__init__(f"class {definition.name}", index, package)
-        self._definition = definition
+        self._owner = ClassValue(definition)
         self._methods = methods
 
     def _run(self) -> None:
         run = self.interpreter
-        owner = ClassValue(self._definition)
-        self._collect_uses(owner)
-        receiver = self._receiver(owner)
-        constructor = find_method(run, owner, "__init__", receiver)
-        if constructor is not None:
-            _call(run, constructor)
+        owner = self._owner
+        self._collect_uses()
+        receiver = self._receiver()
+
+        def call(*names: str) -> None:
+            for name in names:
+                self._call(find_method(run, owner, name, receiver))
+
+        call("__init__")
         first = ["__init__"]
         if is_lightning_class(run, owner):
-            self._train_under_lightning(owner, receiver)
+            self._train_under_lightning(call)
             first += [*_LIGHTNING_SETUP, *_LIGHTNING_EPOCH, "training_step"]
-        self._forget_what_methods_change(owner, receiver)
+        self._forget_what_methods_change(receiver)
         point, path, start = run.points.new(), run.path, run.bindings
         for number, method in enumerate(self._entry_points_first()):
             # What another method calls was run in its place; alone it may make no sense.
@@ -151,9 +155,7 @@ class ClassRoot(Root):
                 continue
             run.path = (*path, (point, number))
             run.bindings = dict(start)
-            bound = find_method(run, owner, method.name, receiver)
-            if bound is not None:
-                self._try_method(bound)
+            self._try(lambda name=method.name: call(name))  # type: ignore[misc]
 
     def _entry_points_first(self) -> list[Definition]:
         """The methods, those that no other method mentions before the rest."""
@@ -163,45 +165,38 @@ class ClassRoot(Root):
 
         return sorted(self._methods, key=is_mentioned)
 
-    def _try_method(self, bound: FunctionValue) -> None:
+    def _try(self, call: Callable[[], None]) -> None:
         """Run one method; of one that is too large to be followed nothing is known."""
         run = self.interpreter
-        run.grant(METHOD_BUDGET)
+        run.budget.grant_a_method()
         moment = run.trace.now
         settled = run.settings
         try:
-            _call(run, bound)
+            call()
         except BudgetSpent:
             run.trace.rewind(moment)
             run.settings = settled
 
-    def _forget_what_methods_change(self, owner: ClassValue, receiver: Value) -> None:
+    def _forget_what_methods_change(self, receiver: Value) -> None:
         """A method may be called at any time, so counters and options may have other values."""
         run = self.interpreter
         if not isinstance(receiver, (ModuleValue, InstanceValue)):
             return
-        for each in lineage(run, owner):
+        for each in lineage(run, self._owner):
             for name in each.definition.attributes_changed:
                 if isinstance(run.bindings.get((receiver.key, name)), Constant):
                     run.bindings[receiver.key, name] = UNKNOWN
             if any(_grows(method) for method in each.definition.methods.values()):
                 forget_lengths(run)
 
-    def _train_under_lightning(self, owner: ClassValue, receiver: Value) -> None:
+    def _train_under_lightning(self, call: Callable[..., None]) -> None:
         """Call the hooks in the order in which Lightning does, for two epochs of one step."""
         run = self.interpreter
-
-        def call_hooks(names: tuple[str, ...]) -> None:
-            for name in names:
-                method = find_method(run, owner, name, receiver)
-                if method is not None:
-                    _call(run, method)
-
-        call_hooks(_LIGHTNING_SETUP)
+        call(*_LIGHTNING_SETUP)
         steps = list(run.trace.all(OptimizerBuilt))
         for epoch in range(2):
             run.repeated = epoch > 0
-            call_hooks((*_LIGHTNING_EPOCH, "training_step"))
+            call(*_LIGHTNING_EPOCH, "training_step")
             for built in steps:
                 keys = (built.key,)
                 run.announce(GradientsCleared(place=built.place, optimizers=keys))
@@ -209,8 +204,8 @@ class ClassRoot(Root):
                 run.announce(Stepped(place=built.place, keys=keys))
         run.repeated = False
 
-    def _receiver(self, owner: ClassValue) -> Value:
-        run = self.interpreter
+    def _receiver(self) -> Value:
+        run, owner = self.interpreter, self._owner
         uses = run.class_uses.get(owner.definition.name, {}).get("self", set())
         if is_module_class(run, owner) or is_module_use(uses - {"()"}):
             module = run.objects.new_module(Origin.OWN_CLASS, "self")
@@ -222,8 +217,8 @@ class ClassRoot(Root):
             return ModuleValue(module.key)
         return InstanceValue(run.objects.new_key(), owner)
 
-    def _collect_uses(self, owner: ClassValue) -> None:
-        run = self.interpreter
+    def _collect_uses(self) -> None:
+        run, owner = self.interpreter, self._owner
         chunks = [method.chunk for method in self._methods]
         for each in lineage(run, owner):
             constructor = each.definition.methods.get("__init__")
@@ -237,13 +232,6 @@ class ClassRoot(Root):
 def _grows(method: Definition) -> bool:
     """Whether a method may put something into a container, or take something out."""
     return method.name != "__init__" and _GROWS.search(method.text) is not None
-
-
-def _call(run: Interpreter, function: FunctionValue) -> None:
-    """Call a function of which the arguments are not known."""
-    code = function.chunk.body[0]
-    if isinstance(code, cst.FunctionDef):
-        follow(run, function, _NOTHING_KNOWN, code)
 
 
 def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]:

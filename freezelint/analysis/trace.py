@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from freezelint.analysis.events import (
-    Event,
-    FlagWritten,
-    HandedOver,
-    Path,
-)
+from freezelint.analysis.events import Event, FlagWritten, HandedOver, Path
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import decide, excludes, without_names
 from freezelint.analysis.predicates import implies as implied

@@ -164,7 +164,6 @@ class SequenceValue(NamedTuple):
 
     items: tuple[Value, ...]
     complete: bool = True
-    is_iterator: bool = False
 
 
 class MappingValue(NamedTuple):

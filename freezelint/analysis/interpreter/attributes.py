@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter.arguments import passing
-from freezelint.analysis.interpreter.calls import follow
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.command_line import forget_options
+from freezelint.analysis.interpreter.following import follow
+from freezelint.analysis.interpreter.names import by_use, uses_of
 from freezelint.analysis.knowledge.torch import (
     CONTAINERS,
     HARMLESS_MODULE_METHODS,
@@ -229,7 +230,7 @@ def _of_instance(run: Interpreter, receiver: InstanceValue, name: str, node: cst
     if method is not None:
         return _method_or_property(run, method, node)
     path = dotted(node)
-    judged = UNKNOWN if path is None else run.by_use(run.uses_of(path), path)
+    judged = UNKNOWN if path is None else by_use(run, uses_of(run, path), path)
     if judged is not UNKNOWN:
         run.bindings[receiver.key, name] = judged
     return judged

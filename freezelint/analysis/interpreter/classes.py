@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.interpreter.names import absolute
 from freezelint.analysis.knowledge.torch import LIGHTNING_BASES, MODULE_BASES
 from freezelint.analysis.knowledge.zoo import NOT_MODULES
 from freezelint.analysis.values import ClassValue, FunctionValue, Value
@@ -37,7 +38,7 @@ def library_bases(run: Interpreter, value: ClassValue) -> Iterator[str]:
         for base in each.definition.bases:
             root, _, rest = base.partition(".")
             if root in run.index.imports and run.class_named(base) is None:
-                imported = run.absolute(run.index.imports[root])
+                imported = absolute(run, run.index.imports[root])
                 yield f"{imported}.{rest}" if rest else imported
 
 

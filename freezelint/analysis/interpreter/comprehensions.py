@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.interpreter import assignment
-from freezelint.analysis.interpreter.conditions import judge, narrow
+from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.element_tests import ElementTest
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of, settle_flags
+from freezelint.analysis.interpreter.narrowing import narrow
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.values import (
     Constant,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from freezelint.analysis.interpreter.branching import without_negation
+from freezelint.analysis.interpreter.names import frame_of, look_up
+from freezelint.analysis.interpreter.turns import without_negation
 from freezelint.analysis.predicates import (
     SOME,
     ConditionTest,
@@ -48,6 +49,9 @@ class ElementTest(NamedTuple):
         """The test with its sides exchanged."""
         return ElementTest(self.when_false, self.when_true)
 
+
+Verdict = bool | ElementTest | None
+"""What is known of a condition."""
 
 UNDECIDED = ElementTest((SOME,), (SOME,))
 
@@ -149,8 +153,8 @@ class _Reads:
         if name in self._own:
             return True
         if name in self._elements:
-            return isinstance(self._run.look_up(name), (ParameterName, ParameterValue))
-        frame = self._run.frame_of(name)
+            return isinstance(look_up(self._run, name), (ParameterName, ParameterValue))
+        frame = frame_of(self._run, name)
         if frame is not None:
             self._found.add((frame.key, name))
         return True
@@ -165,7 +169,7 @@ class _Reads:
         function = node.func
         if isinstance(function, cst.Name):
             is_known = function.value in _PURE_FUNCTIONS and isinstance(
-                self._run.look_up(function.value), BuiltinValue
+                look_up(self._run, function.value), BuiltinValue
             )
         else:
             is_known = isinstance(function, cst.Attribute) and self._is_of_element(function)
@@ -182,5 +186,5 @@ class _Reads:
 
     def _element(self, node: cst.BaseExpression) -> Value | None:
         if isinstance(node, cst.Name) and node.value in self._elements - self._own:
-            return self._run.look_up(node.value)
+            return look_up(self._run, node.value)
         return None

@@ -9,6 +9,8 @@ import libcst as cst
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
 from freezelint.analysis.interpreter.graphs import cut_from
 from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.joining import join_values
+from freezelint.analysis.interpreter.names import by_use, judge_by_use, look_up, uses_of
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
@@ -45,7 +47,7 @@ def _name(run: Interpreter, node: cst.Name) -> Value:
         return Constant({"True": True, "False": False, "None": None}[node.value])
     if node.value == "__name__":
         return Constant("__main__")
-    return run.look_up(node.value)
+    return look_up(run, node.value)
 
 
 def _attribute(run: Interpreter, node: cst.Attribute) -> Value:
@@ -67,16 +69,16 @@ def by_path(run: Interpreter, value: Value, node: cst.BaseExpression) -> Value:
     known = run.bindings.get((run.frame.key, path))
     if known is not None and not isinstance(known, Unknown):
         return known
-    return run.judge_by_use(run.frame, path)
+    return judge_by_use(run, run.frame, path)
 
 
 def _settled_by_use(run: Interpreter, value: ModuleValue, path: str) -> Value:
-    methods = run.uses_of(path)
+    methods = uses_of(run, path)
     if is_module_use(methods):
         run.prove(value)
     elif is_optimizer_use(methods):
         module = run.objects.module(value.key)
-        made = run.by_use(methods, path)
+        made = by_use(run, methods, path)
         if module.parent is not None and module.attribute is not None:
             run.bindings[module.parent, module.attribute] = made
         return made
@@ -176,7 +178,7 @@ def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
     run.path = (*path, (point, 1))
     second = evaluate(run, node.orelse)
     run.path = path
-    joined = run.join_values(first, second)
+    joined = join_values(run, first, second)
     if isinstance(joined, Unknown) and isinstance(first, Constant) and isinstance(second, Constant):
         return ChoiceValue((first, second))
     return joined

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.submodules import LENGTH
 from freezelint.analysis.knowledge.torch import DATA_LOADERS, PARAMETER_CONTAINERS
 from freezelint.analysis.objects import Origin
@@ -88,7 +89,7 @@ def element_of(run: Interpreter, value: Value) -> Value:
     if isinstance(value, SequenceValue) and value.items:
         joined = value.items[0]
         for other in value.items[1:]:
-            joined = run.join_values(joined, other)
+            joined = join_values(run, joined, other)
         return joined
     return UNKNOWN
 

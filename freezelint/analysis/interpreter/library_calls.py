@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.building import (
+    build_layer,
+    build_model,
+    build_parameter,
+    build_pretrained_layer,
+    copy_module,
+)
 from freezelint.analysis.interpreter.graphs import cut_from
 from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
 from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
-from freezelint.analysis.interpreter.submodules import LENGTH
 from freezelint.analysis.knowledge.torch import (
     DISCRETE_METHODS,
     GRAD_SWITCHES,
@@ -24,20 +30,13 @@ from freezelint.analysis.knowledge.torch import (
     TRANSPARENT_WRAPPERS,
 )
 from freezelint.analysis.knowledge.zoo import MODULE_FIRST_OF_TUPLE, builds_module
-from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import SOME
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
-    Constant,
     Form,
     LibraryInstance,
-    MappingValue,
-    ModuleGroup,
     ModuleValue,
     ParameterSequence,
-    ParameterValue,
-    Part,
     PartialValue,
     SequenceValue,
     TensorKind,
@@ -79,16 +78,16 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
     if name in TRANSPARENT_WRAPPERS or name in PARAMETER_REPLACERS:
         return _wrap(run, name, arguments, node)
     if package == "torch.nn" and last[:1].isupper():
-        return _layer(run, name, arguments, node)
+        return build_layer(run, name, arguments, node)
     if name.startswith("torch.nn.modules.") and last[:1].isupper():
-        return _layer(run, f"torch.nn.{last}", arguments, node)
+        return build_layer(run, f"torch.nn.{last}", arguments, node)
     if name in PRETRAINED_LAYERS:
-        return _pretrained_layer(run, package, arguments, node)
+        return build_pretrained_layer(run, package, arguments, node)
     if builds_module(name):
-        return _loaded(run, name, node)
+        return build_model(run, name, node)
     if name in MODULE_FIRST_OF_TUPLE:
         others = (UNKNOWN,) * (1 if name == "clip.load" else 2)
-        return SequenceValue((_loaded(run, name, node), *others))
+        return SequenceValue((build_model(run, name, node), *others))
     return _elsewhere(run, name, arguments, node)
 
 
@@ -104,32 +103,6 @@ def is_optimizer(name: str) -> bool:
         and ".swa_utils" not in name
         and last not in ("Optimizer", "Lookahead")
     )
-
-
-def _parameter(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
-    made = run.objects.new_module(Origin.PARAMETER, None)
-    flag = arguments.get(1, "requires_grad")
-    known = flag is None or (isinstance(flag, Constant) and isinstance(flag.value, bool))
-    made.flag_at_birth = None
-    if known:
-        made.flag_at_birth = True if flag is None else flag == Constant(True)
-    made.place = run.place(node)
-    run.mark_birth(made)
-    return ParameterValue((Part(made.key),))
-
-
-def _copy(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
-    value = arguments.positional[0] if arguments.positional else UNKNOWN
-    if not isinstance(value, ModuleValue) or run.proven(value) is None:
-        return UNKNOWN
-    source = run.objects.module(value.key)
-    copied = run.objects.new_module(Origin.COPY, None)
-    copied.source = value.key
-    copied.owner_class = source.owner_class
-    copied.library = source.library
-    copied.place = run.place(node)
-    run.mark_birth(copied)
-    return ModuleValue(copied.key)
 
 
 def _partial(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
@@ -173,71 +146,6 @@ def _wrap(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> 
         return value
     run.announce(events.Wrapped(place=run.place(node), key=value.key, wrapper=name))
     return value
-
-
-def _layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
-    module = run.objects.new_module(Origin.BUILT, None)
-    module.library = name
-    module.place = run.place(node)
-    run.mark_birth(module)
-    last = name.rpartition(".")[2]
-    if last not in ("Sequential", "ModuleList", "ModuleDict"):
-        return ModuleValue(module.key)
-    values, in_sight = arguments.positional, arguments.complete
-    if last == "ModuleDict" and values and isinstance(values[0], MappingValue):
-        for key, value in values[0].items:
-            if isinstance(value, ModuleValue):
-                _hold(run, module.key, f"[{key!r}]", value)
-        return ModuleValue(module.key)
-    if last == "ModuleList" and len(values) == 1:
-        held = items_of(run, values[0])
-        values = held if held is not None else values
-    if in_sight and all(isinstance(each, ModuleValue) for each in values):
-        run.bindings[module.key, LENGTH] = Constant(len(values))
-    for number, value in enumerate(values):
-        if isinstance(value, ModuleValue):
-            _hold(run, module.key, f"[{number}]", value)
-        elif isinstance(value, ModuleGroup):
-            module.has_own = len(values) > 1
-            module.origin = Origin.DERIVED
-            module.source = value.key
-            module.predicate = value.predicate or (SOME,)
-            module.flag_at_birth = None
-        elif isinstance(value, (Unknown, SequenceValue)):
-            module.flag_at_birth = None
-    return ModuleValue(module.key)
-
-
-def _pretrained_layer(
-    run: Interpreter, name: str, arguments: Arguments, node: cst.Call
-) -> ModuleValue:
-    """A layer made of weights that are there already: frozen unless it is told otherwise."""
-    module = _loaded(run, name, node)
-    made = run.objects.module(module.key)
-    made.flag_at_birth = _negated(arguments.get(1, "freeze")) if arguments.complete else None
-    return module
-
-
-def _negated(choice: Value | None) -> bool | None:
-    if choice is None:
-        return False
-    is_known = isinstance(choice, Constant) and isinstance(choice.value, bool)
-    return not choice.value if is_known else None  # type: ignore[union-attr]
-
-
-def _hold(run: Interpreter, parent: int, attribute: str, value: ModuleValue) -> None:
-    run.objects.attach(value.key, parent, attribute, run.now)
-    run.bindings[parent, attribute] = value
-
-
-def _loaded(run: Interpreter, name: str, node: cst.Call) -> ModuleValue:
-    module = run.objects.new_module(Origin.BUILT, None)
-    module.library = name
-    module.place = run.place(node)
-    if name.startswith("peft."):
-        module.flag_at_birth = None
-    run.mark_birth(module)
-    return ModuleValue(module.key)
 
 
 def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
@@ -295,9 +203,9 @@ def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call)
 
 
 _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
-    "torch.nn.Parameter": _parameter,
-    "torch.nn.parameter.Parameter": _parameter,
-    "copy.deepcopy": _copy,
-    "copy.copy": _copy,
+    "torch.nn.Parameter": build_parameter,
+    "torch.nn.parameter.Parameter": build_parameter,
+    "copy.deepcopy": copy_module,
+    "copy.copy": copy_module,
     "functools.partial": _partial,
 }

@@ -9,8 +9,9 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
-from freezelint.analysis.interpreter.machine import Flow
+from freezelint.analysis.interpreter.joining import join
 from freezelint.analysis.syntax import walk
 from freezelint.analysis.values import (
     Constant,
@@ -129,7 +130,7 @@ def _contained(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
     left = run.loop_exits.pop()
     states = [run.bindings, *left] if flow is Flow.NEXT else left
     if states:
-        run.bindings = run.join(states)
+        run.bindings = join(run, states)
     if flow is not Flow.RETURN:
         run.path = path
     return flow

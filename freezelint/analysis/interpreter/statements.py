@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter import assignment, loops
-from freezelint.analysis.interpreter.branching import arms_of
-from freezelint.analysis.interpreter.conditions import (
-    judge,
-    narrow,
-    narrowed_by_type,
-    refined,
-)
-from freezelint.analysis.interpreter.element_tests import ElementTest
+from freezelint.analysis.interpreter import assignment, branches, loops
+from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.expressions import evaluate
-from freezelint.analysis.interpreter.machine import Flow
+from freezelint.analysis.interpreter.flow import Flow
+from freezelint.analysis.interpreter.names import absolute, look_up
 from freezelint.analysis.interpreter.submodules import forget_length
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
 from freezelint.analysis.syntax import dotted
-from freezelint.analysis.trace import compatible
 from freezelint.analysis.values import (
     UNKNOWN,
     BuiltinValue,
@@ -37,8 +30,6 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from freezelint.analysis.events import Path
-    from freezelint.analysis.interpreter.frames import Bindings
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
@@ -56,7 +47,7 @@ def run_statement(run: Interpreter, node: cst.CSTNode) -> Flow:
     if isinstance(node, cst.SimpleStatementLine):
         run.statement = node
         return _run_small(run, node.body)
-    run.spend()
+    run.budget.spend()
     run.statement = node
     handler = _COMPOUND.get(type(node))
     return Flow.NEXT if handler is None else handler(run, node)
@@ -64,7 +55,7 @@ def run_statement(run: Interpreter, node: cst.CSTNode) -> Flow:
 
 def _run_small(run: Interpreter, statements: Sequence[cst.BaseSmallStatement]) -> Flow:
     for small in statements:
-        run.spend()
+        run.budget.spend()
         flow = _SMALL.get(type(small), _ignore)(run, small)
         if flow is not Flow.NEXT:
             return flow
@@ -98,7 +89,7 @@ def _expression(run: Interpreter, node: cst.Expr) -> Flow:
 def _ends_the_program(run: Interpreter, node: cst.Call) -> bool:
     name = dotted(node.func)
     if name in ("exit", "quit"):
-        return isinstance(run.look_up(name), (BuiltinValue, Unknown))
+        return isinstance(look_up(run, name), (BuiltinValue, Unknown))
     if name is None or not name.endswith("exit"):
         return False
     function = evaluate(run, node.func)
@@ -161,7 +152,7 @@ def _import_from(run: Interpreter, node: cst.ImportFrom) -> Flow:
     package = "." * len(node.relative) + module
     for alias in node.names:
         bound = alias.evaluated_alias or alias.evaluated_name
-        run.bind(bound, LibraryValue(run.absolute(f"{package}.{alias.evaluated_name}")))
+        run.bind(bound, LibraryValue(absolute(run, f"{package}.{alias.evaluated_name}")))
     return Flow.NEXT
 
 
@@ -191,91 +182,15 @@ def _delete(run: Interpreter, node: cst.Del) -> Flow:
 
 
 def _if(run: Interpreter, node: cst.If) -> Flow:
-    run.statement = node
-    verdict = judge(run, node.test)
-    if verdict is True:
-        return run_body(run, node.body)
-    if verdict is False:
-        return _else(run, node.orelse)
-    if isinstance(verdict, ElementTest) and narrowed_by_type(run, node.test) is None:
-        return _select_elements(run, node, verdict)
-    arms = [lambda: _then(run, node), lambda: _else(run, node.orelse)]
-    return _branch(run, arms, arms_of(run, node.test))
+    return branches.run_if(run, node, run_body)
 
 
-def _then(run: Interpreter, node: cst.If) -> Flow:
-    narrowing = narrowed_by_type(run, node.test)
-    if narrowing is None:
-        return run_body(run, node.body)
-    binding, value = narrowing
-    before = run.bindings.get(binding)
-    run.bindings[binding] = value
-    flow = run_body(run, node.body)
-    if before is not None:
-        run.bindings[binding] = before
-    else:
-        run.bindings.pop(binding, None)
-    return flow
+def _try(run: Interpreter, node: cst.Try | cst.TryStar) -> Flow:
+    return branches.run_try(run, node, run_body)
 
 
-def _else(run: Interpreter, node: cst.If | cst.Else | None) -> Flow:
-    if node is None:
-        return Flow.NEXT
-    if isinstance(node, cst.If):
-        return _if(run, node)
-    return run_body(run, node.body)
-
-
-def _select_elements(run: Interpreter, node: cst.If, test: ElementTest) -> Flow:
-    """Both arms run, each for the elements that its side of the test picks."""
-    before = dict(run.bindings)
-    with refined(run, test.when_true):
-        first = run_body(run, node.body)
-    after_first = run.bindings
-    run.bindings = dict(after_first) if first is Flow.NEXT else before
-    with refined(run, test.when_false):
-        second = _else(run, node.orelse)
-    if first is Flow.NEXT and second is Flow.NEXT:
-        return Flow.NEXT
-    if first is not Flow.NEXT and second is not Flow.NEXT:
-        return min(first, second)
-    # The elements of the arm that left are gone for the rest of this block.
-    narrow(run, test.when_false if first is not Flow.NEXT else test.when_true)
-    return Flow.NEXT
-
-
-def _branch(
-    run: Interpreter, arms: Sequence[Callable[[], Flow]], turns: Sequence[Path] | None = None
-) -> Flow:
-    """Run each arm from the same state and join what is left.
-
-    ``turns`` says what each arm adds to the path; an arm that the path so far
-    rules out is not run.
-    """
-    if turns is None:
-        point = run.points.new()
-        turns = [((point, number),) for number in range(len(arms))]
-    possible = [number for number, turn in enumerate(turns) if compatible(run.path, turn)]
-    if len(possible) == 1:
-        return arms[possible[0]]()
-    path, start = run.path, run.bindings
-    open_states: list[Bindings] = []
-    open_arms: list[int] = []
-    flows: list[Flow] = []
-    for number, arm in enumerate(arms):
-        run.path = (*path, *turns[number])
-        run.bindings = dict(start)
-        flow = arm()
-        flows.append(flow)
-        if flow is Flow.NEXT:
-            open_states.append(run.bindings)
-            open_arms.append(number)
-    if not open_states:
-        run.path = path
-        return min(flows)
-    run.path = (*path, *turns[open_arms[0]]) if len(open_arms) == 1 < len(arms) else path
-    run.bindings = run.join(open_states)
-    return Flow.NEXT
+def _match(run: Interpreter, node: cst.Match) -> Flow:
+    return branches.run_match(run, node, run_body)
 
 
 def _for(run: Interpreter, node: cst.For) -> Flow:
@@ -313,58 +228,6 @@ def _grad_inside(context: LibraryInstance, outside: bool | None) -> bool | None:
         mode = context.arguments[0] if context.arguments else UNKNOWN
         return mode.value if isinstance(mode, Constant) and isinstance(mode.value, bool) else None
     return outside
-
-
-def _try(run: Interpreter, node: cst.Try | cst.TryStar) -> Flow:
-    start = dict(run.bindings)
-
-    def usual() -> Flow:
-        flow = run_body(run, node.body)
-        if flow is Flow.NEXT and node.orelse is not None:
-            return run_body(run, node.orelse.body)
-        return flow
-
-    def handled(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> Callable[[], Flow]:
-        def run_handler() -> Flow:
-            run.bindings = run.join([dict(start), run.bindings])
-            outer, run.is_handling = run.is_handling, True
-            try:
-                return run_body(run, handler.body)
-            finally:
-                run.is_handling = outer
-
-        return run_handler
-
-    flow = _branch(run, [usual, *(handled(each) for each in node.handlers)])
-    if node.finalbody is not None:
-        final = run_body(run, node.finalbody.body)
-        return max(flow, final)
-    return flow
-
-
-def _match(run: Interpreter, node: cst.Match) -> Flow:
-    subject = evaluate(run, node.subject)
-    arms: list[Callable[[], Flow]] = []
-    exhaustive = False
-    for case in node.cases:
-        literal = _literal_pattern(run, case.pattern)
-        if literal is not None and isinstance(subject, Constant):
-            if literal == subject:
-                return run_body(run, case.body)
-            continue
-        if isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None:
-            exhaustive = case.guard is None
-        arms.append(lambda body=case.body: run_body(run, body))  # type: ignore[misc]
-    if not exhaustive:
-        arms.append(lambda: Flow.NEXT)
-    return _branch(run, arms)
-
-
-def _literal_pattern(run: Interpreter, pattern: cst.MatchPattern) -> Constant | None:
-    if isinstance(pattern, cst.MatchValue):
-        value = evaluate(run, pattern.value)
-        return value if isinstance(value, Constant) else None
-    return None
 
 
 def _define_function(run: Interpreter, node: cst.FunctionDef) -> Flow:

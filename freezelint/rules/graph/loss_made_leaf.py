@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import (
-    AttributeWritten,
-    BackwardRan,
-    Called,
-    Event,
-    MethodCalled,
-)
+from freezelint.analysis.events import AttributeWritten, BackwardRan, Called, Event, MethodCalled
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
 from freezelint.analysis.values import Constant, ParameterValue, SequenceValue, TensorValue
 from freezelint.findings import Level
@@ -96,11 +90,12 @@ class LossMadeLeaf(Rule):
     trigger_patterns = (
         (
             r"\.requires_grad\s*=\s*True",
-            r"\.requires_grad_\(",
+            r"\.requires_grad_\((?:requires_grad=)?(?:True)?\)",
             r"ensor\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
             r"Variable\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
             QUOTED_FLAG,
         ),
+        (r"\.backward\(", r"manual_backward\("),
     )
     is_local = True
     fixable = False

@@ -115,9 +115,7 @@ class ExhaustedParameterIterator(Rule):
     triggers = (("parameters(",),)
     trigger_patterns = (
         (
-            r"=\s*filter\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
-            r"=\s*map\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
-            r"=\s*zip\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
+            r"=\s*(?:filter|map|zip)\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
             r"=\s*iter\([^\n]*parameters\(",
             r"=\s*(?:itertools\.)?chain(?:\.from_iterable)?\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
             r"=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n",

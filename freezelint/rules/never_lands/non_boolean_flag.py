@@ -115,8 +115,10 @@ class NonBooleanFlag(Rule):
     triggers = (("requires_grad",),)
     trigger_patterns = (
         (
-            r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?(?:\d|None|[\"'])",
-            r"requires_grad(?:_\(|\s*=(?!=))\s*\w+\.(?!requires_grad)\w",
+            (
+                r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?"
+                r"(?:\d|None|[\"']|(?!self\.)\w+\.(?!requires_grad)\w+\)?\s*(?:#.*)?\n)"
+            ),
         ),
     )
     is_local = True

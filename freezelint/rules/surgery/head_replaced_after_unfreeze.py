@@ -120,10 +120,12 @@ class HeadReplacedAfterUnfreeze(Rule):
         FLAG_WRITES,
         (
             *OPTIMIZER_CONSTRUCTIONS,
-            r"\[[-\w\"']+\]\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
+            r"\[[-\w]+\]\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
             r"\.(?<!self\.)\w+\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
-            # Among several targets.
-            r"\.(?<!self\.)\w+\s*(?:,[^=\n]*=|=[^=\n]*,)[^=\n]*\b[A-Z]\w*\(",
+            r"_modules\[[\"'][^\"'\n]+[\"']\]\s*=",
+            # One of several values, for one of several targets.
+            r"= nn\.[A-Z]\w*\([^\n()]*\), *\w",
+            r", nn\.[A-Z]\w*\([^\n()]*\)[ \t]*(?:#.*)?\n",
             r"reset_classifier\(",
             r"add_module\(",
             r"setattr\(",

@@ -1,0 +1,123 @@
+"""Modules and parameters that calls of libraries build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.submodules import LENGTH
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import SOME
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    MappingValue,
+    ModuleGroup,
+    ModuleValue,
+    ParameterValue,
+    Part,
+    SequenceValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.arguments import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def build_parameter(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``nn.Parameter(...)``."""
+    made = run.objects.new_module(Origin.PARAMETER, None)
+    flag = arguments.get(1, "requires_grad")
+    known = flag is None or (isinstance(flag, Constant) and isinstance(flag.value, bool))
+    made.flag_at_birth = None
+    if known:
+        made.flag_at_birth = True if flag is None else flag == Constant(True)
+    made.place = run.place(node)
+    run.mark_birth(made)
+    return ParameterValue((Part(made.key),))
+
+
+def copy_module(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``copy.deepcopy(module)``."""
+    value = arguments.positional[0] if arguments.positional else UNKNOWN
+    if not isinstance(value, ModuleValue) or run.proven(value) is None:
+        return UNKNOWN
+    source = run.objects.module(value.key)
+    copied = run.objects.new_module(Origin.COPY, None)
+    copied.source = value.key
+    copied.owner_class = source.owner_class
+    copied.library = source.library
+    copied.place = run.place(node)
+    run.mark_birth(copied)
+    return ModuleValue(copied.key)
+
+
+def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
+    """A layer or container of ``torch.nn``."""
+    module = run.objects.new_module(Origin.BUILT, None)
+    module.library = name
+    module.place = run.place(node)
+    run.mark_birth(module)
+    last = name.rpartition(".")[2]
+    if last not in ("Sequential", "ModuleList", "ModuleDict"):
+        return ModuleValue(module.key)
+    values, in_sight = arguments.positional, arguments.complete
+    if last == "ModuleDict" and values and isinstance(values[0], MappingValue):
+        for key, value in values[0].items:
+            if isinstance(value, ModuleValue):
+                _hold(run, module.key, f"[{key!r}]", value)
+        return ModuleValue(module.key)
+    if last == "ModuleList" and len(values) == 1:
+        held = items_of(run, values[0])
+        values = held if held is not None else values
+    in_sight = in_sight and all(isinstance(each, ModuleValue) for each in values)
+    run.bindings[module.key, LENGTH] = Constant(len(values)) if in_sight else UNKNOWN
+    for number, value in enumerate(values):
+        if isinstance(value, ModuleValue):
+            _hold(run, module.key, f"[{number}]", value)
+        elif isinstance(value, ModuleGroup):
+            module.has_own = len(values) > 1
+            module.origin = Origin.DERIVED
+            module.source = value.key
+            module.predicate = value.predicate or (SOME,)
+            module.flag_at_birth = None
+        elif isinstance(value, (Unknown, SequenceValue)):
+            module.flag_at_birth = None
+    return ModuleValue(module.key)
+
+
+def build_pretrained_layer(
+    run: Interpreter, name: str, arguments: Arguments, node: cst.Call
+) -> ModuleValue:
+    """A layer made of weights that are there already: frozen unless it is told otherwise."""
+    module = build_model(run, name, node)
+    made = run.objects.module(module.key)
+    made.flag_at_birth = _negated(arguments.get(1, "freeze")) if arguments.complete else None
+    return module
+
+
+def _negated(choice: Value | None) -> bool | None:
+    if choice is None:
+        return False
+    is_known = isinstance(choice, Constant) and isinstance(choice.value, bool)
+    return not choice.value if is_known else None  # type: ignore[union-attr]
+
+
+def _hold(run: Interpreter, parent: int, attribute: str, value: ModuleValue) -> None:
+    run.objects.attach(value.key, parent, attribute, run.now)
+    run.bindings[parent, attribute] = value
+
+
+def build_model(run: Interpreter, name: str, node: cst.Call) -> ModuleValue:
+    """A model that a library hands out whole."""
+    module = run.objects.new_module(Origin.BUILT, None)
+    module.library = name
+    module.place = run.place(node)
+    if name.startswith("peft."):
+        module.flag_at_birth = None
+    run.mark_birth(module)
+    return ModuleValue(module.key)

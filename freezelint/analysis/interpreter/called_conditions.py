@@ -1,0 +1,129 @@
+"""Conditions that call something: of a name, a type or an attribute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.element_tests import UNDECIDED, ElementTest, Verdict, name_test
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.names import look_up
+from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import TypeTest
+from freezelint.analysis.values import (
+    BuiltinValue,
+    Constant,
+    LibraryValue,
+    ModuleValue,
+    ParameterName,
+    ParameterValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
+    """What a call means as a condition; None when it has to be evaluated for that."""
+    function = node.func
+    arguments = [each.value for each in node.args]
+    if isinstance(function, cst.Name) and isinstance(look_up(run, function.value), BuiltinValue):
+        if function.value == "any" and len(arguments) == 1:
+            return _judge_any(run, arguments[0])
+        if function.value == "isinstance" and len(arguments) == 2:
+            return _judge_isinstance(run, arguments[0], arguments[1])
+        if function.value == "hasattr" and len(arguments) == 2:
+            return _judge_hasattr(run, arguments[0], arguments[1])
+    if isinstance(function, cst.Attribute) and arguments:
+        receiver = evaluate(run, function.value)
+        if isinstance(receiver, ParameterName) and function.attr.value in (
+            "startswith",
+            "endswith",
+        ):
+            texts = evaluate(run, arguments[0])
+            return name_test(function.attr.value, texts)
+    return None
+
+
+def _judge_hasattr(
+    run: Interpreter, tested: cst.BaseExpression, name: cst.BaseExpression
+) -> bool | None:
+    """Only modules have ``parameters`` and the like; parameters certainly have not."""
+    attribute = evaluate(run, name)
+    if not isinstance(attribute, Constant) or attribute.value not in STRONG_MODULE_EVIDENCE:
+        return None
+    value = evaluate(run, tested)
+    if isinstance(value, ParameterValue):
+        return bool(attribute.value == "requires_grad_")
+    return True if run.proven(value) is not None else None
+
+
+def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
+    """``any(text in name for text in TEXTS)`` with known texts."""
+    if not isinstance(node, (cst.GeneratorExp, cst.ListComp)):
+        return None
+    test, clause = node.elt, node.for_in
+    if clause.inner_for_in is not None or clause.ifs or not isinstance(clause.target, cst.Name):
+        return None
+    texts = evaluate(run, clause.iter)
+    variable = clause.target.value
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        comparison = test.comparisons[0]
+        if isinstance(comparison.operator, cst.In) and _is_name(test.left, variable):
+            name = evaluate(run, comparison.comparator)
+            if isinstance(name, ParameterName):
+                return name_test("contains", texts)
+    if (
+        isinstance(test, cst.Call)
+        and isinstance(test.func, cst.Attribute)
+        and test.func.attr.value in ("startswith", "endswith")
+        and len(test.args) == 1
+        and _is_name(test.args[0].value, variable)
+    ):
+        name = evaluate(run, test.func.value)
+        if isinstance(name, ParameterName):
+            return name_test(test.func.attr.value, texts)
+    return None
+
+
+def _is_name(node: cst.BaseExpression, name: str) -> bool:
+    return isinstance(node, cst.Name) and node.value == name
+
+
+def _judge_isinstance(
+    run: Interpreter, tested: cst.BaseExpression, classes: cst.BaseExpression
+) -> Verdict:
+    value = evaluate(run, tested)
+    wanted = evaluate(run, classes)
+    names = wanted.items if isinstance(wanted, SequenceValue) else (wanted,)
+    builtin = {each.name for each in names if isinstance(each, BuiltinValue)}
+    if builtin and len(builtin) == len(names):
+        return _is_builtin(value, builtin)
+    if not isinstance(value, ModuleValue):
+        return None
+    module = run.objects.module(value.key)
+    if not all(isinstance(each, LibraryValue) for each in names):
+        return UNDECIDED if module.origin is Origin.ELEMENT else None
+    texts = tuple(each.name for each in names if isinstance(each, LibraryValue))
+    if "torch.nn.Module" in texts and module.is_module:
+        return True
+    if module.origin is Origin.ELEMENT:
+        return ElementTest((TypeTest(texts),), (TypeTest(texts, negated=True),))
+    if module.library is not None and module.library.startswith("torch.nn."):
+        return True if module.library in texts else None
+    return None
+
+
+def _is_builtin(value: Value, names: set[str]) -> bool | None:
+    """``isinstance(value, (list, tuple))``, where what the value is is known."""
+    if isinstance(value, SequenceValue):
+        return bool(names & {"list", "tuple", "set"})
+    if isinstance(value, (ModuleValue, ParameterValue)):
+        return False
+    if isinstance(value, Constant):
+        return type(value.value).__name__ in names
+    return None

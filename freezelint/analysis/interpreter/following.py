@@ -1,0 +1,187 @@
+"""Functions of the file: run where they are called, with what they are passed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.arguments import (
+    Arguments,
+    annotate_parameters,
+    bind_parameters,
+)
+from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.flow import Flow
+from freezelint.analysis.interpreter.joining import join, join_values
+from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
+from freezelint.analysis.syntax import dotted, inner_nodes
+from freezelint.analysis.values import (
+    UNKNOWN,
+    ClassValue,
+    Constant,
+    FunctionValue,
+    InstanceValue,
+    LibraryValue,
+    ModuleValue,
+    SuperValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+_DEEPEST_CALL = 8
+"""Calls that may be nested; what a deeper one does is not known."""
+
+_LONGEST_FOLLOWED = 1_500
+"""Lines; what a longer function does is not known."""
+
+
+def follow(
+    run: Interpreter, function: FunctionValue, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """Run a function of the file with these arguments."""
+    if isinstance(node, cst.Call) and run.index.is_irrelevant(function.definition):
+        return UNKNOWN
+    code = code_of(function)
+    if (
+        code is None
+        or len(run.active) >= _DEEPEST_CALL
+        or code in run.active
+        or not is_short(function)
+    ):
+        if isinstance(node, cst.Call):
+            values = arguments.all
+            if function.receiver is not None and code not in run.active:
+                values = (*values, function.receiver)
+            hand_over(run, values, node)
+        return UNKNOWN
+    if isinstance(node, cst.Call) and _is_generator(function, code):
+        hand_over(run, arguments.all, node)
+        return UNKNOWN
+    return _activate(run, function, code, arguments, node)
+
+
+def is_short(function: FunctionValue) -> bool:
+    """Whether a function is short enough to be followed."""
+    return function.definition is None or function.definition.length <= _LONGEST_FOLLOWED
+
+
+def code_of(function: FunctionValue) -> cst.FunctionDef | cst.Lambda | None:
+    """The definition of a function, or the lambda that it is."""
+    if function.node is not None:
+        code = function.node
+    else:
+        body = function.chunk.body
+        code = body[0] if body else None
+    return code if isinstance(code, (cst.FunctionDef, cst.Lambda)) else None
+
+
+def _is_generator(function: FunctionValue, code: cst.FunctionDef | cst.Lambda) -> bool:
+    if function.definition is not None and "yield" not in function.definition.words:
+        return False
+    fact = ("generator", id(code))
+    facts = function.chunk.facts
+    if fact not in facts:
+        facts[fact] = isinstance(code, cst.FunctionDef) and any(
+            type(each) is cst.Yield for each in inner_nodes(code.body)
+        )
+    return bool(facts[fact])
+
+
+def _activate(
+    run: Interpreter,
+    function: FunctionValue,
+    code: cst.FunctionDef | cst.Lambda,
+    arguments: Arguments,
+    node: cst.CSTNode,
+) -> Value:
+    from freezelint.analysis.interpreter.statements import run_body
+
+    outer = run.frame
+    saved = (run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scopes)
+    elements, run.element_names = run.element_names, []
+    exits, run.loop_exits = run.loop_exits, []
+    place = run.place(node) if outer.chunk is not None else None
+    frame = run.new_frame(function.chunk, run.frames[function.frame], code)
+    frame.receiver, frame.owner = function.receiver, function.owner
+    bind_parameters(run, frame.key, function, code.params, arguments)
+    run.frame = frame
+    run.active.append(code)
+    if function.definition is not None:
+        run.entered.add(function.definition)
+    name = code.name.value if isinstance(code, cst.FunctionDef) else "<lambda>"
+    run.scopes = (*run.scopes, name)
+    run.activations = (*run.activations, run.objects.new_key())
+    if place is not None:
+        run.stack = (*run.stack, place)
+    annotate_parameters(run, code.params)
+    try:
+        if isinstance(code, cst.Lambda):
+            result = evaluate(run, code.body)
+        else:
+            if _turns_grad_off(run, code):
+                run.grad_enabled = False
+            flow = run_body(run, code.body)
+            result = _result(run, flow)
+    finally:
+        run.frame = outer
+        run.active.pop()
+        _forget_locals(run, frame.key)
+        run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scopes = saved
+        run.element_names, run.loop_exits = elements, exits
+    return result
+
+
+def _forget_locals(run: Interpreter, frame: int) -> None:
+    """Drop the names of a finished activation, unless a function it made may still read them."""
+    mine = [key for key in run.bindings if key[0] == frame]
+    if not any(isinstance(run.bindings[key], FunctionValue) for key in mine):
+        for key in mine:
+            del run.bindings[key]
+
+
+def _result(run: Interpreter, flow: Flow) -> Value:
+    frame = run.frame
+    states = list(frame.exits)
+    values = list(frame.returns)
+    if flow is not Flow.RETURN:
+        states.append(run.bindings)
+        values.append(Constant(None))
+    if states:
+        run.bindings = join(run, states)
+    if not values:
+        return UNKNOWN
+    result = values[0]
+    for other in values[1:]:
+        result = join_values(run, result, other)
+    return result
+
+
+def _turns_grad_off(run: Interpreter, code: cst.FunctionDef) -> bool:
+    for decorator in code.decorators:
+        function = decorator.decorator
+        name = function.func if isinstance(function, cst.Call) else function
+        text = dotted(name)
+        if text is None:
+            continue
+        value = evaluate(run, name)
+        if isinstance(value, LibraryValue) and GRAD_SWITCHES.get(value.name) is False:
+            return True
+    return False
+
+
+def call_super(run: Interpreter, value: SuperValue, name: str) -> FunctionValue | None:
+    """The method that ``super().name`` means, if the file defines it."""
+    receiver = value.receiver
+    owner: ClassValue | None = None
+    if isinstance(receiver, ModuleValue):
+        owner = run.objects.module(receiver.key).owner_class
+    elif isinstance(receiver, InstanceValue):
+        owner = receiver.owner
+    if owner is None:
+        return None
+    return find_method(run, owner, name, receiver, after=value.owner)

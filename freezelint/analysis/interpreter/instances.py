@@ -1,0 +1,56 @@
+"""Instances of the classes of the file: modules, optimizers and plain objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.interpreter.classes import (
+    find_method,
+    is_module_class,
+    is_optimizer_class,
+    library_bases,
+)
+from freezelint.analysis.interpreter.following import follow
+from freezelint.analysis.interpreter.optimizers import build_optimizer
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import ClassValue, InstanceValue, ModuleValue, Value
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.arguments import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def instantiate(run: Interpreter, owner: ClassValue, arguments: Arguments, node: cst.Call) -> Value:
+    """Make an object of a class of the file and run its ``__init__``."""
+    made: Value
+    if is_optimizer_class(run, owner):
+        return build_optimizer(run, owner.definition.name, arguments, node)
+    if is_module_class(run, owner):
+        module = run.objects.new_module(Origin.OWN_CLASS, None)
+        module.owner_class = owner
+        module.place = run.place(node)
+        module.is_complete = set(library_bases(run, owner)) == {"torch.nn.Module"}
+        run.mark_birth(module)
+        made = ModuleValue(module.key)
+    else:
+        made = InstanceValue(run.objects.new_key(), owner)
+    constructor = find_method(run, owner, "__init__", made)
+    if (
+        constructor is not None
+        and isinstance(made, ModuleValue)
+        and not (run.index.is_loud(constructor.definition))
+    ):
+        run.objects.module(made.key).unfinished = lambda: follow(run, constructor, arguments, node)
+    elif constructor is not None:
+        follow(run, constructor, arguments, node)
+    elif isinstance(made, InstanceValue):
+        _fill_fields(run, made, arguments)
+    return made
+
+
+def _fill_fields(run: Interpreter, made: InstanceValue, arguments: Arguments) -> None:
+    """A dataclass keeps its keyword arguments under their names."""
+    for name, value in arguments.keywords.items():
+        run.bindings[made.key, name] = value

@@ -1,0 +1,103 @@
+"""One state for several paths: what they agree on stays known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    ModuleValue,
+    OptimizerValue,
+    ParameterSequence,
+    SequenceValue,
+    TensorValue,
+    Unknown,
+    Value,
+    same,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freezelint.analysis.interpreter.frames import Bindings
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def join(run: Interpreter, states: Sequence[Bindings]) -> Bindings:
+    """One state that holds what all of these agree on."""
+    if len(states) == 1:
+        return states[0]
+    joined = dict(states[0])
+    for other in states[1:]:
+        for key, value in other.items():
+            mine = joined.get(key)
+            if mine is None:
+                joined[key] = value
+            elif mine is not value:
+                joined[key] = join_values(run, mine, value)
+    return joined
+
+
+def join_values(run: Interpreter, first: Value, second: Value) -> Value:
+    """One value for a name that holds either of two."""
+    if same(first, second):
+        return first
+    nothing = Constant(None)
+    if same(first, nothing):
+        return second
+    if same(second, nothing):
+        return first
+    for one, other in ((first, second), (second, first)):
+        # Judged by its uses on one arm, it is no other thing on the other.
+        if (
+            isinstance(one, Unknown)
+            and isinstance(other, ModuleValue)
+            and run.objects.module(other.key).origin is Origin.GIVEN
+        ):
+            return other
+    if isinstance(first, ModuleValue) and isinstance(second, ModuleValue):
+        return _join_modules(run, first, second)
+    if isinstance(first, TensorValue) and isinstance(second, TensorValue):
+        plain = first._replace(cut_from=None)
+        return plain if plain == second._replace(cut_from=None) else UNKNOWN
+    if isinstance(first, OptimizerValue) and isinstance(second, OptimizerValue):
+        return OptimizerValue(tuple(dict.fromkeys(first.keys + second.keys)))
+    if isinstance(first, ParameterSequence) and isinstance(second, ParameterSequence):
+        if set(first.parts) == set(second.parts) and first.form is second.form:
+            return first._replace(iterator=None)
+        return first._replace(
+            parts=tuple(dict.fromkeys(first.parts + second.parts)),
+            complete=False,
+            iterator=None,
+        )
+    if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
+        return _join_sequences(run, first, second)
+    return UNKNOWN
+
+
+def _join_sequences(run: Interpreter, first: SequenceValue, second: SequenceValue) -> Value:
+    short, long = sorted((first, second), key=lambda each: len(each.items))
+    if len(short.items) == len(long.items):
+        items = zip(first.items, second.items, strict=True)
+        return SequenceValue(tuple(join_values(run, one, other) for one, other in items))
+    more = long.items[len(short.items) :]
+    if not all(map(same, short.items, long.items)):
+        return UNKNOWN
+    # In a loop over parameters a condition narrows which of them are appended.
+    are_narrowed = bool(run.element_names) and all(hasattr(each, "parts") for each in more)
+    return long._replace(complete=short.complete and long.complete and are_narrowed)
+
+
+def _join_modules(run: Interpreter, first: ModuleValue, second: ModuleValue) -> ModuleValue:
+    one, other = run.objects.module(first.key), run.objects.module(second.key)
+    if not (one.is_module and other.is_module):
+        return first if one.is_module else second
+    joined = run.objects.new_module(Origin.JOINED, one.label or other.label)
+    joined.alternatives = (*one.alternatives, *other.alternatives, one.key, other.key)
+    joined.flag_at_birth = None
+    if one.owner_class is not None and one.owner_class == other.owner_class:
+        joined.owner_class = one.owner_class
+    run.mark_birth(joined)
+    return ModuleValue(joined.key)

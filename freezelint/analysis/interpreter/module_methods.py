@@ -1,0 +1,244 @@
+"""Methods of ``nn.Module``, and of the models of timm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.arguments import Arguments, passing
+from freezelint.analysis.interpreter.calls import apply
+from freezelint.analysis.interpreter.forward import run_forward
+from freezelint.analysis.interpreter.iteration import element_module
+from freezelint.analysis.interpreter.optimizers import clears_to_none
+from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.submodules import (
+    add_element,
+    forget_length,
+    replace_child,
+    submodule_name,
+)
+from freezelint.analysis.knowledge.torch import (
+    HARMLESS_MODULE_METHODS,
+    MODULE_ITERATORS,
+    SAME_MODULE_METHODS,
+    SUBMODULE_ITERATORS,
+)
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import OF_CHILDREN, SOME, OwnTest, Predicate
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    Form,
+    FunctionValue,
+    ModuleGroup,
+    ModuleValue,
+    ParameterSequence,
+    Part,
+    PartialValue,
+    StateDictValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+CLASSIFIER = "get_classifier()"
+"""The attribute under which the head of a timm model is kept here."""
+
+
+def call_on_module(
+    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    """A method of ``nn.Module``, or one that cannot be followed."""
+    if name in MODULE_ITERATORS:
+        return parameters_of(run, receiver, name, arguments)
+    if name in SUBMODULE_ITERATORS:
+        run.prove(receiver)
+        predicate: Predicate = (OF_CHILDREN,) if name.endswith("children") else ()
+        return ModuleGroup(receiver.key, predicate, named=SUBMODULE_ITERATORS[name])
+    if name in SAME_MODULE_METHODS:
+        _change(run, receiver, name, arguments, node)
+        return receiver
+    if name == "state_dict":
+        keeps = arguments.keywords.get("keep_vars") == Constant(True)
+        return StateDictValue(receiver.key, keeps)
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return special(run, receiver, arguments, node)
+    if name == "to_empty" or name not in HARMLESS_MODULE_METHODS:
+        hand_over(run, (receiver, *arguments.all), node)
+    return UNKNOWN
+
+
+def parameters_of(
+    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments
+) -> ParameterSequence:
+    """``parameters()`` or ``named_parameters()`` of a module."""
+    run.prove(receiver)
+    recursive = arguments.get(1 if name == "named_parameters" else 0, "recurse")
+    predicate: Predicate = ()
+    if recursive not in (None, Constant(True)):
+        predicate = (OwnTest() if recursive == Constant(False) else SOME,)
+    return ParameterSequence(
+        (Part(receiver.key, predicate),),
+        Form.ITERATOR,
+        named=MODULE_ITERATORS[name],
+        iterator=run.objects.new_key(),
+    )
+
+
+def _change(
+    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
+) -> None:
+    if name in ("train", "eval"):
+        _set_mode(run, receiver, name, arguments, node)
+    elif name == "requires_grad_":
+        assignment.write_flag(run, receiver, _flag(arguments.get(0, "requires_grad")), node)
+    elif name == "apply" and arguments.positional:
+        _apply(run, receiver, arguments.positional[0], node)
+
+
+def _flag(choice: Value | None) -> bool | None:
+    if choice is None:
+        return True
+    if isinstance(choice, Constant) and isinstance(choice.value, bool):
+        return choice.value
+    return None
+
+
+def _set_mode(
+    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
+) -> None:
+    mode = False if name == "eval" else _flag(arguments.get(0, "mode"))
+    for part in run.parts_of(receiver.key)[:1]:
+        run.announce(
+            events.ModeSet(
+                place=run.place(node),
+                part=part,
+                training=mode,
+                label=run.label(node.func.value)
+                if isinstance(node.func, cst.Attribute)
+                else run.objects.label(receiver.key),
+            )
+        )
+
+
+def _apply(run: Interpreter, receiver: ModuleValue, function: Value, node: cst.Call) -> None:
+    """``module.apply(function)`` calls it on every submodule and on the module itself."""
+    if isinstance(function, (FunctionValue, PartialValue)):
+        element = ModuleValue(element_module(run, receiver.key, ()))
+        apply(run, function, passing(element), node)
+    else:
+        hand_over(run, (receiver,), node)
+
+
+def _register(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    name, value = arguments.get(0, "name"), arguments.get(1, "module")
+    value = value if value is not None else arguments.keywords.get("param")
+    if isinstance(name, Constant) and isinstance(name.value, str) and value is not None:
+        attribute = submodule_name(run, receiver.key, name.value)
+        replace_child(run, receiver.key, attribute, value, node)
+        forget_length(run, receiver.key)
+    else:
+        hand_over(run, (receiver,), node)
+    return UNKNOWN
+
+
+def _submodule(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    target = arguments.get(0, "target")
+    if not isinstance(target, Constant) or not isinstance(target.value, str):
+        return UNKNOWN
+    value: Value = receiver
+    for step in filter(None, target.value.split(".")):
+        if not isinstance(value, ModuleValue):
+            return UNKNOWN
+        value = run.child(value.key, submodule_name(run, value.key, step))
+    run.prove(value)
+    return value
+
+
+def _append(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    value = arguments.get(0, "module")
+    if isinstance(value, ModuleValue):
+        add_element(run, receiver.key, value, node)
+    else:
+        forget_length(run, receiver.key)
+    return receiver
+
+
+def _extend(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    """``ModuleList.insert`` and ``extend``: something joins the module, somewhere."""
+    forget_length(run, receiver.key)
+    for value in arguments.positional:
+        if isinstance(value, ModuleValue):
+            add_element(run, receiver.key, value, node)
+    return receiver
+
+
+def _head(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    """Timm's way to the head of a model, whatever its attribute is called."""
+    head = run.child(receiver.key, CLASSIFIER)
+    run.prove(head)
+    return head
+
+
+def _new_head(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    """Timm puts a fresh layer where the head was."""
+    fresh = run.objects.new_module(Origin.BUILT, None)
+    fresh.library = "torch.nn.Linear"
+    fresh.place = run.place(node)
+    run.mark_birth(fresh)
+    replace_child(run, receiver.key, CLASSIFIER, ModuleValue(fresh.key), node)
+    return UNKNOWN
+
+
+def _clear(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    run.announce(
+        events.GradientsCleared(
+            place=run.place(node),
+            parts=run.parts_of(receiver.key),
+            to_none=clears_to_none(arguments),
+        )
+    )
+    return UNKNOWN
+
+
+def _load(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    if arguments.keywords.get("assign") == Constant(True):
+        run.announce(
+            events.ParametersReplaced(
+                place=run.place(node),
+                key=receiver.key,
+                label=run.objects.label(receiver.key),
+                how="load_state_dict(assign=True)",
+            )
+        )
+    return UNKNOWN
+
+
+_SPECIAL: dict[str, Callable[[Interpreter, ModuleValue, Arguments, cst.Call], Value]] = {
+    "forward": run_forward,
+    "zero_grad": _clear,
+    "add_module": _register,
+    "register_module": _register,
+    "register_parameter": _register,
+    "get_submodule": _submodule,
+    "append": _append,
+    "extend": _extend,
+    "insert": _extend,
+    "load_state_dict": _load,
+    "get_classifier": _head,
+    "reset_classifier": _new_head,
+}

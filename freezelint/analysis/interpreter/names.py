@@ -1,0 +1,138 @@
+"""Names: what they hold, and what their uses say that they hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
+from freezelint.analysis.values import (
+    UNKNOWN,
+    BuiltinValue,
+    ClassValue,
+    LibraryValue,
+    ModuleValue,
+    OptimizerValue,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.frames import Frame
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+_BUILTINS = frozenset(
+    [
+        "all",
+        "any",
+        "dict",
+        "enumerate",
+        "filter",
+        "float",
+        "getattr",
+        "hasattr",
+        "int",
+        "isinstance",
+        "iter",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "next",
+        "print",
+        "range",
+        "reversed",
+        "set",
+        "setattr",
+        "sorted",
+        "str",
+        "sum",
+        "super",
+        "tuple",
+        "type",
+        "zip",
+        "id",
+        "repr",
+        "bool",
+        "frozenset",
+        "abs",
+        "round",
+        "open",
+        "vars",
+        "format",
+        "issubclass",
+        "callable",
+    ]
+)
+
+
+def look_up(run: Interpreter, name: str) -> Value:
+    """What a name holds here."""
+    frame: Frame | None = run.frame
+    while frame is not None:
+        value = run.bindings.get((frame.key, name))
+        if value is not None:
+            if isinstance(value, Unknown):
+                return judge_by_use(run, frame, name)
+            return value
+        frame = frame.parent
+    index = run.index
+    if name in index.functions:
+        return run.function_value(index.functions[name])
+    if name in index.classes:
+        return ClassValue(index.classes[name])
+    if name in index.imports:
+        return LibraryValue(absolute(run, index.imports[name]))
+    if name in _BUILTINS:
+        return BuiltinValue(name)
+    return judge_by_use(run, run.frame, name)
+
+
+def frame_of(run: Interpreter, name: str) -> Frame | None:
+    """The frame, of those around, that binds a name."""
+    frame: Frame | None = run.frame
+    while frame is not None and (frame.key, name) not in run.bindings:
+        frame = frame.parent
+    return frame
+
+
+def absolute(run: Interpreter, name: str) -> str:
+    """Resolve a relative import against the package of the checked file."""
+    if not name.startswith("."):
+        return name
+    stripped = name.lstrip(".")
+    up = len(name) - len(stripped) - 1
+    parts = run.package.split(".") if run.package else []
+    if not parts or up >= len(parts):
+        return name
+    return ".".join([*parts[: len(parts) - up], stripped])
+
+
+def uses_of(run: Interpreter, name: str, frame: Frame | None = None) -> set[str]:
+    """The methods that the code around calls on a dotted name."""
+    methods = run.frame.uses_of(name)
+    if frame is not None and frame is not run.frame:
+        methods = methods | frame.uses_of(name)
+    owner = run.frame.owner
+    if owner is not None and name.startswith("self."):
+        methods = methods | run.class_uses.get(owner.definition.name, {}).get(name, set())
+    return methods
+
+
+def judge_by_use(run: Interpreter, frame: Frame, name: str) -> Value:
+    """Let the calls made on a dotted name tell what it holds; remember the verdict."""
+    made = by_use(run, uses_of(run, name, frame), name)
+    if made is not UNKNOWN:
+        run.bindings[frame.key, name] = made
+    return made
+
+
+def by_use(run: Interpreter, methods: set[str], label: str) -> Value:
+    """What answers to all of these calls."""
+    if is_module_use(methods):
+        return ModuleValue(run.given_module(label).key)
+    if is_optimizer_use(methods):
+        optimizer = run.objects.new_optimizer("")
+        optimizer.label = label
+        return OptimizerValue((optimizer.key,))
+    return UNKNOWN

@@ -1,0 +1,69 @@
+"""What a loop variable stands for where a condition has picked some of the elements."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.iteration import narrowed
+from freezelint.analysis.knowledge.torch import TENSOR_CLASSES
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import LibraryValue, ParameterValue, Part, SequenceValue, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.predicates import Predicate
+
+
+def narrow(run: Interpreter, predicate: Predicate) -> dict[tuple[int, str], tuple[Value, Value]]:
+    """Reduce the loop variables of this frame to the elements that a predicate picks.
+
+    Returns what was there before and what is now, by binding.
+    """
+    changed = {}
+    for key, value in run.bindings.items():
+        if key[0] == run.frame.key:
+            smaller = narrowed(value, predicate, run)
+            if smaller is not value:
+                changed[key] = (value, smaller)
+    for key, (_, smaller) in changed.items():
+        run.bindings[key] = smaller
+    return changed
+
+
+def narrowed_by_type(
+    run: Interpreter, test: cst.BaseExpression
+) -> tuple[tuple[int, str], Value] | None:
+    """What ``if isinstance(x, nn.Parameter)`` says of ``x`` inside: its binding and new value."""
+    if not isinstance(test, cst.Call) or len(test.args) != 2:
+        return None
+    name = test.args[0].value
+    if not isinstance(test.func, cst.Name) or test.func.value != "isinstance":
+        return None
+    if not isinstance(name, cst.Name):
+        return None
+    kind = evaluate(run, test.args[1].value)
+    kinds = kind.items if isinstance(kind, SequenceValue) else (kind,)
+    if not kinds or not all(
+        isinstance(each, LibraryValue) and each.name in TENSOR_CLASSES for each in kinds
+    ):
+        return None
+    parameter = run.objects.new_module(Origin.PARAMETER, name.value)
+    parameter.flag_at_birth = None
+    run.mark_birth(parameter)
+    return (run.frame.key, name.value), ParameterValue((Part(parameter.key),))
+
+
+@contextlib.contextmanager
+def refined(run: Interpreter, predicate: Predicate) -> Iterator[None]:
+    """Narrow the loop variables for the length of a block."""
+    changed = narrow(run, predicate)
+    yield
+    for key, (value, smaller) in changed.items():
+        if run.bindings.get(key) is smaller:
+            run.bindings[key] = value

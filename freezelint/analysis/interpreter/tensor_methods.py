@@ -1,0 +1,84 @@
+"""Methods of parameters and of other tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.graphs import cut_from
+from freezelint.analysis.interpreter.training_loop import run_backward
+from freezelint.analysis.knowledge.torch import CONVERSIONS, DISCRETE_METHODS, ONE_TENSOR_METHODS
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    ParameterValue,
+    TensorKind,
+    TensorValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.arguments import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def call_on_parameter(
+    run: Interpreter, receiver: ParameterValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    """A method of a parameter, or of each of several."""
+    if name == "requires_grad_":
+        choice = arguments.get(0, "requires_grad")
+        source = arguments.node(0, "requires_grad")
+        value = Constant(True) if choice is None else choice
+        assignment.write_computed_flag(run, receiver, value, node, source)
+        return receiver
+    if name == "detach_":
+        assignment.write_flag(run, receiver, False, node)
+        return receiver
+    if name in CONVERSIONS:
+        return TensorValue(TensorKind.CONVERTED, name, parts=receiver.parts)
+    if name in ("detach", "clone"):
+        return TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
+    if name.endswith("_"):
+        return receiver
+    return TensorValue() if name in ("mean", "sum", "norm", "pow", "view", "abs") else UNKNOWN
+
+
+def call_on_tensor(
+    run: Interpreter, receiver: TensorValue, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    """A method of a tensor that is no parameter."""
+    if name == "backward":
+        run_backward(run, receiver, _receiver_node(node), node)
+        return Constant(None)
+    if name == "requires_grad_":
+        return _with_grad(run, receiver, node)
+    if name in ("item", "tolist", "numpy", "size", "dim", "numel", "shape"):
+        return UNKNOWN
+    if name == "detach" and receiver.modules:
+        run.announce(events.OutputDetached(place=run.place(node), keys=receiver.modules))
+        return TensorValue(TensorKind.TEMPORARY, name, cut_from=receiver.modules)
+    operands = () if name in ONE_TENSOR_METHODS else arguments.all
+    is_discrete = name in DISCRETE_METHODS or name == "detach"
+    cut = cut_from(run, (receiver, *operands), is_discrete=is_discrete)
+    if receiver.kind is TensorKind.OUTPUT:
+        return receiver._replace(cut_from=cut)
+    if name in ("detach", "clone"):
+        return TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts, cut_from=cut)
+    return receiver._replace(cut_from=cut) if receiver.is_fresh else TensorValue(cut_from=cut)
+
+
+def _receiver_node(node: cst.Call) -> cst.BaseExpression | None:
+    return node.func.value if isinstance(node.func, cst.Attribute) else None
+
+
+def _with_grad(run: Interpreter, receiver: TensorValue, node: cst.Call) -> TensorValue:
+    """What is computed from it has a graph from here on."""
+    leaf = receiver._replace(cut_from=None)
+    source = _receiver_node(node)
+    if isinstance(source, cst.Name):
+        run.bind(source.value, leaf)
+    return leaf

@@ -1,0 +1,85 @@
+"""Methods of objects of which little is known: those of other libraries, and all others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser
+from freezelint.analysis.interpreter.module_methods import parameters_of
+from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.training_loop import BACKWARD, call_for_training, run_backward
+from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
+from freezelint.analysis.values import UNKNOWN, LibraryInstance, ModuleValue, SequenceValue, Value
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.arguments import Arguments
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+_HARMLESS = frozenset(
+    [
+        "append",
+        "add",
+        "info",
+        "debug",
+        "warning",
+        "print",
+        "write",
+        "log",
+        "unscale_",
+        "update",
+        "detach",
+    ]
+)
+"""Methods that, whatever they are methods of, leave flags and parameters alone."""
+
+
+def call_on_library_instance(
+    run: Interpreter, receiver: LibraryInstance, name: str, arguments: Arguments, node: cst.Call
+) -> Value:
+    """A method of an object of an imported class."""
+    if receiver.name == PARSER:
+        return call_on_parser(run, receiver, name, arguments)
+    done = call_for_training(run, name, arguments, node)
+    if done is not None:
+        return done
+    last = receiver.name.rpartition(".")[2]
+    if last == "GradScaler" and name == "scale" and arguments.positional:
+        return arguments.positional[0]
+    if last in ("Accelerator", "Fabric") and name in ("prepare", "setup", "setup_module"):
+        values = arguments.positional
+        return values[0] if len(values) == 1 else SequenceValue(values)
+    if receiver.name.startswith(("torch.optim.lr_scheduler.", "torch.utils.tensorboard.")):
+        return UNKNOWN
+    if last in ("Trainer", "Seq2SeqTrainer", "SFTTrainer") or arguments.all:
+        hand_over(run, (*arguments.all, *receiver.arguments), node)
+    return UNKNOWN
+
+
+def call_on_unknown(
+    run: Interpreter, function: cst.Attribute, arguments: Arguments, node: cst.Call
+) -> Value:
+    """A method of an object of which nothing is known."""
+    name = function.attr.value
+    if name in MODULE_ITERATORS:
+        # Whatever this is, it yields parameters.
+        module = run.given_module(run.label(function.value))
+        return parameters_of(run, ModuleValue(module.key), name, arguments)
+    done = call_for_training(run, name, arguments, node)
+    if done is not None:
+        return done
+    if name in BACKWARD:
+        run_backward(run, UNKNOWN, function.value, node)
+        return UNKNOWN
+    if name == "scale" and len(arguments.positional) == 1:
+        return arguments.positional[0]
+    if name == "step":
+        run.announce(events.Stepped(place=run.place(node), keys=()))
+        return UNKNOWN
+    if name == "prepare" and len(arguments.positional) > 1:
+        return SequenceValue(arguments.positional)
+    if name not in _HARMLESS:
+        hand_over(run, arguments.all, node)
+    return UNKNOWN
