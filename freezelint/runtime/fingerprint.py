@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,6 +60,38 @@ class Digester:
             total = part if total is None else total.mul(_NEXT_PIECE).add_(part)
         return total
 
+    def digests(self, tensors: Sequence[Tensor]) -> list[int | None]:
+        """Return the digests of many tensors, on the host.
+
+        Small ones on the CPU are digested together: each alone takes longer to call than
+        to compute.
+        """
+        small = [number for number, each in enumerate(tensors) if _is_small(each)]
+        found: list[int | None] = [None] * len(tensors)
+        for batch in _batches(small, tensors):
+            for number, digest in zip(batch, self._of_small(batch, tensors), strict=True):
+                found[number] = digest
+        together = set(small)
+        others = [number for number in range(len(tensors)) if number not in together]
+        digests = read([self.digest(tensors[number]) for number in others])
+        for number, value in zip(others, digests, strict=True):
+            found[number] = value
+        return found
+
+    def _of_small(self, batch: Sequence[int], tensors: Sequence[Tensor]) -> list[int]:
+        """What :meth:`digest` gives for each of some small tensors."""
+        words, weights = self._workspace(torch.device("cpu"))
+        pieces = [tensors[number].view(-1).view(torch.int64) for number in batch]
+        lengths = [piece.numel() for piece in pieces]
+        scratch = words[: sum(lengths)]
+        torch.cat(pieces, out=scratch)
+        heads = {length: weights[:length] for length in set(lengths)}
+        scratch.mul_(torch.cat([heads[length] for length in lengths]))
+        ends = torch.tensor(lengths, device="cpu").cumsum(0)
+        sums = scratch.cumsum(0)[ends - 1]
+        sums[1:] -= sums[:-1].clone()
+        return [value + 8 * length for value, length in zip(sums.tolist(), lengths, strict=True)]
+
     def _of_dense(self, tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         size = tensor.element_size()
@@ -71,14 +104,16 @@ class Digester:
             if size < 8 and tensor.device.type == "cpu":
                 return torch.dot(piece, weights[:whole]).add_(count)
             return _mixed(piece, words, weights, fold=size >= 8).add_(count)
-        total = torch.zeros((), dtype=torch.int64, device=tensor.device)
+        total: Tensor | None = None
         if tail:
             few = _typed(storage, torch.uint8, start + count - tail, tail, tensor.device)
-            total.add_((few.to(torch.int64) * weights[:tail]).sum())
+            total = (few.to(torch.int64) * weights[:tail]).sum()
         for first in range(0, whole, words.numel()):
             length = min(whole - first, words.numel())
             piece = self._words_at(start + 8 * first, length, storage, words)
-            total.mul_(_NEXT_PIECE).add_(_mixed(piece, words, weights, fold=size >= 8))
+            part = _mixed(piece, words, weights, fold=size >= 8)
+            total = part if total is None else total.mul_(_NEXT_PIECE).add_(part)
+        assert total is not None
         return total.add_(count)
 
     @staticmethod
@@ -102,6 +137,41 @@ class Digester:
             known = torch.empty_like(weights), weights
             self._workspaces[device] = known
         return known
+
+
+_SMALL = 1 << 12
+"""Words up to which tensors are digested together."""
+
+_NARROW = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.int32})
+
+
+def _is_small(tensor: Tensor) -> bool:
+    """Whether it is plain, on the CPU, and made of a few whole words of narrow numbers."""
+    if type(tensor) not in _PLAIN or tensor.dtype not in _NARROW:
+        return False
+    size = tensor.numel() * tensor.element_size()
+    return (
+        0 < size <= 8 * _SMALL
+        and size % 8 == 0
+        and tensor.is_cpu
+        and _is_contiguous(tensor)
+        and int(tensor.storage_offset()) * tensor.element_size() % 8 == 0
+    )
+
+
+def _batches(numbers: Sequence[int], tensors: Sequence[Tensor]) -> Iterator[list[int]]:
+    """Split small tensors into groups that fit the workspace."""
+    batch: list[int] = []
+    left = _WORDS["cpu"]
+    for number in numbers:
+        words = tensors[number].numel() * tensors[number].element_size() // 8
+        if words > left:
+            yield batch
+            batch, left = [], _WORDS["cpu"]
+        batch.append(number)
+        left -= words
+    if batch:
+        yield batch
 
 
 _PLAIN = (Tensor, torch.nn.Parameter)
@@ -150,7 +220,7 @@ def _typed(
 
 def has_bits(tensor: Tensor) -> bool:
     """Whether there is anything to compare: not on meta, not before a lazy module's first call."""
-    return tensor.device.type != "meta" and not torch.nn.parameter.is_lazy(tensor)
+    return tensor.device.type != "meta" and not is_lazy(tensor)
 
 
 def dense_pieces(tensor: Tensor) -> Iterator[Tensor]:

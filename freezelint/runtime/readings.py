@@ -44,7 +44,7 @@ class Readings:
     def now(self, entries: Sequence[Entry]) -> list[Reading]:
         """Digest entries and wait for the results."""
         with quietly():
-            digests = read([self._digester.digest(entry.watched) for entry in entries])
+            digests = self._digester.digests([entry.watched for entry in entries])
         return [
             Reading(entry, entry.tensor, digest)
             for entry, digest in zip(entries, digests, strict=True)
@@ -53,7 +53,7 @@ class Readings:
     def of_all(self, entries: Sequence[Entry]) -> list[int | None]:
         """Digest the whole tensors of entries, whatever rows are promised."""
         with quietly():
-            return read([self._digester.digest(entry.tensor) for entry in entries])
+            return self._digester.digests([entry.tensor for entry in entries])
 
     def digest_of(self, tensor: Tensor) -> int | None:
         """The digest of a lone tensor."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from freezelint.runtime.fingerprint import Digester, read
+from freezelint.runtime.fingerprint import Digester
 from freezelint.runtime.hooks import Hooks
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.structure import parameters_of
@@ -79,7 +79,7 @@ class StepGuard:
 
     def _digests(self, tensors: list[Tensor]) -> list[int | None]:
         with quietly():
-            return read([self._digester.digest(tensor) for tensor in tensors])
+            return self._digester.digests(tensors)
 
     def _violation(self, optimizer: Any, held: _Held) -> Violation:
         options = optimizer.param_groups[held.group]

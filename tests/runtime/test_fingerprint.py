@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from freezelint.runtime.fingerprint import _ROW, _WORDS, Digester
+from freezelint.runtime.fingerprint import _ROW, _WORDS, Digester, read
 from freezelint.runtime.quiet import quietly
 
 if TYPE_CHECKING:
@@ -250,3 +250,28 @@ def test_digesting_reads_only() -> None:
     digest(tensor)
     assert torch.equal(tensor.view(torch.int32), before.view(torch.int32))
     assert tensor._version == version
+
+
+def test_many_tensors_have_the_digests_of_each_alone() -> None:
+    flat = torch.randn(4000)
+    tensors = [
+        *(torch.randn(count) for count in (0, 1, 2, 3, 8, 1000, 1022, 1023, 8192, 8194, 40_000)),
+        *(flat[start : start + 100] for start in range(4)),
+        torch.randn(64, 64).t(),
+        torch.randn(64, dtype=torch.float64),
+        torch.randn(64).to(torch.bfloat16),
+        torch.nn.Parameter(torch.randn(8, 8)),
+        torch.empty(4, device="meta"),
+        torch.arange(10),
+    ]
+    with torch.no_grad():
+        together = DIGESTER.digests(tensors)
+        alone = read([DIGESTER.digest(tensor) for tensor in tensors])
+    assert together == alone
+
+
+def test_more_small_tensors_than_the_workspace_holds_are_digested_in_turns() -> None:
+    tensors = [torch.full((8192,), float(number)) for number in range(150)]
+    together = DIGESTER.digests(tensors)
+    assert together == read([DIGESTER.digest(tensor) for tensor in tensors])
+    assert len(set(together)) == len(tensors)
