@@ -61,12 +61,8 @@ def why_moved_in_step(entry: Entry, optimizer: Any, place: Place | None) -> Reas
     gradient = entry.tensor.grad
     if place is None:
         return Reason("the optimizer does not hold it under this name: something else wrote to it")
-    if gradient is None:
-        if isinstance(optimizer, torch.optim.LBFGS):
-            return Reason("LBFGS keeps moving along its history, gradient or not", "FZ305")
-        return Reason("its gradient is None and the optimizer wrote to it all the same", "FZ308")
-    if not entry.tensor.requires_grad:
-        return Reason("it still has a gradient from before it was frozen", "FZ305")
+    if gradient is None or not entry.tensor.requires_grad:
+        return why_moved_without_flag(entry.tensor, optimizer)
     if _is_zero(gradient):
         return _why_moved_on_zero(optimizer, place)
     stray = vars(entry.module).get(FLAG)
@@ -77,6 +73,15 @@ def why_moved_in_step(entry: Entry, optimizer: Any, place: Place | None) -> Reas
     if not entry.module.training:
         return Reason("its flag is on: eval() does not freeze it", "FZ111")
     return Reason("its flag is on and it takes gradients")
+
+
+def why_moved_without_flag(tensor: Tensor, optimizer: Any) -> Reason:
+    """Why a step changed a tensor that takes no gradients, or that got none."""
+    if tensor.grad is not None:
+        return Reason("it still has a gradient from before it was frozen", "FZ305")
+    if isinstance(optimizer, torch.optim.LBFGS):
+        return Reason("LBFGS keeps moving along its history, gradient or not", "FZ305")
+    return Reason("its gradient is None and the optimizer wrote to it all the same", "FZ308")
 
 
 def _is_zero(gradient: Tensor) -> bool:

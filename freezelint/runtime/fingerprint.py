@@ -6,9 +6,9 @@ and words that trade places show too), the products are added up in rows, and th
 rows are folded and weighted again. NaN, -0.0 and padding between numbers are bits
 like any others.
 
-What it cannot see: an even number of changes in one row of 511 words (in a small tensor: in all) that all
-consist of nothing but a flip of a word's highest bit. Eight-byte numbers have their
-sign there, so their words are folded first.
+What it cannot see: an even number of changes in one row of 511 words (in a small
+tensor: in all of it) that all consist of nothing but a flip of a word's highest bit.
+Eight-byte numbers have their sign there, so their words are folded first.
 """
 
 from __future__ import annotations
@@ -87,10 +87,11 @@ class Digester:
         torch.cat(pieces, out=scratch)
         heads = {length: weights[:length] for length in set(lengths)}
         scratch.mul_(torch.cat([heads[length] for length in lengths]))
-        ends = torch.tensor(lengths, device="cpu").cumsum(0)
-        sums = scratch.cumsum(0)[ends - 1]
+        counts = torch.tensor(lengths, device="cpu")
+        sums = scratch.cumsum(0)[counts.cumsum(0) - 1]
         sums[1:] -= sums[:-1].clone()
-        return [value + 8 * length for value, length in zip(sums.tolist(), lengths, strict=True)]
+        digests: list[int] = sums.add_(8 * counts).tolist()
+        return digests
 
     def _of_dense(self, tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()

@@ -13,7 +13,7 @@ from freezelint.runtime.inventory import version_of
 from freezelint.runtime.violations import Kind, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from freezelint.runtime.inventory import Inventory
     from freezelint.runtime.readings import Readings
@@ -93,15 +93,19 @@ class GradientWatch:
     def _bits_of(self, leaf: Tensor) -> tuple[int, int | None]:
         return version_of(leaf), self._readings.digest_of(leaf)
 
-    def violations(self, inventory: Inventory, owned: set[int], step: int) -> list[Violation]:
+    def violations(
+        self, inventory: Inventory, find_owned: Callable[[], set[int]], step: int
+    ) -> list[Violation]:
         """Leaves that took gradients again and again, and that nobody moves."""
         suspects = [
             (leaf, suspect)
             for leaf, suspect in self._suspects.items()
-            if suspect.times > 1 and id(leaf) not in owned and leaf.grad is not None
+            if suspect.times > 1 and leaf.grad is not None
         ]
         if not suspects:
             return []
+        owned = find_owned()
+        suspects = [(leaf, suspect) for leaf, suspect in suspects if id(leaf) not in owned]
         hidden = dict(_hidden_tensors(inventory))
         found = []
         for leaf, suspect in suspects:

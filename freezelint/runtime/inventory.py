@@ -87,11 +87,6 @@ class Entry:
         """The tensor, or those of its rows that are promised to stay."""
         return self.tensor if self.rows is None else self.tensor.detach()[self.rows]
 
-    @property
-    def has_promise(self) -> bool:
-        """Whether its bits must not change, all of them or some rows."""
-        return self.role is Role.FROZEN or self.rows is not None
-
 
 def noticed(entries: Iterable[Entry]) -> list[Entry]:
     """Those entries whose version or place in memory is another, which are brought up to date.

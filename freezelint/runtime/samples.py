@@ -71,13 +71,6 @@ class Samples:
             largest = float((now.to(wide) - before.to(wide)).abs().max())
         return Change(int(differs.sum()), now.numel(), flat.numel(), largest)
 
-    def keep_again(self, entry: Entry) -> None:
-        """Take the values of now as those to compare with from here on."""
-        known = self._kept.get(entry.name)
-        if known is not None and _is_plain(entry):
-            step, _ = known
-            self._kept[entry.name] = (step, _flat(entry.watched)[::step].clone())
-
 
 def _is_plain(entry: Entry) -> bool:
     tensor = entry.tensor

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-
+from freezelint.runtime.causes import why_moved_without_flag
 from freezelint.runtime.fingerprint import Digester
 from freezelint.runtime.hooks import Hooks
 from freezelint.runtime.quiet import quietly
@@ -86,21 +85,15 @@ class StepGuard:
         names = options.get("param_names")
         shape = tuple(held.tensor.shape)
         name = names[held.position] if names else f"parameter {held.position} of shape {shape}"
-        if held.tensor.grad is not None:
-            text, cause = "it still has a gradient from before it was frozen", "FZ305"
-        elif isinstance(optimizer, torch.optim.LBFGS):
-            text, cause = "LBFGS keeps moving along its history, gradient or not", "FZ305"
-        else:
-            text = "its gradient is None and the optimizer wrote to it all the same"
-            cause = "FZ308"
+        reason = why_moved_without_flag(held.tensor, optimizer)
         kind = type(optimizer).__name__
         return Violation(
             Kind.FROZEN_CHANGED,
             name if names else None,
             self._steps,
             f"{name} in group {held.group} of {kind} has requires_grad=False and changed in "
-            f"a step: {text}",
-            cause=cause,
+            f"a step: {reason.text}",
+            cause=reason.cause,
             optimizer=kind,
             group=held.group,
         )

@@ -300,9 +300,7 @@ class Watch:
         if not self._looks_at_graph():
             return _nothing
         leaves = leaves_below(roots if isinstance(roots, (list, tuple)) else (roots,))
-        return lambda: self._gradients.note(
-            leaves, self.stock.inventory, self.stock.owned(self.optimizers.values())
-        )
+        return lambda: self._gradients.note(leaves, self.stock.inventory, self._owned())
 
     def _looks_at_graph(self) -> bool:
         return self._backward_passes <= LISTENED or self._backward_passes % TURNS < LISTENED
@@ -366,8 +364,10 @@ class Watch:
             yield from structure.orphans(inventory, self.optimizers, self.steps)
 
     def _unowned_gradients(self) -> Iterable[Violation]:
-        owned = self.stock.owned(self.optimizers.values())
-        return self._gradients.violations(self.stock.inventory, owned, self.steps)
+        return self._gradients.violations(self.stock.inventory, self._owned, self.steps)
+
+    def _owned(self) -> set[int]:
+        return self.stock.owned(self.optimizers.values())
 
     def steps_by_holder(self) -> dict[int, int]:
         """How often what holds it stepped, by the identity of every parameter that is held."""
