@@ -10,7 +10,7 @@ from freezelint.analysis.reach import bases_of, family_of, reach_of
 from freezelint.analysis.search import Search, literal_beginning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from freezelint.analysis.definitions import ClassDefinition, Definition
     from freezelint.analysis.index import Index
@@ -132,44 +132,49 @@ class Relevance:
 
     def of_name(self, name: str) -> bool:
         """Whether a function or class may matter."""
-        return bool(self._firing(self._near[name], self._far[name]))
+        return bool(self._rules_for(name))
 
-    def of_class(self, definition: ClassDefinition) -> bool:
-        """Whether a rule may fire in one of the methods of a class."""
-        if not self.of_name(definition.name):
-            return False
-        eventful = self._eventful_methods(definition)
-        return not eventful or any(map(self._completes(definition), eventful))
+    def _rules_for(self, name: str) -> list[Rule]:
+        return self._firing(self._near[name], self._far[name])
 
-    def methods(self, definition: ClassDefinition) -> list[Definition]:
-        """The methods that are worth running: where a rule may fire or a flag may be written.
+    def methods(self, definition: ClassDefinition) -> list[Definition] | None:
+        """The methods of a class that are worth running; None when no rule may fire in any.
 
-        A flag counts wherever it is written: what one method freezes, no other forgets to.
+        Those in which a rule may fire, and those that write a flag: a flag counts wherever
+        it is written, since what one method freezes, no other forgets to.
         """
-        completes = self._completes(definition)
+        rules = self._rules_for(definition.name)
+        if not rules:
+            return None
+        eventful = self._eventful_methods(definition, rules)
+        completing = self._completing(definition, eventful, rules)
+        if eventful and not completing:
+            return None
         return [
             method
-            for method in self._eventful_methods(definition)
-            if completes(method) or _WRITES_FLAG.search(method.text)
+            for method in eventful
+            if method in completing or _WRITES_FLAG.search(method.text)
         ]
 
-    def _completes(self, definition: ClassDefinition) -> Callable[[Definition], bool]:
-        """Tell whether all that some rule looks for is in what one method may run.
+    def _completing(
+        self, definition: ClassDefinition, methods: Sequence[Definition], rules: Sequence[Rule]
+    ) -> set[Definition]:
+        """Those methods that may run all that some rule looks for.
 
         Methods are run apart, each after the constructor; only frameworks have an order for them.
         """
         if _FRAMEWORK_HOOKS.intersection(definition.methods):
-            return lambda method: True
-        rules = self._firing(self._near[definition.name], self._far[definition.name])
+            return set(methods)
         family = family_of(self._index, definition)
         constructors = [each.methods["__init__"] for each in family if "__init__" in each.methods]
         before = reach_of(self._index, constructors[:1], family)
-
-        def completes(method: Definition) -> bool:
-            signs = self._signs_of(before | reach_of(self._index, [method], family))
-            return any(_meets(signs, rule) for rule in rules)
-
-        return completes
+        return {
+            method
+            for method in methods
+            if self._meets_any(
+                self._signs_of(before | reach_of(self._index, [method], family)), rules
+            )
+        }
 
     def _signs_of(self, definitions: Iterable[Definition]) -> Signs:
         for each in definitions:
@@ -177,9 +182,10 @@ class Relevance:
                 self._signs[each] = self._signs_in(each.text)
         return Signs().joined(self._signs[each] for each in definitions)
 
-    def _eventful_methods(self, definition: ClassDefinition) -> list[Definition]:
+    def _eventful_methods(
+        self, definition: ClassDefinition, firing: Sequence[Rule]
+    ) -> list[Definition]:
         """The methods in which something can happen that a rule looks at."""
-        firing = self._firing(self._near[definition.name], self._far[definition.name])
         names = frozenset(definition.methods)
         constructor = definition.methods.get("__init__")
         starts_there = constructor is not None and any(

@@ -247,5 +247,6 @@ def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]
         if function not in entered and relevance.of_name(function.name):
             yield FunctionRoot(function, index, package)
     for each in index.classes.values():
-        if relevance.of_class(each):
-            yield ClassRoot(each, relevance.methods(each), index, package)
+        methods = relevance.methods(each)
+        if methods is not None:
+            yield ClassRoot(each, methods, index, package)
