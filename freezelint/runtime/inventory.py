@@ -59,10 +59,6 @@ class Entry:
         """The further name that a pattern of another role matches."""
         self.aliases: tuple[str, ...] = ()
         """Further names of the same object."""
-        self.look_at(tensor)
-
-    def look_at(self, tensor: Tensor) -> None:
-        """Take this tensor for the one that belongs here, as it is now."""
         self.tensor = tensor
         self.is_plain = _is_plain(tensor)
         self.requires_grad = tensor.requires_grad
