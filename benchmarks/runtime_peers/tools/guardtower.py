@@ -17,6 +17,7 @@ from tools.verdict import (
     BEFORE,
     Remark,
     Verdict,
+    beyond_the_flags,
     held_by,
     models_of,
     names_in,
@@ -54,11 +55,7 @@ def check(training: Training) -> Verdict:
 
 def beyond(kind: str, training: Training) -> str:
     """Nothing can be declared: a promise that the flags do not keep is unknown to it."""
-    parameters = training.named_parameters()
-    frozen = training.parameters_under(training.frozen)
-    if kind == "frozen-changed" and any(parameters[name].requires_grad for name in frozen):
-        return "takes no names; the flags are on"
-    return BEYOND.get(kind, "")
+    return beyond_the_flags(kind, training) or BEYOND.get(kind, "")
 
 
 def calls(training: Training) -> Iterator[tuple[nn.Module, OptimizerLike | None, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from training import Training
 
-from tools.verdict import AROUND, Remark, Verdict, models_of, names_in, prefix_of
+from tools.verdict import AROUND, Remark, Verdict, beyond_the_flags, models_of, names_in, prefix_of
 
 DISTRIBUTION = "torch-audit"
 MOMENTS = (AROUND,)
@@ -44,11 +44,7 @@ def check(training: Training) -> Verdict:
 
 def beyond(kind: str, training: Training) -> str:
     """Nothing can be declared: a promise that the flags do not keep is unknown to it."""
-    parameters = training.named_parameters()
-    frozen = training.parameters_under(training.frozen)
-    if kind == "frozen-changed" and any(parameters[name].requires_grad for name in frozen):
-        return "takes no names; the flags are on"
-    return BEYOND.get(kind, "")
+    return beyond_the_flags(kind, training) or BEYOND.get(kind, "")
 
 
 def patched(training: Training) -> list[tuple[str, Any]]:

@@ -76,3 +76,12 @@ def models_of(training: Training, optimizer: OptimizerLike) -> list[str]:
 def prefix_of(training: Training, key: str) -> str:
     """What stands before the names of one model."""
     return "" if len(training.models) == 1 else f"{key}."
+
+
+def beyond_the_flags(kind: str, training: Training) -> str:
+    """Why a tool that takes no names cannot know that what changed was meant to stay."""
+    parameters = training.named_parameters()
+    frozen = training.parameters_under(training.frozen)
+    if kind == "frozen-changed" and any(parameters[name].requires_grad for name in frozen):
+        return "takes no names; the flags are on"
+    return ""
