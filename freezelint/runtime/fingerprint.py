@@ -1,10 +1,10 @@
 """Has this tensor changed? Told from its bits, on its own device, without a copy of it.
 
-A digest is one 64-bit number. The bytes are read as 64-bit words; each word is
-multiplied by an odd number of its own (so that a change of one word always shows,
-and words that trade places show too), the products are added up in rows, and the
-rows are folded and weighted again. NaN, -0.0 and padding between numbers are bits
-like any others.
+A digest is one 64-bit number. The bytes are read as 64-bit words in rows; each word is
+multiplied by an odd number that belongs to its column (so that a change of one word
+always shows), the products of a row are added up, and the sums are folded and weighted
+by an odd number of their row (so that words that trade places show too). NaN, -0.0 and
+padding between numbers are bits like any others.
 
 What it cannot see: an even number of changes in one row of 511 words (in a small
 tensor: in all of it) that all consist of nothing but a flip of a word's highest bit.
@@ -19,17 +19,23 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from freezelint.runtime.small_tensors import PLAIN, SmallTensors, is_contiguous
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_WORDS = {"cpu": 1 << 19}
-_WORDS_ELSEWHERE = 1 << 22
-"""Words per piece: what a processor's cache takes, and what keeps a GPU busy."""
+_PIECE = 1 << 22
+"""Words after which the weights of rows begin anew."""
 
-_FEW = 1 << 14
-"""Words up to which one operation over all is cheaper than rows."""
+_SCRATCH_WORDS = {"cpu": 1 << 19}
+_SCRATCH_WORDS_ELSEWHERE = _PIECE
+"""Words per workspace: what a processor's cache takes, and what keeps a GPU busy."""
+
+_FEW = 1 << 13
+"""Words up to which one sum over all is cheaper than rows."""
 
 _ROW = 511
+_WEIGHTS = _PIECE // _ROW + 1
 _NEXT_PIECE = 0x9E3779B97F4A7C15 - (1 << 64)
 _SHIFT = 31
 
@@ -40,6 +46,7 @@ class Digester:
     def __init__(self) -> None:
         """Allocate nothing yet."""
         self._workspaces: dict[torch.device, tuple[Tensor, Tensor]] = {}
+        self._small: SmallTensors | None = None
 
     def digest(self, tensor: Tensor) -> Tensor | None:
         """Return the digest of a tensor's bits, on its device.
@@ -51,7 +58,7 @@ class Digester:
             A 0-dimensional int64 tensor, or None where there are no bits: on the meta
             device and for parameters of lazy modules that have no shape yet.
         """
-        if type(tensor) in _PLAIN and has_bits(tensor) and _is_contiguous(tensor):
+        if type(tensor) in PLAIN and has_bits(tensor) and is_contiguous(tensor):
             # Nearly all are, and there are many: what follows costs more than a small digest.
             return self._of_dense(tensor)
         total: Tensor | None = None
@@ -63,35 +70,19 @@ class Digester:
     def digests(self, tensors: Sequence[Tensor]) -> list[int | None]:
         """Return the digests of many tensors, on the host.
 
-        Small ones on the CPU are digested together: each alone takes longer to call than
-        to compute.
+        Small ones on the CPU are digested together, faster when the same are asked for again.
         """
-        small = [number for number, each in enumerate(tensors) if _is_small(each)]
+        words, weights = self._workspace(torch.device("cpu"))
+        if self._small is None or not self._small.are_in(tensors):
+            self._small = SmallTensors(tensors, weights, words.numel())
         found: list[int | None] = [None] * len(tensors)
-        for batch in _batches(small, tensors):
-            for number, digest in zip(batch, self._of_small(batch, tensors), strict=True):
-                found[number] = digest
-        together = set(small)
-        others = [number for number in range(len(tensors)) if number not in together]
+        for number, small in self._small.digests(words):
+            found[number] = small
+        others = self._small.others
         digests = read([self.digest(tensors[number]) for number in others])
         for number, value in zip(others, digests, strict=True):
             found[number] = value
         return found
-
-    def _of_small(self, batch: Sequence[int], tensors: Sequence[Tensor]) -> list[int]:
-        """What :meth:`digest` gives for each of some small tensors."""
-        words, weights = self._workspace(torch.device("cpu"))
-        pieces = [tensors[number].view(-1).view(torch.int64) for number in batch]
-        lengths = [piece.numel() for piece in pieces]
-        scratch = words[: sum(lengths)]
-        torch.cat(pieces, out=scratch)
-        heads = {length: weights[:length] for length in set(lengths)}
-        scratch.mul_(torch.cat([heads[length] for length in lengths]))
-        counts = torch.tensor(lengths, device="cpu")
-        sums = scratch.cumsum(0)[counts.cumsum(0) - 1]
-        sums[1:] -= sums[:-1].clone()
-        digests: list[int] = sums.add_(8 * counts).tolist()
-        return digests
 
     def _of_dense(self, tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -102,20 +93,44 @@ class Digester:
         whole, tail = divmod(count, 8)
         if tail == 0 and whole <= _FEW:
             piece = self._words_at(start, whole, storage, words)
-            if size < 8 and tensor.device.type == "cpu":
-                return torch.dot(piece, weights[:whole]).add_(count)
-            return _mixed(piece, words, weights, fold=size >= 8).add_(count)
+            return _weighted(piece, words, weights, fold=size >= 8).add_(count)
         total: Tensor | None = None
         if tail:
             few = _typed(storage, torch.uint8, start + count - tail, tail, tensor.device)
             total = (few.to(torch.int64) * weights[:tail]).sum()
-        for first in range(0, whole, words.numel()):
-            length = min(whole - first, words.numel())
-            piece = self._words_at(start + 8 * first, length, storage, words)
-            part = _mixed(piece, words, weights, fold=size >= 8)
+        for first in range(0, whole, _PIECE):
+            length = min(whole - first, _PIECE)
+            part = self._in_rows(start + 8 * first, length, storage, words, weights, fold=size >= 8)
             total = part if total is None else total.mul_(_NEXT_PIECE).add_(part)
         assert total is not None
         return total.add_(count)
+
+    def _in_rows(
+        self,
+        start: int,
+        length: int,
+        storage: torch.UntypedStorage,
+        words: Tensor,
+        weights: Tensor,
+        *,
+        fold: bool,
+    ) -> Tensor:
+        """One number for many words: each row's sum, mixed and weighted, and the rest."""
+        in_rows = length // _ROW * _ROW
+        in_place = words.is_cpu and start % 8 == 0 and not fold
+        most = in_rows if in_place else words.numel() // _ROW * _ROW
+        parts = []
+        for first in range(0, in_rows, most or 1):
+            count = min(most, in_rows - first)
+            rows = self._words_at(start + 8 * first, count, storage, words).view(-1, _ROW)
+            parts.append(_row_sums(rows, words, weights[:_ROW], fold=fold))
+        rest = self._words_at(start + 8 * in_rows, length - in_rows, storage, words)
+        total = _weighted(rest, words, weights, fold=fold)
+        if parts:
+            sums = torch.cat(parts) if len(parts) > 1 else parts[0]
+            sums.bitwise_xor_(sums >> _SHIFT).mul_(weights[: len(sums)])
+            total.add_(sums.sum())
+        return total
 
     @staticmethod
     def _words_at(start: int, length: int, storage: torch.UntypedStorage, words: Tensor) -> Tensor:
@@ -129,57 +144,15 @@ class Digester:
     def _workspace(self, device: torch.device) -> tuple[Tensor, Tensor]:
         known = self._workspaces.get(device)
         if known is None:
-            count = _WORDS.get(device.type, _WORDS_ELSEWHERE)
             generator = torch.Generator("cpu").manual_seed(0x5EED)
             weights = torch.randint(
-                -(1 << 62), 1 << 62, (count,), generator=generator, device="cpu"
+                -(1 << 62), 1 << 62, (_WEIGHTS,), generator=generator, device="cpu"
             )
-            weights = weights.bitwise_or_(1).to(device)
-            known = torch.empty_like(weights), weights
+            count = _SCRATCH_WORDS.get(device.type, _SCRATCH_WORDS_ELSEWHERE)
+            words = torch.empty(count, dtype=torch.int64, device=device)
+            known = words, weights.bitwise_or_(1).to(device)
             self._workspaces[device] = known
         return known
-
-
-_SMALL = 1 << 12
-"""Words up to which tensors are digested together."""
-
-_NARROW = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.int32})
-
-
-def _is_small(tensor: Tensor) -> bool:
-    """Whether it is plain, on the CPU, and made of a few whole words of narrow numbers."""
-    if type(tensor) not in _PLAIN or tensor.dtype not in _NARROW:
-        return False
-    size = tensor.numel() * tensor.element_size()
-    return (
-        0 < size <= 8 * _SMALL
-        and size % 8 == 0
-        and tensor.is_cpu
-        and _is_contiguous(tensor)
-        and int(tensor.storage_offset()) * tensor.element_size() % 8 == 0
-    )
-
-
-def _batches(numbers: Sequence[int], tensors: Sequence[Tensor]) -> Iterator[list[int]]:
-    """Split small tensors into groups that fit the workspace."""
-    batch: list[int] = []
-    left = _WORDS["cpu"]
-    for number in numbers:
-        words = tensors[number].numel() * tensors[number].element_size() // 8
-        if words > left:
-            yield batch
-            batch, left = [], _WORDS["cpu"]
-        batch.append(number)
-        left -= words
-    if batch:
-        yield batch
-
-
-_PLAIN = (Tensor, torch.nn.Parameter)
-
-
-def _is_contiguous(tensor: Tensor) -> bool:
-    return tensor.layout is torch.strided and not tensor.is_nested and tensor.is_contiguous()
 
 
 def read(digests: Sequence[Tensor | None]) -> list[int | None]:
@@ -196,20 +169,31 @@ def read(digests: Sequence[Tensor | None]) -> list[int | None]:
     return found
 
 
-def _mixed(piece: Tensor, words: Tensor, weights: Tensor, *, fold: bool) -> Tensor:
-    count = piece.numel()
-    scratch = words[:count]
+def _row_sums(rows: Tensor, words: Tensor, weights: Tensor, *, fold: bool) -> Tensor:
+    if rows.is_cpu and not fold:
+        # One pass over the memory, and no copy of it.
+        return torch.mv(rows, weights)
+    scratch = words[: rows.numel()].view(rows.shape)
+    _mix(rows, scratch, weights, fold=fold)
+    return scratch.sum(1)
+
+
+def _weighted(piece: Tensor, words: Tensor, weights: Tensor, *, fold: bool) -> Tensor:
+    """The sum of some words, each times a number of its own."""
+    if piece.is_cpu and not fold:
+        return torch.dot(piece, weights[: piece.numel()])
+    scratch = words[: piece.numel()]
+    _mix(piece, scratch, weights[: piece.numel()], fold=fold)
+    return scratch.sum()
+
+
+def _mix(piece: Tensor, scratch: Tensor, weights: Tensor, *, fold: bool) -> None:
+    """Write words times their weights; those with a sign on top are folded first."""
     if fold:
         torch.bitwise_right_shift(piece, _SHIFT, out=scratch)
-        scratch.bitwise_xor_(piece).mul_(weights[:count])
+        scratch.bitwise_xor_(piece).mul_(weights)
     else:
-        torch.mul(piece, weights[:count], out=scratch)
-    rows = 0 if count <= _FEW else count // _ROW
-    if rows == 0:
-        return scratch.sum()
-    sums = scratch[: rows * _ROW].view(rows, _ROW).sum(1)
-    sums.bitwise_xor_(sums >> _SHIFT).mul_(weights[:rows])
-    return sums.sum().add_(scratch[rows * _ROW :].sum())
+        torch.mul(piece, weights, out=scratch)
 
 
 def _typed(
