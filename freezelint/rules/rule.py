@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Level
+    from freezelint.rules.claims import Claim
 
 
 class Report(NamedTuple):
@@ -41,8 +42,12 @@ class Rule:
     code: ClassVar[str]
     name: ClassVar[str]
     level: ClassVar[Level]
-    consequences: ClassVar[tuple[str, ...]]
-    """What a run of the bad example shows: ``moves``, ``dead``, ``raises`` and so on."""
+    claims: ClassVar[tuple[Claim, ...]]
+    """What a run of the bad example shows, and a run of the good one does not."""
+    processes: ClassVar[int] = 1
+    """How many processes the examples are run in, each with its rank in the environment."""
+    device: ClassVar[str] = "cpu"
+    """Where the examples show what is claimed; ``cuda`` if only there."""
     triggers: ClassVar[tuple[tuple[str, ...], ...]]
     """Words without which the rule cannot fire: of each group at least one must occur."""
     trigger_patterns: ClassVar[tuple[tuple[str, ...], ...]] = ()

@@ -8,6 +8,7 @@ from freezelint.analysis.events import AttributeWritten, BackwardRan, Called, Ev
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
 from freezelint.analysis.values import Constant, ParameterValue, SequenceValue, TensorValue
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class LossMadeLeaf(Rule):
     code = "FZ503"
     name = "loss-made-leaf"
     level = Level.ERROR
-    consequences = ("cut",)
+    claims = (Claim("cut", "model.backbone.*"),)
     triggers = (("requires_grad",), ("backward",))
     trigger_patterns = (
         (

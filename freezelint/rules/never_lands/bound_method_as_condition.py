@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import ConditionTested, Event
 from freezelint.analysis.values import BoundMethod, ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -107,7 +108,10 @@ class BoundMethodAsCondition(Rule):
     code = "FZ104"
     name = "bound-method-as-condition"
     level = Level.ERROR
-    consequences = ("moves", "wastes")
+    claims = (
+        Claim("moves", "model.backbone.*"),
+        Claim("wastes", "model.backbone.*"),
+    )
     triggers = (("requires_grad_",),)
     trigger_patterns = ((r"\.requires_grad_(?!\w|\s*[(=][^=])",),)
     is_local = True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import Event, ExpressionDiscarded
 from freezelint.analysis.values import ComparisonValue, FlagValue
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class ComparisonInsteadOfAssignment(Rule):
     code = "FZ105"
     name = "comparison-instead-of-assignment"
     level = Level.ERROR
-    consequences = ("moves",)
+    claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = ((r"\.requires_grad\s*(?:==|is\b)",),)
     is_local = True

@@ -16,6 +16,7 @@ from freezelint.analysis.values import (
     TensorValue,
 )
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ class DiscardedSwitch(Rule):
     code = "FZ110"
     name = "discarded-switch"
     level = Level.ERROR
-    consequences = ("moves", "differs")
+    claims = (
+        Claim("moves", "model.backbone.*"),
+        Claim("differs", "model.backbone.*"),
+    )
     triggers = (
         (
             *("no_grad", "inference_mode", "enable_grad"),

@@ -24,6 +24,7 @@ from freezelint.analysis.training import (
     without_flag_tests,
 )
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class EvalAsFreeze(Rule):
     code = "FZ111"
     name = "eval-as-freeze"
     level = Level.WARNING
-    consequences = ("moves",)
+    claims = (Claim("moves", "model.backbone.*"),)
     triggers = (
         ("parameters(",),
         ("step(", "configure_optimizers"),

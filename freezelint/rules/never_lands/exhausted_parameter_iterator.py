@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, IteratorConsumed
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class ExhaustedParameterIterator(Rule):
     code = "FZ113"
     name = "exhausted-parameter-iterator"
     level = Level.ERROR
-    consequences = ("dead",)
+    claims = (Claim("dead", "model.head.*"),)
     triggers = (("parameters(",),)
     trigger_patterns = (
         (

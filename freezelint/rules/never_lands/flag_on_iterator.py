@@ -8,6 +8,7 @@ from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.values import ModuleGroup, ParameterSequence
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class FlagOnIterator(Rule):
     code = "FZ108"
     name = "flag-on-iterator"
     level = Level.ERROR
-    consequences = ("raises",)
+    claims = (Claim("raises", error="TODO"),)
     triggers = (("requires_grad",), ("parameters", "children", "modules"))
     trigger_patterns = (
         FLAG_WRITES,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import AttributeWritten, Event, ExpressionDiscarded
 from freezelint.analysis.values import Constant, TensorKind, TensorValue
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class FlagOnTemporary(Rule):
     code = "FZ106"
     name = "flag-on-temporary"
     level = Level.ERROR
-    consequences = ("moves",)
+    claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
         (

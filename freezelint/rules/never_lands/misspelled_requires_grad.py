@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
 from freezelint.analysis.values import ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 from freezelint.spelling import meant_by
 
@@ -106,7 +107,7 @@ class MisspelledRequiresGrad(Rule):
     code = "FZ102"
     name = "misspelled-requires-grad"
     level = Level.ERROR
-    consequences = ("moves",)
+    claims = (Claim("moves", "model.backbone.*"),)
     triggers = (
         (
             "require_g",

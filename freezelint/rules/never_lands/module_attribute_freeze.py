@@ -8,6 +8,7 @@ from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
 from freezelint.analysis.values import Constant, ModuleValue
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class ModuleAttributeFreeze(Rule):
     code = "FZ101"
     name = "module-attribute-freeze"
     level = Level.ERROR
-    consequences = ("moves",)
+    claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
         (r"\.requires_grad\s*=(?!=)", QUOTED_FLAG),

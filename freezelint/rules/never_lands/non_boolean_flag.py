@@ -13,6 +13,7 @@ from freezelint.analysis.values import (
     TypedValue,
 )
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class NonBooleanFlag(Rule):
     code = "FZ118"
     name = "non-boolean-flag"
     level = Level.ERROR
-    consequences = ("raises",)
+    claims = (Claim("raises", error="TODO"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
         (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class RequiresGradMethodOverwritten(Rule):
     code = "FZ103"
     name = "requires-grad-method-overwritten"
     level = Level.ERROR
-    consequences = ("moves",)
+    claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad_",),)
     trigger_patterns = (
         (r"\.requires_grad_\s*=(?!=)", r"requires_grad_[\"'](?<=[\"']requires_grad_[\"'])"),

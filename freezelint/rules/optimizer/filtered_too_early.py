@@ -19,6 +19,7 @@ from freezelint.analysis.training import (
     without_flag_tests,
 )
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -123,7 +124,10 @@ class FilteredTooEarly(Rule):
     code = "FZ302"
     name = "filtered-too-early"
     level = Level.ERROR
-    consequences = ("moves", "wastes")
+    claims = (
+        Claim("moves", "model.backbone.*"),
+        Claim("wastes", "model.backbone.*"),
+    )
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

@@ -9,6 +9,7 @@ from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCT
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.training import filters_by_flag, freeze_of_all
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class NothingToOptimize(Rule):
     code = "FZ309"
     name = "nothing-to-optimize"
     level = Level.ERROR
-    consequences = ("raises",)
+    claims = (Claim("raises", error="TODO"),)
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

@@ -18,6 +18,7 @@ from freezelint.analysis.training import (
     trained_before,
 )
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -127,7 +128,10 @@ class OptimizerBeforeFreeze(Rule):
     code = "FZ301"
     name = "optimizer-before-freeze"
     level = Level.WARNING
-    consequences = ("moves", "wastes")
+    claims = (
+        Claim("moves", "model.backbone.*"),
+        Claim("wastes", "model.backbone.*"),
+    )
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

@@ -16,6 +16,7 @@ from freezelint.analysis.training import (
     without_flag_tests,
 )
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class UnfrozenNotOptimized(Rule):
     code = "FZ304"
     name = "unfrozen-not-optimized"
     level = Level.ERROR
-    consequences = ("dead",)
+    claims = (Claim("dead", "model.head.*"),)
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

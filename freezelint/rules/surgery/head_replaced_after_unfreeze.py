@@ -11,6 +11,7 @@ from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import has_parameters, trained_before
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class HeadReplacedAfterUnfreeze(Rule):
     code = "FZ601"
     name = "head-replaced-after-unfreeze"
     level = Level.WARNING
-    consequences = ("moves",)
+    claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
         FLAG_WRITES,

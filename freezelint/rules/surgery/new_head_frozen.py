@@ -10,6 +10,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import is_born_trainable, may_be_unknown, trained_before
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class NewHeadFrozen(Rule):
     code = "FZ602"
     name = "new-head-frozen"
     level = Level.ERROR
-    consequences = ("dead",)
+    claims = (Claim("dead", "model.head.*"),)
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

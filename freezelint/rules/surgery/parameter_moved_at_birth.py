@@ -8,6 +8,7 @@ from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import ModuleValue, TensorKind, TensorValue
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class ParameterMovedAtBirth(Rule):
     code = "FZ605"
     name = "parameter-moved-at-birth"
     level = Level.ERROR
-    consequences = ("dead",)
+    claims = (Claim("dead", "model.head.*"),)
     triggers = (("Parameter(",),)
     trigger_patterns = (
         (

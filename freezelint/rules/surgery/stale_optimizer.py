@@ -24,6 +24,7 @@ from freezelint.analysis.training import (
 )
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class StaleOptimizer(Rule):
     code = "FZ603"
     name = "stale-optimizer"
     level = Level.ERROR
-    consequences = ("dead",)
+    claims = (Claim("dead", "model.head.*"),)
     triggers = (
         ("parameters(",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

@@ -21,6 +21,7 @@ from freezelint.analysis.training import (
     shares_activation,
 )
 from freezelint.findings import Level
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class BlanketUnfreeze(Rule):
     code = "FZ201"
     name = "blanket-unfreeze"
     level = Level.ERROR
-    consequences = ("moves",)
+    claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
         FLAG_WRITES,
