@@ -12,11 +12,14 @@ def run() -> None:
     Python takes down every object one by one before it ends, the syntax trees too;
     there is nothing in them that needs it.
     """
-    from freezelint.cli import main
+    from freezelint.cli import ProgramEnded, main
 
     code: int | str | None = 0
     try:
         main(prog_name="freezelint")
+    except ProgramEnded:
+        # Something of its own may be left to do at exit.
+        raise
     except SystemExit as ended:
         code = ended.code
     if isinstance(code, str):

@@ -31,7 +31,12 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+class ProgramEnded(SystemExit):
+    """The program's own end, so that Python ends as it would without this command."""
+
+
 _CODES: dict[str, Any] = {"multiple": True, "metavar": "CODES"}
+_PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 
 
 @main.command()
@@ -91,6 +96,61 @@ def check(
     _print_problems(result)
     _print(result, output_format, quiet=quiet, statistics=statistics)
     sys.exit(_exit_code(result, exit_zero=exit_zero))
+
+
+@main.command(
+    "run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@click.option("-m", "is_module", is_flag=True, help="SCRIPT is a module, as with `python -m`.")
+@click.option("--frozen", **_PATTERNS, help="What must stay; by default what has no gradient.")
+@click.option("--trainable", **_PATTERNS, help="What must move.")
+@click.option("--target", **_PATTERNS, help="What moves by its owner's hand, never by a step.")
+@click.option("--statistics", **_PATTERNS, help="Buffers that may move in frozen parts.")
+@click.option("--every", type=click.IntRange(min=1), help="Look after every so-many-th step.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    help="Exit with 1 if that was seen and the program itself ended with 0.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also write what was seen to a file, as JSON.",
+)
+@click.argument("script")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run_program(
+    script: str,
+    arguments: tuple[str, ...],
+    is_module: bool,
+    fail_on: str | None,
+    report: str | None,
+    **asked: Any,
+) -> None:
+    """Run SCRIPT unchanged, and say whether what is frozen stayed and what trains moved.
+
+    Everything after SCRIPT is the program's. Its exit code is this command's.
+    """
+    from pathlib import Path
+
+    from freezelint.findings import Level
+    from freezelint.project_file import BadSettings, settings_for
+    from freezelint.run_command import Target, run
+    from freezelint.run_options import RunOptions
+
+    try:
+        given = {name: value for name, value in asked.items() if value}
+        options = RunOptions(**given).or_from(settings_for(Path.cwd()))
+    except BadSettings as error:
+        raise click.UsageError(str(error)) from None
+    code = run(
+        Target(script, arguments, is_module),
+        options,
+        fail_on=None if fail_on is None else Level(fail_on),
+        report=None if report is None else Path(report),
+    )
+    raise ProgramEnded(code)
 
 
 @main.command()

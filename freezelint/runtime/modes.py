@@ -12,6 +12,8 @@ from freezelint.runtime.contract import Role
 from freezelint.runtime.violations import Kind, Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from freezelint.runtime.inventory import Inventory
 
 
@@ -40,6 +42,10 @@ class ModeWatch:
                 continue
             if path in (drifting if effect == _DRIFTS else frozen):
                 self._sensitive[id(module)] = (module, path, effect)
+
+    def records(self) -> Iterable[object]:
+        """The collections in which this holds modules."""
+        return self._sensitive.values()
 
     def note(self, module: nn.Module, _arguments: object) -> None:
         """A forward pre-hook for every module."""

@@ -42,16 +42,22 @@ class Samples:
     def __init__(self, entries: Sequence[Entry], *, exact: bool) -> None:
         """Keep some values of each entry; with ``exact`` all of them, at the cost of a copy."""
         self._kept: dict[str, tuple[int, Tensor]] = {}
-        left = STORE
+        self._left = STORE
+        self._exact = exact
+        self.add(entries)
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Keep some values of further entries, or those of now of known ones."""
         by_size = sorted(entries, key=lambda each: each.watched.numel() if _is_plain(each) else 0)
         for position, entry in enumerate(by_size):
             if not _is_plain(entry):
                 continue
-            share = max(left // (len(by_size) - position), 1)
+            share = max(self._left // (len(by_size) - position), 1)
             flat = _flat(entry.watched)
-            step = 1 if exact else max(-(-flat.numel() // share), 1)
+            step = 1 if self._exact else max(-(-flat.numel() // share), 1)
             kept = flat[::step].clone()
-            left = max(left - kept.numel(), 0)
+            _, replaced = self._kept.pop(entry.name, (step, kept[:0]))
+            self._left = max(self._left - kept.numel() + replaced.numel(), 0)
             self._kept[entry.name] = (step, kept)
 
     def change_of(self, entry: Entry) -> Change | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from freezelint.runtime.changes import changed, replaced
 from freezelint.runtime.contract import ContractError, Role
-from freezelint.runtime.inventory import Entry, Inventory
+from freezelint.runtime.inventory import Entry, Inventory, noticed
 from freezelint.runtime.modes import ModeWatch
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.readings import Readings
@@ -58,6 +58,26 @@ class Stock:
         with_rows = [entry for entry in wanted if entry.rows is not None]
         for entry, whole in zip(with_rows, self.readings.of_all(with_rows), strict=True):
             entry.first_digest = whole
+
+    def follow_flags(self) -> None:
+        """Let the flags of now decide what is frozen, from now on."""
+        entries = self.inventory.entries
+        flipped = [each for each in entries if each.tensor.requires_grad is not each.requires_grad]
+        if not flipped:
+            return
+        before = {id(each): each.role for each in entries}
+        self._contract.assign_again(entries)
+        for entry in flipped:
+            entry.requires_grad = entry.tensor.requires_grad
+            # How long it should take to move is counted from the beginning only.
+            entry.is_alive = True
+        self._sort()
+        frozen_now = [each for each in self.frozen if before[id(each)] is not Role.FROZEN]
+        for entry, _, digest in self.readings.now(frozen_now):
+            entry.digest = digest
+        noticed(frozen_now)
+        with quietly():
+            self.samples.add(frozen_now)
 
     def held_by(self, optimizer: Any) -> list[Entry]:
         """The entries that an optimizer holds."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+from freezelint.findings import Level
+
 
 class Kind(str, enum.Enum):
     """The ways in which a training can break its contract."""
@@ -24,9 +26,26 @@ class Kind(str, enum.Enum):
     NOTHING_TRAINABLE = "nothing-trainable"
     STRAY_ATTRIBUTE = "stray-attribute"
 
+    @property
+    def level(self) -> Level:
+        """An error where something moved or stayed that must not; a warning where it may yet."""
+        return Level.WARNING if self in _WARNINGS else Level.ERROR
+
     def __str__(self) -> str:
         """The name that people write and read."""
         return self.value
+
+
+_WARNINGS = frozenset(
+    {
+        Kind.BUFFER_CHANGED,
+        Kind.FLAG_FLIPPED,
+        Kind.TRAIN_MODE,
+        Kind.ORPHAN,
+        Kind.UNOWNED_GRADIENT,
+        Kind.ALIAS,
+    }
+)
 
 
 class Writer(NamedTuple):

@@ -119,11 +119,14 @@ class Watch:
         exact: bool,
         reporter: Reporter,
         is_patient: bool = True,
+        follows_flags: bool = False,
+        hooks: Hooks | None = None,
     ) -> None:
         """Take what is to be watched; nothing is touched before the watch is entered.
 
         ``is_patient`` lets a training of a few steps begin late: with a zero gradient, as
-        LoRA does, or a learning rate of 0, as warm-up does.
+        LoRA does, or a learning rate of 0, as warm-up does. With ``follows_flags`` a flag that
+        is switched is a new promise (a schedule) and not a broken one.
         """
         if every < 1 or within < 1:
             raise ValueError("every and within count steps: they are at least 1")
@@ -138,7 +141,8 @@ class Watch:
         self._every = every
         self._exact = exact
         self._reporter = reporter
-        self._hooks = Hooks()
+        self._hooks = hooks or Hooks()
+        self._follows_flags = follows_flags and contract.is_inferred
         self._liveness = Liveness(within, is_patient=is_patient)
         self._stepping: Stepper | None = None
         self._last: Stepper | None = None
@@ -149,6 +153,11 @@ class Watch:
     def violations(self) -> list[Violation]:
         """What was seen so far, in the order in which it was."""
         return self._reporter.violations
+
+    def records(self) -> Iterable[object]:
+        """The collections in which this holds the models that it watches."""
+        inventory = self.stock.inventory
+        return (self._models, inventory.models, inventory.modules, *self.stock.modes.records())
 
     # -- entering and leaving ------------------------------------------------
 
@@ -231,6 +240,8 @@ class Watch:
     def _look_before_step(self, held: Sequence[Entry], stepper: Stepper) -> None:
         __tracebackhide__ = True
         optimizer = stepper.optimizer
+        if self._follows_flags:
+            self.stock.follow_flags()
         self._glance(self._unwatched())
         if not is_from_torch(optimizer):
             # It may write without a gradient, so what was written before must be known.
@@ -238,7 +249,8 @@ class Watch:
         # Not right after the step, since some put rows back by hand after it.
         self._compare(self.stock.readings.ask(self.stock.with_rows), self._last)
         self._reporter.report(about_to_move(held, stepper, self.steps))
-        self._reporter.report(switched_off(held, stepper, self.steps))
+        if not self._follows_flags:
+            self._reporter.report(switched_off(held, stepper, self.steps))
         if self._has_compiled_model:
             self.stock.modes.take_for_running()
         self._reporter.report(self.stock.modes.violations(self.steps))
@@ -324,6 +336,8 @@ class Watch:
 
     def _look_at_flags(self) -> None:
         __tracebackhide__ = True
+        if self._follows_flags:
+            return
         for entry in self.stock.frozen:
             if entry.tensor.requires_grad and not entry.requires_grad:
                 self._reporter.report([switched_on(entry, self.steps)])
