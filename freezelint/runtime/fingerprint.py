@@ -22,10 +22,13 @@ from torch.nn.parameter import is_lazy
 from freezelint.runtime.small_tensors import PLAIN, SmallTensors, is_contiguous
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _PIECE = 1 << 22
 """Words after which the weights of rows begin anew."""
+
+PIECE_BYTES = 8 * _PIECE
+"""The same in bytes: what is digested at once."""
 
 _SCRATCH_WORDS = {"cpu": 1 << 19}
 _SCRATCH_WORDS_ELSEWHERE = _PIECE
@@ -38,6 +41,12 @@ _ROW = 511
 _WEIGHTS = _PIECE // _ROW + 1
 _NEXT_PIECE = 0x9E3779B97F4A7C15 - (1 << 64)
 _SHIFT = 31
+_MIXING = (
+    (30, 0xBF58476D1CE4E5B9 - (1 << 64)),
+    (27, 0x94D049BB133111EB - (1 << 64)),
+    (31, 1),
+)
+"""Shifts and factors of the finalizer of SplitMix64 (Steele, Lea and Flood, 2014)."""
 
 
 class Digester:
@@ -84,26 +93,47 @@ class Digester:
             found[number] = value
         return found
 
-    def _of_dense(self, tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        size = tensor.element_size()
-        start = int(tensor.storage_offset()) * size
-        count = int(tensor.numel()) * size
-        words, weights = self._workspace(tensor.device)
-        whole, tail = divmod(count, 8)
-        if tail == 0 and whole <= _FEW:
-            piece = self._words_at(start, whole, storage, words)
-            return _weighted(piece, words, weights, fold=size >= 8).add_(count)
+    def digest_of_pieces(self, pieces: Iterable[Tensor], size: int) -> Tensor:
+        """Return the digest of a contiguous tensor that is never in memory as a whole.
+
+        Args:
+            pieces: Its bytes in order, as flat uint8 tensors; each of :data:`PIECE_BYTES`,
+                but the last.
+            size: Bytes per element.
+        """
         total: Tensor | None = None
-        if tail:
-            few = _typed(storage, torch.uint8, start + count - tail, tail, tensor.device)
-            total = (few.to(torch.int64) * weights[:tail]).sum()
-        for first in range(0, whole, _PIECE):
-            length = min(whole - first, _PIECE)
-            part = self._in_rows(start + 8 * first, length, storage, words, weights, fold=size >= 8)
+        count = 0
+        for piece in pieces:
+            part = self._of_piece(piece.untyped_storage(), 0, len(piece), size, piece.device)
             total = part if total is None else total.mul_(_NEXT_PIECE).add_(part)
-        assert total is not None
+            count += len(piece)
+        return torch.tensor(0, device="cpu") if total is None else total.add_(count)
+
+    def _of_dense(self, tensor: Tensor) -> Tensor:
+        storage, size = tensor.untyped_storage(), tensor.element_size()
+        start, count = int(tensor.storage_offset()) * size, int(tensor.numel()) * size
+        total = self._of_piece(storage, start, min(count, PIECE_BYTES), size, tensor.device)
+        for first in range(PIECE_BYTES, count, PIECE_BYTES):
+            length = min(count - first, PIECE_BYTES)
+            part = self._of_piece(storage, start + first, length, size, tensor.device)
+            total.mul_(_NEXT_PIECE).add_(part)
         return total.add_(count)
+
+    def _of_piece(
+        self, storage: torch.UntypedStorage, start: int, count: int, size: int, device: torch.device
+    ) -> Tensor:
+        words, weights = self._workspace(device)
+        whole, tail = divmod(count, 8)
+        fold = size >= 8
+        if whole <= _FEW:
+            piece = self._words_at(start, whole, storage, words)
+            total = _weighted(piece, words, weights, fold=fold)
+        else:
+            total = self._in_rows(start, whole, storage, words, weights, fold=fold)
+        if tail:
+            few = _typed(storage, torch.uint8, start + count - tail, tail, device)
+            total.mul_(_NEXT_PIECE).add_((few.to(torch.int64) * weights[:tail]).sum())
+        return total
 
     def _in_rows(
         self,
@@ -144,13 +174,9 @@ class Digester:
     def _workspace(self, device: torch.device) -> tuple[Tensor, Tensor]:
         known = self._workspaces.get(device)
         if known is None:
-            generator = torch.Generator("cpu").manual_seed(0x5EED)
-            weights = torch.randint(
-                -(1 << 62), 1 << 62, (_WEIGHTS,), generator=generator, device="cpu"
-            )
             count = _SCRATCH_WORDS.get(device.type, _SCRATCH_WORDS_ELSEWHERE)
             words = torch.empty(count, dtype=torch.int64, device=device)
-            known = words, weights.bitwise_or_(1).to(device)
+            known = words, _weights().to(device)
             self._workspaces[device] = known
         return known
 
@@ -167,6 +193,15 @@ def read(digests: Sequence[Tensor | None]) -> list[int | None]:
         for number, value in zip(numbers, values, strict=True):
             found[number] = value
     return found
+
+
+def _weights() -> Tensor:
+    """Odd numbers without a pattern, the same ones with every release and on every machine."""
+    mixed = torch.arange(1, _WEIGHTS + 1, dtype=torch.int64, device="cpu") * _NEXT_PIECE
+    for shift, factor in _MIXING:
+        # The sign is a bit like any other, so it is not to be drawn in.
+        mixed.bitwise_xor_((mixed >> shift) & ((1 << 64 - shift) - 1)).mul_(factor)
+    return mixed.bitwise_or_(1)
 
 
 def _row_sums(rows: Tensor, words: Tensor, weights: Tensor, *, fold: bool) -> Tensor:

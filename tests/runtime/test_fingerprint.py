@@ -279,3 +279,20 @@ def test_more_small_tensors_than_the_workspace_holds_are_digested_in_turns() -> 
     together = DIGESTER.digests(tensors)
     assert together == read([DIGESTER.digest(tensor) for tensor in tensors])
     assert len(set(together)) == len(tensors)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 4096, 8 * PIECE, 8 * PIECE + 8, 12 * PIECE + 5])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float64])
+def test_pieces_have_the_digest_of_the_whole(count: int, dtype: torch.dtype) -> None:
+    count -= count % dtype.itemsize
+    whole = torch.arange(count, dtype=torch.int64).to(torch.uint8)
+    pieces = [each.clone() for each in whole.split(8 * PIECE)] if count else []
+    with quietly():
+        streamed = DIGESTER.digest_of_pieces(pieces, dtype.itemsize)
+    assert int(streamed) == digest(whole.view(dtype))
+
+
+def test_digests_are_what_they_were_in_earlier_releases() -> None:
+    assert digest(torch.arange(10, dtype=torch.int32)) == -8894238163872607820
+    assert digest(torch.arange(100_003, dtype=torch.float32)) == 3412695157146005814
+    assert digest(torch.arange(100_003, dtype=torch.float64)) == 9089945024815730294
