@@ -154,6 +154,23 @@ def run_program(
 
 
 @main.command()
+@click.argument("manifest", type=click.Path(dir_okay=False))
+@click.argument("checkpoint", type=click.Path())
+def verify(manifest: str, checkpoint: str) -> None:
+    """Say which frozen tensors CHECKPOINT changed since MANIFEST was saved.
+
+    MANIFEST is what `Contract.save` wrote; CHECKPOINT a `.safetensors` file, the index or
+    folder of a sharded one, or a file of `torch.save`. Nothing in it is executed. Exits
+    with 0 if all that is frozen stayed, 1 if something changed, 2 if that cannot be told.
+    """
+    from pathlib import Path
+
+    from freezelint import verify_command
+
+    sys.exit(verify_command.run(Path(manifest), Path(checkpoint)))
+
+
+@main.command()
 def rules() -> None:
     """List all rules."""
     from freezelint.reports import catalogue

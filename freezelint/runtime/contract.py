@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from freezelint.runtime.names import matches, nearest, specificity
+from freezelint.runtime.manifest import Manifest
+from freezelint.runtime.names import aligned, matches, nearest, specificity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +56,8 @@ class Contract:
     """Buffers that may move although what they belong to is frozen."""
     frozen_rows: Mapping[str, slice] = field(default_factory=dict)
     """Rows of a parameter (by its first dimension) that stay while the others train."""
+    manifest: Manifest | None = field(default=None, repr=False)
+    """What was promised earlier, by :meth:`save`; decides instead of patterns."""
 
     def __post_init__(self) -> None:
         """Take a lone pattern for a list of one."""
@@ -65,7 +69,35 @@ class Contract:
     @property
     def is_inferred(self) -> bool:
         """Whether flags decide, not patterns."""
-        return not (self.frozen or self.trainable or self.target)
+        return not (self.frozen or self.trainable or self.target or self.manifest)
+
+    def save(self, path: str | Path, *subjects: Any) -> None:
+        """Write what this contract promises of some models to a file: a manifest.
+
+        Args:
+            path: Where to.
+            *subjects: Models, as for :func:`freezelint.runtime.watch`.
+
+        Raises:
+            ContractError: if the contract cannot be read for these models.
+        """
+        from freezelint.runtime.inventory import Inventory
+        from freezelint.runtime.promises import manifest_of
+        from freezelint.runtime.subjects import subjects_of
+
+        models, _ = subjects_of(subjects)
+        entries = Inventory(models).entries
+        self.assign(entries)
+        manifest_of(entries).save(Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Contract:
+        """Read a manifest: what was frozen then is frozen now, with the values of then.
+
+        Raises:
+            ManifestError: if the file holds no manifest that this release can read.
+        """
+        return cls(manifest=Manifest.load(Path(path)))
 
     def assign(self, entries: Sequence[Entry]) -> None:
         """Give every entry its role.
@@ -82,14 +114,27 @@ class Contract:
         Raises:
             ContractError: if two equally specific patterns contradict.
         """
-        for entry in entries:
-            self._assign_one(entry)
+        if self.manifest is not None:
+            self._assign_as_promised(self.manifest, entries)
+        else:
+            for entry in entries:
+                self._assign_one(entry)
         if self.is_inferred:
             _infer_buffers(entries)
         if self.statistics:
             for entry in entries:
                 if entry.is_buffer and any(matches(each, entry.name) for each in self.statistics):
                     entry.role = Role.STATISTICS
+
+    def _assign_as_promised(self, manifest: Manifest, entries: Sequence[Entry]) -> None:
+        """Give entries the roles that they had; what was not there then is free."""
+        records = {record.name: record for record in manifest.tensors}
+        by_name = {name: entry for entry in entries for name in entry.names}
+        for name, place in aligned(records, by_name).items():
+            entry, record = by_name[place], records[name]
+            entry.role = Role(record.role)
+            if record.rows is not None:
+                entry.rows = slice(*record.rows)
 
     def _assign_one(self, entry: Entry) -> None:
         for pattern, rows in self.frozen_rows.items():

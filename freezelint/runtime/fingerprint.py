@@ -19,34 +19,23 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from freezelint.runtime.digest_formula import (
+    FEW,
+    NEXT_PIECE,
+    PIECE,
+    PIECE_BYTES,
+    ROW,
+    SHIFT,
+    weights,
+)
 from freezelint.runtime.small_tensors import PLAIN, SmallTensors, is_contiguous
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-_PIECE = 1 << 22
-"""Words after which the weights of rows begin anew."""
-
-PIECE_BYTES = 8 * _PIECE
-"""The same in bytes: what is digested at once."""
+    from collections.abc import Iterator, Sequence
 
 _SCRATCH_WORDS = {"cpu": 1 << 19}
-_SCRATCH_WORDS_ELSEWHERE = _PIECE
+_SCRATCH_WORDS_ELSEWHERE = PIECE
 """Words per workspace: what a processor's cache takes, and what keeps a GPU busy."""
-
-_FEW = 1 << 13
-"""Words up to which one sum over all is cheaper than rows."""
-
-_ROW = 511
-_WEIGHTS = _PIECE // _ROW + 1
-_NEXT_PIECE = 0x9E3779B97F4A7C15 - (1 << 64)
-_SHIFT = 31
-_MIXING = (
-    (30, 0xBF58476D1CE4E5B9 - (1 << 64)),
-    (27, 0x94D049BB133111EB - (1 << 64)),
-    (31, 1),
-)
-"""Shifts and factors of the finalizer of SplitMix64 (Steele, Lea and Flood, 2014)."""
 
 
 class Digester:
@@ -73,7 +62,7 @@ class Digester:
         total: Tensor | None = None
         for piece in dense_pieces(tensor):
             part = self._of_dense(piece)
-            total = part if total is None else total.mul(_NEXT_PIECE).add_(part)
+            total = part if total is None else total.mul(NEXT_PIECE).add_(part)
         return total
 
     def digests(self, tensors: Sequence[Tensor]) -> list[int | None]:
@@ -93,22 +82,6 @@ class Digester:
             found[number] = value
         return found
 
-    def digest_of_pieces(self, pieces: Iterable[Tensor], size: int) -> Tensor:
-        """Return the digest of a contiguous tensor that is never in memory as a whole.
-
-        Args:
-            pieces: Its bytes in order, as flat uint8 tensors; each of :data:`PIECE_BYTES`,
-                but the last.
-            size: Bytes per element.
-        """
-        total: Tensor | None = None
-        count = 0
-        for piece in pieces:
-            part = self._of_piece(piece.untyped_storage(), 0, len(piece), size, piece.device)
-            total = part if total is None else total.mul_(_NEXT_PIECE).add_(part)
-            count += len(piece)
-        return torch.tensor(0, device="cpu") if total is None else total.add_(count)
-
     def _of_dense(self, tensor: Tensor) -> Tensor:
         storage, size = tensor.untyped_storage(), tensor.element_size()
         start, count = int(tensor.storage_offset()) * size, int(tensor.numel()) * size
@@ -116,7 +89,7 @@ class Digester:
         for first in range(PIECE_BYTES, count, PIECE_BYTES):
             length = min(count - first, PIECE_BYTES)
             part = self._of_piece(storage, start + first, length, size, tensor.device)
-            total.mul_(_NEXT_PIECE).add_(part)
+            total.mul_(NEXT_PIECE).add_(part)
         return total.add_(count)
 
     def _of_piece(
@@ -125,14 +98,14 @@ class Digester:
         words, weights = self._workspace(device)
         whole, tail = divmod(count, 8)
         fold = size >= 8
-        if whole <= _FEW:
+        if whole <= FEW:
             piece = self._words_at(start, whole, storage, words)
             total = _weighted(piece, words, weights, fold=fold)
         else:
             total = self._in_rows(start, whole, storage, words, weights, fold=fold)
         if tail:
             few = _typed(storage, torch.uint8, start + count - tail, tail, device)
-            total.mul_(_NEXT_PIECE).add_((few.to(torch.int64) * weights[:tail]).sum())
+            total.mul_(NEXT_PIECE).add_((few.to(torch.int64) * weights[:tail]).sum())
         return total
 
     def _in_rows(
@@ -146,19 +119,19 @@ class Digester:
         fold: bool,
     ) -> Tensor:
         """One number for many words: each row's sum, mixed and weighted, and the rest."""
-        in_rows = length // _ROW * _ROW
+        in_rows = length // ROW * ROW
         in_place = words.is_cpu and start % 8 == 0 and not fold
-        most = in_rows if in_place else words.numel() // _ROW * _ROW
+        most = in_rows if in_place else words.numel() // ROW * ROW
         parts = []
         for first in range(0, in_rows, most or 1):
             count = min(most, in_rows - first)
-            rows = self._words_at(start + 8 * first, count, storage, words).view(-1, _ROW)
-            parts.append(_row_sums(rows, words, weights[:_ROW], fold=fold))
+            rows = self._words_at(start + 8 * first, count, storage, words).view(-1, ROW)
+            parts.append(_row_sums(rows, words, weights[:ROW], fold=fold))
         rest = self._words_at(start + 8 * in_rows, length - in_rows, storage, words)
         total = _weighted(rest, words, weights, fold=fold)
         if parts:
             sums = torch.cat(parts) if len(parts) > 1 else parts[0]
-            sums.bitwise_xor_(sums >> _SHIFT).mul_(weights[: len(sums)])
+            sums.bitwise_xor_(sums >> SHIFT).mul_(weights[: len(sums)])
             total.add_(sums.sum())
         return total
 
@@ -176,7 +149,7 @@ class Digester:
         if known is None:
             count = _SCRATCH_WORDS.get(device.type, _SCRATCH_WORDS_ELSEWHERE)
             words = torch.empty(count, dtype=torch.int64, device=device)
-            known = words, _weights().to(device)
+            known = words, torch.tensor(weights(), dtype=torch.int64, device=device)
             self._workspaces[device] = known
         return known
 
@@ -193,15 +166,6 @@ def read(digests: Sequence[Tensor | None]) -> list[int | None]:
         for number, value in zip(numbers, values, strict=True):
             found[number] = value
     return found
-
-
-def _weights() -> Tensor:
-    """Odd numbers without a pattern, the same ones with every release and on every machine."""
-    mixed = torch.arange(1, _WEIGHTS + 1, dtype=torch.int64, device="cpu") * _NEXT_PIECE
-    for shift, factor in _MIXING:
-        # The sign is a bit like any other, so it is not to be drawn in.
-        mixed.bitwise_xor_((mixed >> shift) & ((1 << 64 - shift) - 1)).mul_(factor)
-    return mixed.bitwise_or_(1)
 
 
 def _row_sums(rows: Tensor, words: Tensor, weights: Tensor, *, fold: bool) -> Tensor:
@@ -225,7 +189,7 @@ def _weighted(piece: Tensor, words: Tensor, weights: Tensor, *, fold: bool) -> T
 def _mix(piece: Tensor, scratch: Tensor, weights: Tensor, *, fold: bool) -> None:
     """Write words times their weights; those with a sign on top are folded first."""
     if fold:
-        torch.bitwise_right_shift(piece, _SHIFT, out=scratch)
+        torch.bitwise_right_shift(piece, SHIFT, out=scratch)
         scratch.bitwise_xor_(piece).mul_(weights)
     else:
         torch.mul(piece, weights, out=scratch)

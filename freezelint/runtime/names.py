@@ -52,3 +52,44 @@ def _with_ancestors(name: str) -> Iterable[str]:
     for position, character in enumerate(name):
         if character == ".":
             yield name[:position]
+
+
+def aligned(wanted: Iterable[str], given: Iterable[str]) -> dict[str, str]:
+    """Find names under which others know the same tensors: ``{wanted: given}``.
+
+    Wrappers do not count, nor does a prefix that all on one side have, such as the
+    attribute in which a training class keeps its model.
+    """
+    theirs = {without_wrappers(name): name for name in given}
+    mine = {name: without_wrappers(name) for name in wanted}
+    best: dict[str, str] = {}
+    for added, removed in _prefixes(mine.values(), theirs):
+        found = {
+            name: theirs[other]
+            for name, plain in mine.items()
+            if plain.startswith(removed)
+            and (other := added + plain.removeprefix(removed)) in theirs
+        }
+        if len(found) > len(best):
+            best = found
+    return best
+
+
+def _prefixes(mine: Collection[str], theirs: Collection[str]) -> Iterable[tuple[str, str]]:
+    """What may have to be added to and removed from names; nothing comes first."""
+    yield "", ""
+    seen = set()
+    for one in sorted(mine, key=len, reverse=True)[:_TRIED]:
+        for other in theirs:
+            pair = None
+            if other.endswith("." + one):
+                pair = other[: -len(one)], ""
+            elif one.endswith("." + other):
+                pair = "", one[: -len(other)]
+            if pair is not None and pair not in seen:
+                seen.add(pair)
+                yield pair
+
+
+_TRIED = 8
+"""Names that are looked for on the other side, the longest first, to find a prefix."""

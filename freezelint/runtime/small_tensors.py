@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from freezelint.runtime.digest_formula import SHIFT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _MOST_WORDS = 1 << 12
 """Words up to which a tensor is small."""
-
-_SHIFT = 31
 
 _NARROW = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.int32})
 _WIDE = frozenset({torch.float64, torch.int64})
@@ -90,7 +90,7 @@ class _Batch:
         mixed = scratch[: self._total]
         torch.cat(self._words, out=mixed)
         if self._fold:
-            mixed.bitwise_xor_(mixed >> _SHIFT)
+            mixed.bitwise_xor_(mixed >> SHIFT)
         sums = mixed.mul_(self._weights).cumsum(0)[self._lasts]
         sums[1:] -= sums[:-1].clone()
         digests: list[int] = sums.add_(self._bytes).tolist()

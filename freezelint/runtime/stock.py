@@ -9,6 +9,7 @@ from freezelint.runtime.changes import changed, replaced
 from freezelint.runtime.contract import ContractError, Role
 from freezelint.runtime.inventory import Entry, Inventory, noticed
 from freezelint.runtime.modes import ModeWatch
+from freezelint.runtime.promises import broken_promises
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.readings import Readings
 from freezelint.runtime.samples import Samples
@@ -58,6 +59,11 @@ class Stock:
         with_rows = [entry for entry in wanted if entry.rows is not None]
         for entry, whole in zip(with_rows, self.readings.of_all(with_rows), strict=True):
             entry.first_digest = whole
+
+    def broken_promises(self) -> Iterable[Violation]:
+        """What the contract's manifest, if it has one, says otherwise."""
+        manifest = self._contract.manifest
+        return () if manifest is None else broken_promises(manifest, self.inventory.entries)
 
     def follow_flags(self) -> None:
         """Let the flags of now decide what is frozen, from now on."""

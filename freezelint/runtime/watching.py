@@ -175,6 +175,7 @@ class Watch:
         __tracebackhide__ = True
         self.stock = Stock(self._models, self.contract, exact=self._exact)
         self._gradients = GradientWatch(self.stock.readings)
+        self._reporter.report(self.stock.broken_promises())
         self._reporter.report(structure.aliases(self.stock.inventory))
         self._reporter.report(structure.stray_attributes(self.stock.inventory, 0))
         self._hooks.around_steps(self.optimizers.values(), self._before_step, self._after_step)

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from freezelint.runtime.fingerprint import _FEW, _PIECE, _ROW, _SCRATCH_WORDS, Digester, read
+from freezelint.runtime.digest_formula import FEW, PIECE, ROW
+from freezelint.runtime.fingerprint import _SCRATCH_WORDS, Digester, read
 from freezelint.runtime.quiet import quietly
+from freezelint.runtime.stored_digest import digest_of_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +22,7 @@ pytestmark = pytest.mark.torch
 
 MANY = settings(max_examples=150, deadline=None, derandomize=True)
 SCRATCH = _SCRATCH_WORDS["cpu"]
-PIECE = _PIECE
-ROW = _ROW
-SMALL = _FEW
+SMALL = FEW
 """Words up to which a tensor has no rows."""
 DIGESTER = Digester()
 
@@ -281,15 +281,15 @@ def test_more_small_tensors_than_the_workspace_holds_are_digested_in_turns() -> 
     assert len(set(together)) == len(tensors)
 
 
-@pytest.mark.parametrize("count", [0, 1, 9, 4096, 8 * PIECE, 8 * PIECE + 8, 12 * PIECE + 5])
+@pytest.mark.parametrize(
+    "count", [0, 1, 9, 4096, 8 * SMALL, 8 * SMALL + 8, 8 * PIECE, 8 * PIECE + 8, 12 * PIECE + 5]
+)
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float64])
-def test_pieces_have_the_digest_of_the_whole(count: int, dtype: torch.dtype) -> None:
-    count -= count % dtype.itemsize
-    whole = torch.arange(count, dtype=torch.int64).to(torch.uint8)
-    pieces = [each.clone() for each in whole.split(8 * PIECE)] if count else []
-    with quietly():
-        streamed = DIGESTER.digest_of_pieces(pieces, dtype.itemsize)
-    assert int(streamed) == digest(whole.view(dtype))
+def test_stored_bytes_have_the_digest_of_the_tensor(count: int, dtype: torch.dtype) -> None:
+    whole = from_bytes(count // dtype.itemsize, dtype, seed=count)
+    data = whole.view(torch.uint8).numpy().tobytes()
+    pieces = [memoryview(data)[at : at + 8 * PIECE] for at in range(0, len(data), 8 * PIECE)]
+    assert digest_of_pieces(pieces, dtype.itemsize) == digest(whole)
 
 
 def test_digests_are_what_they_were_in_earlier_releases() -> None:
