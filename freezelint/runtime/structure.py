@@ -95,7 +95,7 @@ def aliases(inventory: Inventory) -> list[Violation]:
             entry.name,
             0,
             f"{entry.name} and {entry.contradicted_by} are one object: it cannot stay and train",
-            cause="FZ607",
+            cause="FZ604" if _is_one_model(inventory, entry) else "FZ607",
         )
         for entry in inventory.entries
         if entry.contradicted_by is not None
@@ -119,6 +119,18 @@ def aliases(inventory: Inventory) -> list[Violation]:
             if other.role is Role.TRAINABLE and _overlap(frozen.tensor, other.tensor)
         ]
     return found
+
+
+def _is_one_model(inventory: Inventory, entry: Entry) -> bool:
+    """Whether an entry has names that contradict because one model was handed over under two."""
+
+    def home(name: str) -> tuple[nn.Module | None, str]:
+        for prefix, model in inventory.models.items():
+            if name.startswith(f"{prefix}."):
+                return model, name[len(prefix) :]
+        return None, name
+
+    return home(entry.name) == home(entry.contradicted_by or "")
 
 
 def _overlap(first: Tensor, second: Tensor) -> bool:

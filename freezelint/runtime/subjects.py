@@ -34,7 +34,7 @@ def subjects_of(subjects: Iterable[Any]) -> tuple[dict[str, nn.Module], dict[str
         raise TypeError("there is nothing to watch: hand over a model, then its optimizers")
     if len(models) == 1 and models[0][0] is None:
         return {"": models[0][1]}, _named(optimizers)
-    return _named(models), _named(optimizers)
+    return _named(models, keeps_further_names=True), _named(optimizers)
 
 
 def _flattened(key: str | None, subjects: Iterable[Any]) -> Iterator[tuple[str | None, Any]]:
@@ -47,10 +47,16 @@ def _flattened(key: str | None, subjects: Iterable[Any]) -> Iterator[tuple[str |
             yield key, each
 
 
-def _named(things: Iterable[tuple[str | None, Any]]) -> dict[str, Any]:
+def _named(
+    things: Iterable[tuple[str | None, Any]], *, keeps_further_names: bool = False
+) -> dict[str, Any]:
+    """Name each thing once, or by every key, if it was handed over with nothing but keys."""
     named: dict[str, Any] = {}
+    keys: set[str] = set()
     for key, thing in things:
-        if any(each is thing for each in named.values()):
+        known = {name for name, each in named.items() if each is thing}
+        is_further_name = keeps_further_names and key is not None and key not in named
+        if known and not (is_further_name and known <= keys):
             continue
         name = key or type(thing).__name__
         number = 2
@@ -58,4 +64,6 @@ def _named(things: Iterable[tuple[str | None, Any]]) -> dict[str, Any]:
             name = f"{key or type(thing).__name__}{number}"
             number += 1
         named[name] = thing
+        if key is not None:
+            keys.add(name)
     return named

@@ -115,6 +115,30 @@ def test_a_target_that_an_optimizer_moves_is_named() -> None:
     assert {(each.cause, each.optimizer) for each in seen.violations} == {("FZ311", "SGD")}
 
 
+def test_a_target_that_is_the_online_model_itself_is_named() -> None:
+    online = Net()
+    target = online.eval()  # which returns the model
+    optimizer = SGD(online.parameters(), lr=0.1)
+    models = {"online": online, "target": target}
+    watched = partial(watch, frozen=["target"], trainable=["online"], on_violation="collect")
+    with watched(models, optimizer) as seen:
+        step(online, optimizer)
+    assert {(each.kind, each.cause) for each in seen.violations if each.kind == "alias"} == {
+        ("alias", "FZ604")
+    }
+    assert on(*of("online"), kind="alias") <= said(seen)
+    assert on(*of("online"), kind="frozen-changed") <= said(seen)
+
+
+def test_a_model_with_two_names_is_watched_once() -> None:
+    online = Net()
+    optimizer = SGD(online.parameters(), lr=0.1)
+    with watch({"online": online, "best": online}, optimizer) as seen:
+        step(online, optimizer)
+    assert not seen.violations
+    assert seen.steps == 1
+
+
 def test_a_frozen_teacher_beside_a_student_with_two_optimizers() -> None:
     student, teacher = Net(), Net().requires_grad_(False)
     backbone = Adam(student.backbone.parameters(), lr=0.01)
