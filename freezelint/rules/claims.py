@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Consequence = Literal["moves", "drifts", "dead", "cut", "raises", "wastes", "random", "differs"]
+Consequence = Literal[
+    "moves", "drifts", "dead", "cut", "raises", "wastes", "random", "differs", "diverges"
+]
 
 
 class Claim(NamedTuple):
@@ -21,13 +23,17 @@ class Claim(NamedTuple):
     - ``wastes``: an optimizer holds, or a backward pass computes gradients for, what is frozen.
     - ``random``: what is frozen was never trained: it is what its constructor drew.
     - ``differs``: a frozen part computes something else than it does in evaluation mode.
+    - ``diverges``: processes that train one model together end with different values.
     """
     subject: str = ""
     """Which tensors (or modules), as a glob over the names that the example gives them.
 
     The first part is the variable of the script that holds the model: ``model.backbone.*``.
+    ``dead`` and ``cut`` hold if they hold of all that it names, the others if of one.
     """
     after: int = 0
     """Optimizer steps that come before what is claimed: training that is meant to happen."""
     error: str = ""
     """The error's type and the beginning of its text: ``ValueError: optimizer got an empty``."""
+    instead: str = ""
+    """The subject in the good example, if it has another name there."""

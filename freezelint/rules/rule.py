@@ -44,6 +44,8 @@ class Rule:
     level: ClassVar[Level]
     claims: ClassVar[tuple[Claim, ...]]
     """What a run of the bad example shows, and a run of the good one does not."""
+    unproven: ClassVar[str] = ""
+    """Why no run can show what is claimed; empty if one does."""
     processes: ClassVar[int] = 1
     """How many processes the examples are run in, each with its rank in the environment."""
     device: ClassVar[str] = "cpu"

@@ -86,7 +86,7 @@ class LossMadeLeaf(Rule):
     code = "FZ503"
     name = "loss-made-leaf"
     level = Level.ERROR
-    claims = (Claim("cut", "model.backbone.*"),)
+    claims = (Claim("cut", "model.*"),)
     triggers = (("requires_grad",), ("backward",))
     trigger_patterns = (
         (

@@ -99,8 +99,8 @@ class DiscardedSwitch(Rule):
     name = "discarded-switch"
     level = Level.ERROR
     claims = (
-        Claim("moves", "model.backbone.*"),
-        Claim("differs", "model.backbone.*"),
+        Claim("moves", "encoder.*"),
+        Claim("differs", "encoder.*"),
     )
     triggers = (
         (

@@ -126,7 +126,7 @@ class EvalAsFreeze(Rule):
     code = "FZ111"
     name = "eval-as-freeze"
     level = Level.WARNING
-    claims = (Claim("moves", "model.backbone.*"),)
+    claims = (Claim("moves", "model.encoder.*"),)
     triggers = (
         ("parameters(",),
         ("step(", "configure_optimizers"),

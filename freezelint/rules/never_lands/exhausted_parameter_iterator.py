@@ -112,7 +112,7 @@ class ExhaustedParameterIterator(Rule):
     code = "FZ113"
     name = "exhausted-parameter-iterator"
     level = Level.ERROR
-    claims = (Claim("dead", "model.head.*"),)
+    claims = (Claim("dead", "model.backbone.*"),)
     triggers = (("parameters(",),)
     trigger_patterns = (
         (

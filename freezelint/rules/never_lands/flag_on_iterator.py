@@ -98,7 +98,7 @@ class FlagOnIterator(Rule):
     code = "FZ108"
     name = "flag-on-iterator"
     level = Level.ERROR
-    claims = (Claim("raises", error="TODO"),)
+    claims = (Claim("raises", error="AttributeError: 'generator' object has no attribute"),)
     triggers = (("requires_grad",), ("parameters", "children", "modules"))
     trigger_patterns = (
         FLAG_WRITES,

@@ -104,7 +104,7 @@ class FlagOnTemporary(Rule):
     code = "FZ106"
     name = "flag-on-temporary"
     level = Level.ERROR
-    claims = (Claim("moves", "model.backbone.*"),)
+    claims = (Claim("moves", "model.embedding.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
         (

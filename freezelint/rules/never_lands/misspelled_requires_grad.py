@@ -107,7 +107,7 @@ class MisspelledRequiresGrad(Rule):
     code = "FZ102"
     name = "misspelled-requires-grad"
     level = Level.ERROR
-    claims = (Claim("moves", "model.backbone.*"),)
+    claims = (Claim("moves", "model.features.*"),)
     triggers = (
         (
             "require_g",

@@ -112,7 +112,7 @@ class NonBooleanFlag(Rule):
     code = "FZ118"
     name = "non-boolean-flag"
     level = Level.ERROR
-    claims = (Claim("raises", error="TODO"),)
+    claims = (Claim("raises", error="RuntimeError: requires_grad must be a bool"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
         (

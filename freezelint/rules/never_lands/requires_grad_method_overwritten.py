@@ -102,7 +102,7 @@ class RequiresGradMethodOverwritten(Rule):
     code = "FZ103"
     name = "requires-grad-method-overwritten"
     level = Level.ERROR
-    claims = (Claim("moves", "model.backbone.*"),)
+    claims = (Claim("moves", "model.encoder.[01].*"),)
     triggers = (("requires_grad_",),)
     trigger_patterns = (
         (r"\.requires_grad_\s*=(?!=)", r"requires_grad_[\"'](?<=[\"']requires_grad_[\"'])"),

@@ -125,8 +125,8 @@ class FilteredTooEarly(Rule):
     name = "filtered-too-early"
     level = Level.ERROR
     claims = (
-        Claim("moves", "model.backbone.*"),
-        Claim("wastes", "model.backbone.*"),
+        Claim("moves", "critic.features.*"),
+        Claim("wastes", "critic.features.*"),
     )
     triggers = (
         ("requires_grad",),

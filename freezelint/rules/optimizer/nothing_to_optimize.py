@@ -104,7 +104,7 @@ class NothingToOptimize(Rule):
     code = "FZ309"
     name = "nothing-to-optimize"
     level = Level.ERROR
-    claims = (Claim("raises", error="TODO"),)
+    claims = (Claim("raises", error="ValueError: optimizer got an empty parameter list"),)
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

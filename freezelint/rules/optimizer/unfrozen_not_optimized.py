@@ -115,7 +115,7 @@ class UnfrozenNotOptimized(Rule):
     code = "FZ304"
     name = "unfrozen-not-optimized"
     level = Level.ERROR
-    claims = (Claim("dead", "model.head.*"),)
+    claims = (Claim("dead", "model.backbone.*", after=3),)
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

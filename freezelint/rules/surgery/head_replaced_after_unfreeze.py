@@ -115,7 +115,7 @@ class HeadReplacedAfterUnfreeze(Rule):
     code = "FZ601"
     name = "head-replaced-after-unfreeze"
     level = Level.WARNING
-    claims = (Claim("moves", "model.backbone.*"),)
+    claims = (Claim("moves", "model.head.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
         FLAG_WRITES,

@@ -113,7 +113,7 @@ class NewHeadFrozen(Rule):
     code = "FZ602"
     name = "new-head-frozen"
     level = Level.ERROR
-    claims = (Claim("dead", "model.head.*"),)
+    claims = (Claim("dead", "model.embed.*"),)
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),

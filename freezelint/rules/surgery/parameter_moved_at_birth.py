@@ -110,7 +110,7 @@ class ParameterMovedAtBirth(Rule):
     code = "FZ605"
     name = "parameter-moved-at-birth"
     level = Level.ERROR
-    claims = (Claim("dead", "model.head.*"),)
+    claims = (Claim("dead", "model.gain"),)
     triggers = (("Parameter(",),)
     trigger_patterns = (
         (

@@ -1,0 +1,67 @@
+"""What a process is told to run, and what it tells of it; nothing here needs torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from freezelint.rules.claims import Claim
+
+
+class Job(NamedTuple):
+    """A script and what to look at while it runs."""
+
+    source: str
+    claims: tuple[Claim, ...]
+    folder: str
+    """Where it runs; empty, and gone afterwards."""
+    environment: dict[str, str]
+    seed_offset: int = 0
+    """Added to every seed that the script sets."""
+
+
+class Heard(NamedTuple):
+    """What the runtime checker said."""
+
+    kind: str
+    tensor: str | None
+    message: str
+    cause: str | None
+
+    def __str__(self) -> str:
+        """Kind, rule and sentence."""
+        return f"{self.kind}{f', {self.cause}' if self.cause else ''}: {self.message}"
+
+
+class Value(NamedTuple):
+    """A tensor, in a form that goes from process to process."""
+
+    name: str
+    element_size: int
+    content: bytes
+
+
+class Measurement(NamedTuple):
+    """What was measured of one claim in one process."""
+
+    is_shown: bool = False
+    """Whether what is claimed to happen did."""
+    sentences: tuple[str, ...] = ()
+    trouble: str | None = None
+    """Why nothing could be measured, or why the measurement is not to be trusted."""
+    heard: tuple[Heard, ...] = ()
+    values: tuple[Value, ...] = ()
+    """Tensors that are compared with those of other processes."""
+
+
+class Account(NamedTuple):
+    """What one process tells."""
+
+    measurements: tuple[Measurement, ...] = ()
+    """One for each claim, in their order."""
+    error: str | None = None
+    """How the script ended, if by an exception: its type and text."""
+    traceback: str = ""
+    has_trained: bool = False
+    """Whether any parameter of any model changed."""
+    steps: int = 0

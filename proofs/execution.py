@@ -1,0 +1,181 @@
+"""Starts a process for each run of a script, cheaply, and waits for what it tells."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import multiprocessing
+import os
+import socket
+import tempfile
+import time
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from proofs.account import Account, Job
+from proofs.imports import STATEMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerProcess
+
+    from freezelint.rules.claims import Claim
+
+ROOT = Path(__file__).parents[1]
+
+LIMIT = 120
+"""Seconds after which a script is stopped."""
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_PRELOADED = ("torch", "torch._dynamo", "proofs.imports", "proofs.script")
+"""The first optimizer of a process loads ``torch._dynamo``, which takes seconds."""
+
+
+class Script(NamedTuple):
+    """A script, and how it is to be run."""
+
+    source: str
+    claims: tuple[Claim, ...]
+    processes: int = 1
+    device: str = "cpu"
+    seed_offset: int = 0
+
+
+class Run(NamedTuple):
+    """What the processes told, by rank, and what they printed."""
+
+    accounts: tuple[Account, ...]
+    output: str
+    seconds: float
+
+
+def prepare(sources: Iterable[str]) -> None:
+    """Load what several scripts import, before the first run, so that no run waits for it."""
+    times: dict[str, int] = {}
+    for source in sources:
+        for node in ast.parse(source).body:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                statement = ast.unparse(node)
+                times[statement] = times.get(statement, 0) + 1
+    _start("\n".join(statement for statement, count in times.items() if count > 1))
+
+
+@functools.cache
+def _start(statements: str) -> None:
+    _CONTEXT.set_forkserver_preload(list(_PRELOADED))
+    paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    wanted = {STATEMENTS: statements, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    with _environment(wanted):
+        forkserver.ensure_running()
+
+
+@functools.lru_cache(maxsize=16)
+def run(script: Script) -> Run:
+    """Run a script in as many processes as it wants; the same one is not run again at once."""
+    _start("")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="proof-", ignore_cleanup_errors=True) as folder:
+        jobs = [
+            Job(
+                script.source,
+                script.claims,
+                str(_made(Path(folder) / str(rank))),
+                _environment_of(script, rank, port),
+                script.seed_offset,
+            )
+            for port in [_free_port()]
+            for rank in range(script.processes)
+        ]
+        accounts = tuple(_told(jobs))
+        output = "".join(
+            (Path(job.folder) / "output.txt").read_text(encoding="utf-8", errors="replace")
+            for job in jobs
+            if (Path(job.folder) / "output.txt").exists()
+        )
+    return Run(accounts, output, time.monotonic() - began)
+
+
+def _environment_of(script: Script, rank: int, port: int) -> dict[str, str]:
+    environment = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+    if script.device == "cpu":
+        # Examples that take a device if there is one show the same everywhere.
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    if script.processes > 1:
+        environment |= {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(script.processes),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
+    return environment
+
+
+def _told(jobs: Sequence[Job]) -> Iterator[Account]:
+    deadline = time.monotonic() + LIMIT
+    started = [_started(job) for job in jobs]
+    try:
+        for process, connection in started:
+            yield _account_of(process, connection, deadline)
+    finally:
+        for process, connection in started:
+            connection.close()
+            # It has told all it has to tell, or waits for another one that has ended.
+            process.kill()
+            process.join()
+            process.close()
+
+
+def _started(job: Job) -> tuple[ForkServerProcess, Connection]:
+    receiving, sending = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_perform, args=(job, sending))
+    process.start()
+    sending.close()
+    return process, receiving
+
+
+def _perform(job: Job, connection: Connection) -> None:
+    from proofs.script import perform
+
+    perform(job, connection)
+
+
+def _account_of(process: ForkServerProcess, connection: Connection, deadline: float) -> Account:
+    if not connection.poll(max(deadline - time.monotonic(), 0)):
+        return Account(error=f"TimeoutError: it was not done after {LIMIT} seconds")
+    try:
+        account = connection.recv()
+    except EOFError:
+        process.join(5)
+        return Account(error=f"ProcessError: the process ended with code {process.exitcode}")
+    assert isinstance(account, Account)
+    return account
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
