@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
-from freezelint.runtime.structure import parameters_of
-from freezelint.spelling import FLAG
+from freezelint.runtime.structure import instead_of_freezing, parameters_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,9 +64,9 @@ def why_moved_in_step(entry: Entry, optimizer: Any, place: Place | None) -> Reas
         return why_moved_without_flag(entry.tensor, optimizer)
     if _is_zero(gradient):
         return _why_moved_on_zero(optimizer, place)
-    stray = vars(entry.module).get(FLAG)
+    stray = instead_of_freezing(entry)
     if stray is not None:
-        return Reason(f"{FLAG} was set on its module, where it does nothing", "FZ101")
+        return Reason(*stray)
     if not entry.requires_grad:
         return Reason("it was frozen, and its flag is on again", "FZ201")
     if not entry.module.training:

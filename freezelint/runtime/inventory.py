@@ -29,6 +29,7 @@ class Entry:
         "is_plain",
         "module",
         "name",
+        "owners",
         "pointer",
         "requires_grad",
         "role",
@@ -59,6 +60,8 @@ class Entry:
         """The further name that a pattern of another role matches."""
         self.aliases: tuple[str, ...] = ()
         """Further names of the same object."""
+        self.owners: tuple[nn.Module, ...] = (module,)
+        """The modules that it is in, the innermost first."""
         self.tensor = tensor
         self.is_plain = _is_plain(tensor)
         self.requires_grad = tensor.requires_grad
@@ -72,6 +75,7 @@ class Entry:
         self.name, self.aliases = other.name, other.aliases
         self.module, self.attribute = other.module, other.attribute
         self.holder, self.is_buffer = other.holder, other.is_buffer
+        self.owners = other.owners
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -151,8 +155,11 @@ class Inventory:
         self.modules.clear()
         first: dict[int, Entry] = {}
         for prefix, model in self.models.items():
+            owners: dict[str, tuple[nn.Module, ...]] = {}
             for path, module in model.named_modules(prefix=prefix, remove_duplicate=False):
                 self.modules[path] = module
+                above = owners.get(path.rpartition(".")[0], ()) if path != prefix else ()
+                owners[path] = (module, *above)
                 for child, inner in module._modules.items():  # noqa: SLF001
                     if inner is not None:
                         self._links.append((module._modules, child, inner))  # noqa: SLF001
@@ -163,6 +170,7 @@ class Inventory:
                         known.aliases = (*known.aliases, qualified)
                         continue
                     entry = Entry(qualified, module, name, tensor, is_buffer=is_buffer)
+                    entry.owners = owners[path]
                     first[id(tensor)] = entry
                     self.entries.append(entry)
 

@@ -173,8 +173,8 @@ def stray_attributes(inventory: Inventory, step: int) -> Iterator[Violation]:
     """Flags that were set on something that has none, or under a name that is none."""
     for path, module in inventory.modules.items():
         for name in vars(module):
-            meant = METHOD if name in (FLAG, METHOD) else meant_by(name)
-            if meant is None or _declares(module, name):
+            cause = _stray_on_module(module, name)
+            if cause is None:
                 continue
             where = path or type(module).__name__
             yield Violation(
@@ -183,7 +183,7 @@ def stray_attributes(inventory: Inventory, step: int) -> Iterator[Violation]:
                 step,
                 f"{where}.{name} = {vars(module)[name]!r} is an attribute that nothing reads: "
                 f"a module is frozen with {METHOD}(False)",
-                cause={FLAG: "FZ101", METHOD: "FZ103"}.get(name, "FZ102"),
+                cause=cause,
             )
     for entry in inventory.entries:
         for name, value in getattr(entry.tensor, "__dict__", {}).items():
@@ -199,8 +199,31 @@ def stray_attributes(inventory: Inventory, step: int) -> Iterator[Violation]:
                 )
 
 
-_FOREIGN = frozenset({"trainable", "stop_gradient", "frozen", "freeze"})
+def instead_of_freezing(entry: Entry) -> tuple[str, str] | None:
+    """What was set to freeze a tensor and is read by nothing, and the rule that says so."""
+    for owner in entry.owners:
+        for name, value in vars(owner).items():
+            cause = _stray_on_module(owner, name) if value is False else None
+            if cause is not None:
+                return f"{name} was set on its module, where it does nothing", cause
+    for name, value in getattr(entry.tensor, "__dict__", {}).items():
+        cause = _stray_on_parameter(name, value)
+        if cause is not None and value is (name in _ON_IF_FROZEN):
+            return f"{name} was set on it instead of {FLAG}", cause
+    return None
+
+
+_ON_IF_FROZEN = frozenset({"stop_gradient", "frozen", "freeze"})
+
+
+_FOREIGN = frozenset({"trainable", *_ON_IF_FROZEN})
 """What the flag is called in other frameworks."""
+
+
+def _stray_on_module(module: nn.Module, name: str) -> str | None:
+    if (name in (FLAG, METHOD) or meant_by(name) is not None) and not _declares(module, name):
+        return {FLAG: "FZ101", METHOD: "FZ103"}.get(name, "FZ102")
+    return None
 
 
 def _stray_on_parameter(name: str, value: object) -> str | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from torch import nn
 
 from freezelint.runtime import watch
 from tests.runtime.nets import WIDTH, Net, fine_tuned, on, said, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.torch
 
@@ -75,15 +80,58 @@ def test_during_the_watch() -> None:
     assert said(seen) == on("backbone", kind="stray-attribute")
 
 
-def test_as_the_reason_why_it_moves() -> None:
-    model = Net()
+def set_on_the_model(model: Net) -> None:
+    model.requires_grad = False
+
+
+def set_on_its_module(model: Net) -> None:
     model.backbone.requires_grad = False
+
+
+def set_as_the_method(model: Net) -> None:
+    model.backbone.requires_grad_ = False
+
+
+def set_on_its_parameters(model: Net) -> None:
+    for parameter in model.backbone.parameters():
+        parameter.require_grad = False
+
+
+def set_by_another_word(model: Net) -> None:
+    for parameter in model.backbone.parameters():
+        parameter.stop_gradient = True
+
+
+@pytest.mark.parametrize(
+    ("set_it", "cause"),
+    [
+        (set_on_the_model, "FZ101"),
+        (set_on_its_module, "FZ101"),
+        (set_as_the_method, "FZ103"),
+        (set_on_its_parameters, "FZ102"),
+        (set_by_another_word, "FZ109"),
+    ],
+)
+def test_as_the_reason_why_it_moves(set_it: Callable[[Net], None], cause: str) -> None:
+    model = Net()
+    set_it(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with watch(model, optimizer, frozen=["backbone"], on_violation="collect") as seen:
         step(model, optimizer)
     moved = [each for each in seen.violations if each.kind == "frozen-changed"]
     assert len(moved) == 2
-    assert {each.cause for each in moved} == {"FZ101"}
+    assert {each.cause for each in moved} == {cause}
+
+
+def test_what_was_meant_to_switch_it_on_is_no_reason() -> None:
+    model = Net()
+    model.requires_grad = True
+    model.backbone.weight.trainable = True
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, frozen=["backbone"], on_violation="collect") as seen:
+        step(model, optimizer)
+    moved = [each for each in seen.violations if each.kind == "frozen-changed"]
+    assert {each.cause for each in moved} == {None}
 
 
 class Declared(nn.Linear):
