@@ -102,15 +102,21 @@ def main(gigabytes: float, rounds: int) -> None:
         "",
         "| what | measured | limit | met |",
         "|--|--|--|--|",
-        f"| speed of `freezelint verify` on {gigabytes:g} GiB against reading the file | "
-        f"{speed:.0%} (medians {middle:.0%}) | >= {LEAST_SPEED:.0%} | "
-        f"{'yes' if speed >= LEAST_SPEED else 'no'} |",
-        f"| memory of its process | {memory:.0f} MB | < {MOST_MEMORY} MB | "
-        f"{'yes' if memory < MOST_MEMORY else 'no'} |",
+        (
+            f"| speed of `freezelint verify` on {gigabytes:g} GiB against reading the file | "
+            f"{speed:.0%} (medians {middle:.0%}) | >= {LEAST_SPEED:.0%} | "
+            f"{'yes' if speed >= LEAST_SPEED else 'no'} |"
+        ),
+        (
+            f"| memory of its process | {memory:.0f} MB | < {MOST_MEMORY} MB | "
+            f"{'yes' if memory < MOST_MEMORY else 'no'} |"
+        ),
         "",
-        f"{platform.machine()}, Python {platform.python_version()}, "
-        f"reading {min(each.wall for each in read):.2f} s, "
-        f"verifying {min(each.wall for each in verified):.2f} s (minima of {rounds})",
+        (
+            f"{platform.machine()}, Python {platform.python_version()}, "
+            f"reading {min(each.wall for each in read):.2f} s, "
+            f"verifying {min(each.wall for each in verified):.2f} s (minima of {rounds})"
+        ),
         "",
     ]
     RESULTS.write_text("\n".join(lines))
