@@ -1,9 +1,13 @@
-"""Rewrites the table of what the attributes of torchvision's models hold.
+"""Rewrites the tables of what torchvision's models consist of.
 
 Usage::
 
-    python tools/generate_torchvision.py          # rewrite the table
-    python tools/generate_torchvision.py --check  # exit 1 where it is out of date
+    python tools/generate_torchvision.py          # rewrite the tables
+    python tools/generate_torchvision.py --check  # exit 1 where one is out of date
+
+``torchvision.json`` says what the attributes of models and of their classes hold;
+``torchvision_trees.json`` how each architecture is nested down to its parameters, and where
+its head is.
 
 Every registered architecture is built twice, its weights on the meta device: bare, and as if
 with its default weights, because a few builders choose other submodules then (the
@@ -27,10 +31,16 @@ from unittest import mock
 
 import torch
 import torchvision  # type: ignore[import-untyped]
+from module_trees import Trees
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-TABLE = Path(__file__).parents[1] / "freezelint" / "analysis" / "knowledge" / "torchvision.json"
+KNOWLEDGE = Path(__file__).parents[1] / "freezelint" / "analysis" / "knowledge"
+KINDS_TABLE = KNOWLEDGE / "torchvision.json"
+TREES_TABLE = KNOWLEDGE / "torchvision_trees.json"
+
+CLASSES = 1009
+"""How many classes the models are built for: a prime that no other width is a multiple of."""
 
 MODELS = "torchvision.models."
 
@@ -108,7 +118,8 @@ def variants(builder: Callable[..., nn.Module]) -> Iterator[nn.Module]:
     """The models that a builder makes without weights, and with its default ones."""
     parameters = inspect.signature(builder).parameters
     names = [name for name in ("weights", "weights_backbone") if name in parameters]
-    yield builder(**dict.fromkeys(names))
+    classifies = ".optical_flow." not in builder.__module__
+    yield builder(**dict.fromkeys(names), **({"num_classes": CLASSES} if classifies else {}))
     if "quantize" in parameters:
         # Default weights are for the quantised model, which has nothing to train.
         return
@@ -133,10 +144,42 @@ def build_all() -> Iterator[tuple[str, list[nn.Module]]]:
             yield short_path(builder), list(variants(builder))
 
 
-def generate() -> dict[str, Any]:
-    """The whole table, for the installed torchvision."""
+def heads_of(model: nn.Module) -> list[str]:
+    """What has to be replaced for another number of classes, auxiliary heads last.
+
+    Layers that have one output a class; where all that a module owns are such layers, several of
+    them, the module. Detectors and inception have more than one head.
+    """
+    owners = list(
+        dict.fromkeys(
+            name.rpartition(".")[0]
+            for name, parameter in model.named_parameters()
+            if any(size > 0 and size % CLASSES == 0 for size in parameter.shape)
+        )
+    )
+    heads = list(dict.fromkeys(_whole_head(model, owner, owners) for owner in owners))
+    return sorted(heads, key=lambda head: head.lower().startswith("aux"))
+
+
+def _whole_head(model: nn.Module, path: str, owners: list[str]) -> str:
+    above = path.rpartition(".")[0]
+    while above:
+        inside = {
+            f"{above}.{name}".rpartition(".")[0]
+            for name, _ in model.get_submodule(above).named_parameters()
+        }
+        if len(inside) > 1 and inside <= set(owners):
+            path = above
+        above = above.rpartition(".")[0]
+    return path
+
+
+def generate() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The tables of kinds and of trees, for the installed torchvision."""
     seen: defaultdict[type, list[Kinds]] = defaultdict(list)
     built: dict[str, tuple[type, Kinds]] = {}
+    trees = Trees()
+    architectures: dict[str, Any] = {}
     for path, models in build_all():
         for model in models:
             for module in model.modules():
@@ -145,6 +188,9 @@ def generate() -> dict[str, Any]:
                     if kinds not in seen[type(module)]:
                         seen[type(module)].append(kinds)
         built[path] = (type(models[0]), agreed([kinds_of(model) for model in models]))
+        if not path.startswith("quantization."):
+            numbers = dict.fromkeys(trees.add(model) for model in models)
+            architectures[path] = [list(numbers), heads_of(models[0])]
     classes: dict[str, Kinds] = {}
     for cls, tables in seen.items():
         free = handed_in(cls)
@@ -156,41 +202,47 @@ def generate() -> dict[str, Any]:
         known = classes[class_name(cls)]
         own = {name: kind for name, kind in kinds.items() if name not in known}
         factories[path] = [class_name(cls), own]
+    release = torchvision.__version__.partition("+")[0]
     return {
-        "release": torchvision.__version__.partition("+")[0],
+        "release": release,
         "factories": factories,
         "classes": {name: kinds for name, kinds in classes.items() if kinds},
-    }
+    }, {"release": release, "architectures": architectures, "entries": trees.entries}
 
 
 def render(table: dict[str, Any]) -> str:
-    """The table as JSON, one builder or class a line."""
+    """A table as JSON, one builder, class or entry a line."""
 
-    def block(entries: dict[str, Any]) -> str:
-        lines = (
-            f"{json.dumps(key)}: {json.dumps(entry, sort_keys=True)}"
-            for key, entry in sorted(entries.items())
-        )
+    def block(rows: dict[str, Any] | list[Any] | str) -> str:
+        if isinstance(rows, str):
+            return json.dumps(rows)
+        if isinstance(rows, list):
+            lines = [json.dumps(row, separators=(",", ":")) for row in rows]
+            return "[\n" + ",\n".join(lines) + "\n]"
+        lines = [
+            f"{json.dumps(key)}: {json.dumps(row, sort_keys=True)}"
+            for key, row in sorted(rows.items())
+        ]
         return "{\n" + ",\n".join(lines) + "\n}"
 
-    release = json.dumps(table["release"])
-    factories, classes = block(table["factories"]), block(table["classes"])
-    return f'{{\n"release": {release},\n"factories": {factories},\n"classes": {classes}\n}}\n'
+    return "{\n" + ",\n".join(f'"{name}": {block(rows)}' for name, rows in table.items()) + "\n}\n"
 
 
 def main() -> int:
-    """Rewrite the table, or with ``--check`` say whether it would change."""
-    parser = argparse.ArgumentParser(description="Rewrite the table of torchvision's models.")
-    parser.add_argument("--check", action="store_true", help="exit 1 where it would change")
+    """Rewrite the tables, or with ``--check`` say whether one would change."""
+    parser = argparse.ArgumentParser(description="Rewrite the tables of torchvision's models.")
+    parser.add_argument("--check", action="store_true", help="exit 1 where one would change")
     checking = parser.parse_args().check
-    text = render(generate())
-    if not checking:
-        TABLE.write_text(text, encoding="utf-8")
-        return 0
-    if TABLE.is_file() and TABLE.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"{TABLE} is out of date: run python tools/generate_torchvision.py", file=sys.stderr)
-    return 1
+    outdated = []
+    for path, table in zip((KINDS_TABLE, TREES_TABLE), generate(), strict=True):
+        text = render(table)
+        if not checking:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            outdated.append(path)
+    for path in outdated:
+        print(f"{path} is out of date: run python tools/generate_torchvision.py", file=sys.stderr)
+    return 1 if outdated else 0
 
 
 if __name__ == "__main__":

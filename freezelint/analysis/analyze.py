@@ -77,6 +77,8 @@ def _judge(
                 if event.kind in rule.events:
                     for report in rule.check(event, trace):
                         yield _finding(path, rule, report)
+        except OutlineFailed:
+            raise
         except Exception as error:  # noqa: BLE001
             # One rule must never cost the findings of the others.
             problems.append(_internal_error(path, error, f"in rule {rule.code}", rule.code))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from freezelint.analysis.events import Path
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.values import ClassValue
 
@@ -41,6 +42,7 @@ class ModuleObject:
 
     __slots__ = (
         "alternatives",
+        "arguments",
         "attachments",
         "attribute",
         "born",
@@ -72,6 +74,8 @@ class ModuleObject:
         self.predicate: Predicate = ()
         self.owner_class: ClassValue | None = None
         self.library: str | None = None
+        self.arguments: Arguments | None = None
+        """What the library's constructor or factory was called with."""
         self.proof = origin not in (Origin.CHILD, Origin.GIVEN)
         """Whether it is certain that this is a module (or parameter), not something else."""
         self.born = -1
@@ -88,7 +92,7 @@ class ModuleObject:
         self.unfinished: Callable[[], object] | None = None
         """A constructor in which nothing happens that rules look at; run when somebody looks in."""
         self.is_complete = False
-        """All its submodules are those that the code of its class attaches."""
+        """All its submodules are those that the code in sight attaches."""
         self.is_subject = False
         """It is the ``self`` of a class that is analysed for itself; subclasses may add to it."""
 
@@ -258,6 +262,15 @@ class Objects:
             if each.parent == parent
             and each.since <= at
             and (each.until is None or each.until > at)
+        ]
+
+    def attachments_to(self, parent: int) -> list[tuple[int, Attachment]]:
+        """All that ever hung directly below a module, with when it did."""
+        return [
+            (key, each)
+            for key, module in self._modules.items()
+            for each in module.attachments
+            if each.parent == parent
         ]
 
     def holders(self, key: int, at: int) -> list[int]:

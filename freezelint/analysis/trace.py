@@ -31,9 +31,19 @@ class FlagState(NamedTuple):
 class Trace:
     """Events in the order in which the code would cause them."""
 
-    def __init__(self, objects: Objects, call_sites: Callable[[str], int]) -> None:
-        """Start with nothing recorded; ``call_sites`` counts a function's calls in the file."""
+    def __init__(
+        self,
+        objects: Objects,
+        call_sites: Callable[[str], int],
+        look_inside: Callable[[int], None],
+    ) -> None:
+        """Start with nothing recorded.
+
+        ``call_sites`` counts a function's calls in the file; ``look_inside`` catches up on the
+        constructor of a module, if nothing that it does was of any interest so far.
+        """
         self.objects = objects
+        self.look_inside = look_inside
         self._call_sites = call_sites
         self.events: list[Event] = []
         self._by_kind: dict[str, list[Event]] = {}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from freezelint.analysis.knowledge import torchvision as knowledge
+from freezelint.analysis.knowledge.layers import LayerKind
 
 ROOT = Path(__file__).parents[2]
 MODELS = "torchvision.models"
@@ -92,7 +93,88 @@ def test_what_depends_on_how_the_module_was_built_is_unknown(library: str, name:
     assert knowledge.child_kind(library, name) is None
 
 
-def test_table_is_what_the_generator_writes() -> None:
+@pytest.mark.parametrize(
+    ("builder", "heads"),
+    [
+        ("resnet50", ("fc",)),
+        ("vgg16", ("classifier.6",)),
+        ("vit_b_16", ("heads.head",)),
+        ("inception_v3", ("fc", "AuxLogits.fc")),
+        ("detection.fasterrcnn_resnet50_fpn", ("roi_heads.box_predictor",)),
+        ("optical_flow.raft_small", ()),
+    ],
+)
+def test_heads(builder: str, heads: tuple[str, ...]) -> None:
+    assert knowledge.heads_of(f"{MODELS}.{builder}") == heads
+
+
+@pytest.mark.parametrize(
+    ("builder", "arguments"),
+    [
+        ("resnet18", {"weights": None}),
+        ("vit_b_16", {"weights": None}),
+        ("video.mvit_v2_s", {"weights": None}),
+        ("detection.ssdlite320_mobilenet_v3_large", {"weights": None, "weights_backbone": None}),
+    ],
+)
+def test_parameter_names_are_those_of_the_model(builder: str, arguments: dict[str, None]) -> None:
+    torch = pytest.importorskip("torch")
+    made = pytest.importorskip("torchvision").models
+    for step in builder.split("."):
+        made = getattr(made, step)
+    with torch.device("meta"):
+        model = made(**arguments)
+    names = [name for name, _ in model.named_parameters()]
+    assert knowledge.parameter_names(f"{MODELS}.{builder}") == tuple(names)
+
+
+def test_names_that_only_some_weights_bring_are_among_the_parameters() -> None:
+    names = knowledge.parameter_names(f"{MODELS}.segmentation.fcn_resnet50")
+    assert names is not None
+    assert "aux_classifier.4.weight" in names
+
+
+@pytest.mark.parametrize(
+    ("builder", "path", "kind", "answer"),
+    [
+        ("resnet18", "", LayerKind.BATCH_NORM, True),
+        ("resnet18", "layer1.0.conv1", LayerKind.BATCH_NORM, False),
+        ("resnet18", "layer9", LayerKind.BATCH_NORM, None),
+        ("efficientnet_b0", "features.4", LayerKind.DROPOUT, True),
+        ("segmentation.fcn_resnet50", "", LayerKind.DROPOUT, True),
+        ("segmentation.fcn_resnet50", "aux_classifier", LayerKind.RECURRENT, False),
+        ("detection.fasterrcnn_resnet50_fpn", "backbone.body", LayerKind.BATCH_NORM, None),
+    ],
+)
+def test_what_a_submodule_holds(
+    builder: str, path: str, kind: LayerKind, answer: bool | None
+) -> None:
+    assert knowledge.holds(f"{MODELS}.{builder}", path, kind) is answer
+
+
+def test_parameters_of_a_module_itself() -> None:
+    assert knowledge.own_parameters(f"{MODELS}.vit_b_16") == ("class_token",)
+    assert knowledge.own_parameters(f"{MODELS}.vit_b_16", "encoder") == ("pos_embedding",)
+    assert knowledge.own_parameters(f"{MODELS}.resnet18") == ()
+
+
+def test_attributes_that_may_hold_submodules() -> None:
+    names = knowledge.submodule_names(f"{MODELS}.googlenet")
+    assert names is not None
+    assert {"fc", "aux1"} <= names
+    assert "classifier" not in names
+
+
+@pytest.mark.parametrize("library", ["timm.create_model", f"{MODELS}.resnet.ResNet", "resnet18"])
+def test_no_tree_of_anything_else(library: str) -> None:
+    assert knowledge.parameter_names(library) is None
+    assert knowledge.heads_of(library) is None
+    assert knowledge.submodule_names(library) is None
+    assert knowledge.own_parameters(library) is None
+    assert knowledge.holds(library, "", LayerKind.BATCH_NORM) is None
+
+
+def test_tables_are_what_the_generator_writes() -> None:
     installed = pytest.importorskip("torchvision").__version__.partition("+")[0]
     table = ROOT / "freezelint" / "analysis" / "knowledge" / "torchvision.json"
     release = json.loads(table.read_text(encoding="utf-8"))["release"]

@@ -60,6 +60,7 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
     """A layer or container of ``torch.nn``."""
     module = run.objects.new_module(Origin.BUILT, None)
     module.library = name
+    module.arguments = arguments
     module.place = run.place(node)
     run.mark_birth(module)
     last = name.rpartition(".")[2]
@@ -76,6 +77,7 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
         values = held if held is not None else values
     in_sight = in_sight and all(isinstance(each, ModuleValue) for each in values)
     run.bindings[module.key, LENGTH] = Constant(len(values)) if in_sight else UNKNOWN
+    module.is_complete = in_sight
     for number, value in enumerate(values):
         if isinstance(value, ModuleValue):
             _hold(run, module.key, f"[{number}]", value)
@@ -94,7 +96,7 @@ def build_pretrained_layer(
     run: Interpreter, name: str, arguments: Arguments, node: cst.Call
 ) -> ModuleValue:
     """A layer made of weights that are there already: frozen unless it is told otherwise."""
-    module = build_model(run, name, node)
+    module = build_model(run, name, arguments, node)
     made = run.objects.module(module.key)
     made.flag_at_birth = _negated(arguments.get(1, "freeze")) if arguments.complete else None
     return module
@@ -112,10 +114,11 @@ def _hold(run: Interpreter, parent: int, attribute: str, value: ModuleValue) -> 
     run.bindings[parent, attribute] = value
 
 
-def build_model(run: Interpreter, name: str, node: cst.Call) -> ModuleValue:
+def build_model(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> ModuleValue:
     """A model that a library hands out whole."""
     module = run.objects.new_module(Origin.BUILT, None)
     module.library = name
+    module.arguments = arguments
     module.place = run.place(node)
     if name.startswith("peft."):
         module.flag_at_birth = None

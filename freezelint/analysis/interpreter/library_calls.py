@@ -84,10 +84,10 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
     if name in PRETRAINED_LAYERS:
         return build_pretrained_layer(run, package, arguments, node)
     if builds_module(name):
-        return build_model(run, name, node)
+        return build_model(run, name, arguments, node)
     if name in MODULE_FIRST_OF_TUPLE:
         others = (UNKNOWN,) * (1 if name == "clip.load" else 2)
-        return SequenceValue((build_model(run, name, node), *others))
+        return SequenceValue((build_model(run, name, arguments, node), *others))
     return _elsewhere(run, name, arguments, node)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from freezelint.analysis.interpreter.budget import Budget
+from freezelint.analysis.interpreter.budget import Budget, BudgetSpent
 from freezelint.analysis.interpreter.frames import Bindings, Frame, Uses, uses_below
 from freezelint.analysis.interpreter.turns import BranchingPoints
 from freezelint.analysis.objects import ModuleObject, Objects, Origin
@@ -30,7 +30,7 @@ class Interpreter:
         self.index = index
         self.package = package
         self.objects = Objects()
-        self.trace = Trace(self.objects, index.call_sites)
+        self.trace = Trace(self.objects, index.call_sites, self.look_inside)
         self.bindings: Bindings = {}
         self.path: events.Path = ()
         self.loops: tuple[int, ...] = ()
@@ -186,6 +186,15 @@ class Interpreter:
         finally:
             self.backdated = outer
             self.statement, self.path, self.loop_exits, self.element_names = saved
+
+    def look_inside(self, key: int) -> None:
+        """Catch up on a constructor, after the run; nothing is known of one that takes too long."""
+        settled = self.settings
+        try:
+            self.finish(key)
+        except BudgetSpent:
+            self.settings = settled
+            self.objects.module(key).is_complete = False
 
     def child(self, parent: int, attribute: str) -> Value:
         """What a module holds under an attribute, with changes on this path."""

@@ -173,12 +173,14 @@ def _append(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node:
         add_element(run, receiver.key, value, node)
     else:
         forget_length(run, receiver.key)
+        run.objects.module(receiver.key).is_complete = False
     return receiver
 
 
 def _extend(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
     """``ModuleList.insert`` and ``extend``: something joins the module, somewhere."""
     forget_length(run, receiver.key)
+    run.objects.module(receiver.key).is_complete = False
     for value in arguments.positional:
         if isinstance(value, ModuleValue):
             add_element(run, receiver.key, value, node)

@@ -12,7 +12,7 @@ from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.names import absolute, look_up
-from freezelint.analysis.interpreter.submodules import forget_length
+from freezelint.analysis.interpreter.submodules import remove_child
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -174,10 +174,10 @@ def _delete(run: Interpreter, node: cst.Del) -> Flow:
     for target in targets:
         if isinstance(target, cst.Name):
             run.bindings.pop((run.frame.key, target.value), None)
-        elif isinstance(target, cst.Subscript):
-            container = evaluate(run, target.value)
-            if isinstance(container, ModuleValue):
-                forget_length(run, container.key)
+        elif isinstance(target, (cst.Attribute, cst.Subscript)):
+            owner = evaluate(run, target.value)
+            if isinstance(owner, ModuleValue):
+                remove_child(run, owner, evaluate(run, target))
     return Flow.NEXT
 
 

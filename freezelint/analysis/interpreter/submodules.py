@@ -152,6 +152,15 @@ def replace_child(
     run.bindings[parent, attribute] = value
 
 
+def remove_child(run: Interpreter, owner: ModuleValue, child: Value) -> None:
+    """``del owner.child``, or the same of an element."""
+    if isinstance(child, ModuleValue):
+        for each in tuple(run.objects.module(child.key).attachments):
+            if each.parent == owner.key:
+                run.objects.detach(child.key, owner.key, each.attribute, run.now)
+    forget_length(run, owner.key)
+
+
 def _registered_key(value: Value) -> int | None:
     if isinstance(value, ModuleValue):
         return value.key

@@ -1,0 +1,282 @@
+"""What layers are in a module: running statistics, dropout, recurrent ones.
+
+Three sources answer: the tables of known architectures, for what a library built; the layers
+that the code in sight builds and attaches; and for a copy, what it is a copy of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from freezelint.analysis.events import HandedOver
+from freezelint.analysis.knowledge import torchvision
+from freezelint.analysis.knowledge.layers import (
+    BATCH_NORMS,
+    CONTAINERS,
+    COPYING_CONTAINERS,
+    DROPOUT_ARGUMENTS,
+    INSTANCE_NORMS,
+    RECURRENT_LAYERS,
+    TRACKING_ARGUMENT,
+    LayerKind,
+)
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import is_total
+from freezelint.analysis.values import Constant, ModuleValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freezelint.analysis.objects import ModuleObject
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
+
+_DEEPEST = 12
+"""Modules within modules that are looked through; nothing is known of what lies deeper."""
+
+
+def holds(
+    trace: Trace, key: int, at: int, kind: LayerKind, *, trusting: bool = False
+) -> bool | None:
+    """Whether a module, or anything below it, is a layer of some kind at a moment.
+
+    Args:
+        trace: The trace that the module is in.
+        key: The module's identity.
+        at: The moment, as the index of an event.
+        kind: What to look for: layers with running statistics, dropout that drops
+            (a probability of 0 does not), or recurrent layers.
+        trusting: Answer as if code out of sight had left the module as it was. Otherwise
+            nothing is known of a module that was handed over before: its layers may have
+            been exchanged.
+
+    Returns:
+        None where it is not known: models of other libraries, arguments, classes whose
+        constructor is out of sight, layers with a computed probability.
+    """
+    if not trusting and _was_handed_over(trace, key, at):
+        return None
+    return _Question(trace, kind).holds(key, at, _DEEPEST)
+
+
+class KnownPlace(NamedTuple):
+    """A submodule of a model that a library built: its builder, and the dotted way down."""
+
+    library: str
+    path: str = ""
+
+    def below(self, step: str) -> KnownPlace:
+        """The submodule under an attribute."""
+        return self._replace(path=f"{self.path}.{step}" if self.path else step)
+
+
+def known_place(trace: Trace, key: int) -> KnownPlace | None:
+    """Where a module was in the architecture that a library built; None for any other.
+
+    Models that were built with other layers than the library's own (``norm_layer=``) are
+    none that are known, neither are submodules that the code has put there.
+    """
+    root, steps = _root_of(trace, trace.objects.module(key))
+    if not _is_plain_model(root):
+        return None
+    assert root.library is not None
+    place = KnownPlace(root.library)
+    for step in steps:
+        place = place.below(_name_in(place, step))
+    return place
+
+
+def _root_of(trace: Trace, module: ModuleObject) -> tuple[ModuleObject, list[str]]:
+    """The module that was made with this one in it, and the attributes that lead down to it."""
+    steps: list[str] = []
+    while module.origin is Origin.CHILD and module.parent is not None:
+        assert module.attribute is not None
+        steps.insert(0, module.attribute)
+        module = trace.objects.module(module.parent)
+    return module, steps
+
+
+def _is_plain_model(module: ModuleObject) -> bool:
+    if module.origin is not Origin.BUILT or module.library is None or module.arguments is None:
+        return False
+    return (
+        torchvision.heads_of(module.library) is not None
+        and module.arguments.complete
+        and torchvision.PLAIN_ARGUMENTS.issuperset(module.arguments.keywords)
+    )
+
+
+def _name_in(place: KnownPlace, attribute: str) -> str:
+    """The name of a submodule for an attribute as the analysis writes it: ``[0]``, ``['a']``."""
+    name = attribute.strip("[]'\"")
+    if name.startswith("-") and name[1:].isdigit():
+        names = torchvision.submodule_names(place.library, place.path) or ()
+        name = str(len(names) + int(name))
+    return name
+
+
+def _was_handed_over(trace: Trace, key: int, at: int) -> bool:
+    since = trace.objects.module(key).born
+    return any(
+        since <= event.index < at and trace.related(each, key, event.index)
+        for event in trace.all(HandedOver)
+        for each in event.keys
+    )
+
+
+class _Question:
+    """One question about one trace."""
+
+    def __init__(self, trace: Trace, kind: LayerKind) -> None:
+        self._trace = trace
+        self._objects = trace.objects
+        self._kind = kind
+
+    def holds(self, key: int, at: int, depth: int) -> bool | None:
+        """Whether a module holds such a layer; None where it is not known."""
+        module = self._objects.module(key)
+        if module.origin is Origin.PARAMETER:
+            return False
+        if depth == 0 or module.origin in (Origin.ELEMENT, Origin.GIVEN):
+            return None
+        place = known_place(self._trace, key)
+        if place is not None:
+            return self._in_known(key, place, at, depth)
+        root, steps = _root_of(self._trace, module)
+        if root.origin in (Origin.COPY, Origin.JOINED):
+            return self._in_twins(module, root, steps, at, depth)
+        if module.origin is Origin.DERIVED:
+            return self._in_derived(module, at, depth)
+        return self._in_sight(module, at, depth)
+
+    def _in_known(self, key: int, place: KnownPlace, at: int, depth: int) -> bool | None:
+        """A submodule of a known architecture, with what the code has exchanged in it."""
+        names = torchvision.submodule_names(place.library, place.path)
+        if names is None:
+            # An attribute that is no module.
+            return False
+        attached, touched = self._changes(key, at)
+        replaced = {_name_in(place, attribute) for attribute in touched}
+        rest = [place.below(name) for name in names - replaced] if replaced else [place]
+        return _any_of(
+            [
+                *(self.holds(each, at, depth - 1) for each in attached),
+                *(torchvision.holds(each.library, each.path, self._kind) for each in rest),
+            ]
+        )
+
+    def _in_twins(
+        self, module: ModuleObject, root: ModuleObject, steps: list[str], at: int, depth: int
+    ) -> bool | None:
+        """What the same place holds in what a module is a copy of, or in each that it may be.
+
+        Not known where something was exchanged in the module itself.
+        """
+        if self._is_changed(module.key):
+            return None
+        moments = [(each, at) for each in root.alternatives]
+        if root.origin is Origin.COPY and root.source is not None:
+            moments = [(root.source, root.born)]
+        answers = {self._holds_below(each, steps, moment, depth - 1) for each, moment in moments}
+        return answers.pop() if len(answers) == 1 else None
+
+    def _holds_below(self, key: int, steps: list[str], at: int, depth: int) -> bool | None:
+        """The same of what lies at the end of some attributes."""
+        for number, step in enumerate(steps):
+            attached, touched = self._changes(key, at, step)
+            if attached:
+                (key, *_) = attached
+                continue
+            place = known_place(self._trace, key)
+            if touched or place is None:
+                return None
+            for rest in steps[number:]:
+                place = place.below(_name_in(place, rest))
+            return torchvision.holds(place.library, place.path, self._kind)
+        return self.holds(key, at, depth)
+
+    def _is_changed(self, key: int) -> bool:
+        below = [key]
+        for each in below:
+            for held, attachment in self._objects.attachments_to(each):
+                if attachment.since >= 0 or attachment.until is not None:
+                    return True
+                below.append(held)
+        return False
+
+    def _in_derived(self, module: ModuleObject, at: int, depth: int) -> bool | None:
+        """A container around submodules of another module: all of them, or some."""
+        assert module.source is not None
+        taken = self.holds(module.source, module.born, depth - 1)
+        if taken and not is_total(module.predicate):
+            taken = None
+        attached, _ = self._changes(module.key, at)
+        return _any_of([taken, *(self.holds(each, at, depth - 1) for each in attached)])
+
+    def _in_sight(self, module: ModuleObject, at: int, depth: int) -> bool | None:
+        """What the code in sight has attached; all of it where nothing else may have been."""
+        package, _, layer = (module.library or "").rpartition(".")
+        if package == "torch.nn" and layer not in CONTAINERS:
+            return self._in_layer(module, layer, at, depth)
+        self._trace.look_inside(module.key)
+        is_complete = module.is_complete and not module.is_subject
+        attached, _ = self._changes(module.key, at)
+        answers = [
+            self.holds(each, at, depth - 1)
+            for each in attached
+            # An attribute that nothing was assigned to is no module, if all of them are in sight.
+            if not (is_complete and self._objects.module(each).origin is Origin.CHILD)
+        ]
+        return _any_of([*answers, *(() if is_complete else (None,))])
+
+    def _in_layer(self, module: ModuleObject, layer: str, at: int, depth: int) -> bool | None:
+        """A layer of ``torch.nn``, judged by its name and arguments."""
+        if module.arguments is None or not module.arguments.complete:
+            return None
+        if layer in COPYING_CONTAINERS:
+            copied = module.arguments.get(0, layer.removeprefix("Transformer").lower() + "_layer")
+            return (
+                self.holds(copied.key, at, depth - 1) if isinstance(copied, ModuleValue) else None
+            )
+        if self._kind is LayerKind.RECURRENT:
+            return layer in RECURRENT_LAYERS
+        if self._kind is LayerKind.DROPOUT:
+            if layer not in DROPOUT_ARGUMENTS:
+                return False
+            position, name, default = DROPOUT_ARGUMENTS[layer]
+            return _is_set(module.arguments.get(position, name), default=default > 0)
+        if layer in BATCH_NORMS or layer in INSTANCE_NORMS:
+            choice = module.arguments.get(*TRACKING_ARGUMENT)
+            return _is_set(choice, default=layer in BATCH_NORMS)
+        return False
+
+    def _changes(
+        self, key: int, at: int, attribute: str | None = None
+    ) -> tuple[list[int], set[str]]:
+        """What hangs below a module in sight, and the attributes that the code mentions.
+
+        Of one attribute only, where one is given.
+        """
+        attached: list[int] = []
+        touched: set[str] = set()
+        for held, each in self._objects.attachments_to(key):
+            if each.since > at or attribute not in (None, each.attribute):
+                continue
+            touched.add(each.attribute)
+            if each.until is None or each.until > at:
+                attached.append(held)
+        return attached, touched
+
+
+def _is_set(choice: Value | None, *, default: bool) -> bool | None:
+    if choice is None:
+        return default
+    return bool(choice.value) if isinstance(choice, Constant) else None
+
+
+def _any_of(answers: Iterable[bool | None]) -> bool | None:
+    """True if one is, None if one may be."""
+    given = set(answers)
+    if True in given:
+        return True
+    return None if None in given else False
