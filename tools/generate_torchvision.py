@@ -29,48 +29,17 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import torch
 import torchvision  # type: ignore[import-untyped]
-from module_trees import Trees
+from module_trees import CLASSES, Trees, WithoutStorage, heads_of
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 KNOWLEDGE = Path(__file__).parents[1] / "freezelint" / "analysis" / "knowledge"
 KINDS_TABLE = KNOWLEDGE / "torchvision.json"
 TREES_TABLE = KNOWLEDGE / "torchvision_trees.json"
 
-CLASSES = 1009
-"""How many classes the models are built for: a prime that no other width is a multiple of."""
-
 MODELS = "torchvision.models."
 
 Kinds = dict[str, str]
-
-
-class WithoutStorage(TorchFunctionMode):
-    """Leaves what layers allocate without storage.
-
-    Unlike ``torch.device("meta")`` it keeps the values of the small tensors that some
-    builders compute widths and rates with.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Allocate weights and buffers on the meta device, and skip filling them."""
-        given = kwargs or {}
-        if func in (torch.empty, torch.ones, torch.zeros):
-            return func(*args, **{**given, "device": "meta"})
-        name = getattr(func, "__name__", "")
-        if name.endswith("_") and not name.startswith("_"):
-            target = next(iter((*args, *given.values())), None)
-            if isinstance(target, torch.Tensor) and target.is_meta:
-                return target
-        return func(*args, **given)
 
 
 def class_name(cls: type) -> str:
@@ -142,36 +111,6 @@ def build_all() -> Iterator[tuple[str, list[nn.Module]]]:
         for name in torchvision.models.list_models():
             builder = torchvision.models.get_model_builder(name)
             yield short_path(builder), list(variants(builder))
-
-
-def heads_of(model: nn.Module) -> list[str]:
-    """What has to be replaced for another number of classes, auxiliary heads last.
-
-    Layers that have one output a class; where all that a module owns are such layers, several of
-    them, the module. Detectors and inception have more than one head.
-    """
-    owners = list(
-        dict.fromkeys(
-            name.rpartition(".")[0]
-            for name, parameter in model.named_parameters()
-            if any(size > 0 and size % CLASSES == 0 for size in parameter.shape)
-        )
-    )
-    heads = list(dict.fromkeys(_whole_head(model, owner, owners) for owner in owners))
-    return sorted(heads, key=lambda head: head.lower().startswith("aux"))
-
-
-def _whole_head(model: nn.Module, path: str, owners: list[str]) -> str:
-    above = path.rpartition(".")[0]
-    while above:
-        inside = {
-            f"{above}.{name}".rpartition(".")[0]
-            for name, _ in model.get_submodule(above).named_parameters()
-        }
-        if len(inside) > 1 and inside <= set(owners):
-            path = above
-        above = above.rpartition(".")[0]
-    return path
 
 
 def generate() -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,10 +6,10 @@ that the code in sight builds and attaches; and for a copy, what it is a copy of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from freezelint.analysis.architectures import known_place, root_of
 from freezelint.analysis.events import HandedOver
-from freezelint.analysis.knowledge import torchvision
 from freezelint.analysis.knowledge.layers import (
     BATCH_NORMS,
     CONTAINERS,
@@ -27,9 +27,10 @@ from freezelint.analysis.values import Constant, ModuleValue
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from freezelint.analysis.architectures import KnownPlace
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Value
 
 _DEEPEST = 12
 """Modules within modules that are looked through; nothing is known of what lies deeper."""
@@ -59,62 +60,6 @@ def holds(
     return _Question(trace, kind).holds(key, at, _DEEPEST)
 
 
-class KnownPlace(NamedTuple):
-    """A submodule of a model that a library built: its builder, and the dotted way down."""
-
-    library: str
-    path: str = ""
-
-    def below(self, step: str) -> KnownPlace:
-        """The submodule under an attribute."""
-        return self._replace(path=f"{self.path}.{step}" if self.path else step)
-
-
-def known_place(trace: Trace, key: int) -> KnownPlace | None:
-    """Where a module was in the architecture that a library built; None for any other.
-
-    Models that were built with other layers than the library's own (``norm_layer=``) are
-    none that are known, neither are submodules that the code has put there.
-    """
-    root, steps = _root_of(trace, trace.objects.module(key))
-    if not _is_plain_model(root):
-        return None
-    assert root.library is not None
-    place = KnownPlace(root.library)
-    for step in steps:
-        place = place.below(_name_in(place, step))
-    return place
-
-
-def _root_of(trace: Trace, module: ModuleObject) -> tuple[ModuleObject, list[str]]:
-    """The module that was made with this one in it, and the attributes that lead down to it."""
-    steps: list[str] = []
-    while module.origin is Origin.CHILD and module.parent is not None:
-        assert module.attribute is not None
-        steps.insert(0, module.attribute)
-        module = trace.objects.module(module.parent)
-    return module, steps
-
-
-def _is_plain_model(module: ModuleObject) -> bool:
-    if module.origin is not Origin.BUILT or module.library is None or module.arguments is None:
-        return False
-    return (
-        torchvision.heads_of(module.library) is not None
-        and module.arguments.complete
-        and torchvision.PLAIN_ARGUMENTS.issuperset(module.arguments.keywords)
-    )
-
-
-def _name_in(place: KnownPlace, attribute: str) -> str:
-    """The name of a submodule for an attribute as the analysis writes it: ``[0]``, ``['a']``."""
-    name = attribute.strip("[]'\"")
-    if name.startswith("-") and name[1:].isdigit():
-        names = torchvision.submodule_names(place.library, place.path) or ()
-        name = str(len(names) + int(name))
-    return name
-
-
 def _was_handed_over(trace: Trace, key: int, at: int) -> bool:
     since = trace.objects.module(key).born
     return any(
@@ -142,7 +87,7 @@ class _Question:
         place = known_place(self._trace, key)
         if place is not None:
             return self._in_known(key, place, at, depth)
-        root, steps = _root_of(self._trace, module)
+        root, steps = root_of(self._trace, module)
         if root.origin in (Origin.COPY, Origin.JOINED):
             return self._in_twins(module, root, steps, at, depth)
         if module.origin is Origin.DERIVED:
@@ -151,17 +96,17 @@ class _Question:
 
     def _in_known(self, key: int, place: KnownPlace, at: int, depth: int) -> bool | None:
         """A submodule of a known architecture, with what the code has exchanged in it."""
-        names = torchvision.submodule_names(place.library, place.path)
-        if names is None:
-            # An attribute that is no module.
-            return False
         attached, touched = self._changes(key, at)
-        replaced = {_name_in(place, attribute) for attribute in touched}
+        replaced = {place.name_of(attribute) for attribute in touched}
+        names = place.submodule_names
+        if names is None:
+            # What lies so deep is known as a whole only; or it is no submodule.
+            return _any_of([place.holds(self._kind), *((None,) if replaced else ())])
         rest = [place.below(name) for name in names - replaced] if replaced else [place]
         return _any_of(
             [
                 *(self.holds(each, at, depth - 1) for each in attached),
-                *(torchvision.holds(each.library, each.path, self._kind) for each in rest),
+                *(each.holds(self._kind) for each in rest),
             ]
         )
 
@@ -191,8 +136,8 @@ class _Question:
             if touched or place is None:
                 return None
             for rest in steps[number:]:
-                place = place.below(_name_in(place, rest))
-            return torchvision.holds(place.library, place.path, self._kind)
+                place = place.named(rest)
+            return place.holds(self._kind)
         return self.holds(key, at, depth)
 
     def _is_changed(self, key: int) -> bool:
@@ -231,23 +176,22 @@ class _Question:
 
     def _in_layer(self, module: ModuleObject, layer: str, at: int, depth: int) -> bool | None:
         """A layer of ``torch.nn``, judged by its name and arguments."""
-        if module.arguments is None or not module.arguments.complete:
-            return None
+        given = module.arguments
         if layer in COPYING_CONTAINERS:
-            copied = module.arguments.get(0, layer.removeprefix("Transformer").lower() + "_layer")
-            return (
-                self.holds(copied.key, at, depth - 1) if isinstance(copied, ModuleValue) else None
-            )
+            name = layer.removeprefix("Transformer").lower() + "_layer"
+            copied = None if given is None else given.get(0, name)
+            if not isinstance(copied, ModuleValue):
+                return None
+            return self.holds(copied.key, at, depth - 1)
         if self._kind is LayerKind.RECURRENT:
             return layer in RECURRENT_LAYERS
         if self._kind is LayerKind.DROPOUT:
             if layer not in DROPOUT_ARGUMENTS:
                 return False
-            position, name, default = DROPOUT_ARGUMENTS[layer]
-            return _is_set(module.arguments.get(position, name), default=default > 0)
+            position, name, probability = DROPOUT_ARGUMENTS[layer]
+            return _is_set(given, position, name, default=probability > 0)
         if layer in BATCH_NORMS or layer in INSTANCE_NORMS:
-            choice = module.arguments.get(*TRACKING_ARGUMENT)
-            return _is_set(choice, default=layer in BATCH_NORMS)
+            return _is_set(given, *TRACKING_ARGUMENT, default=layer in BATCH_NORMS)
         return False
 
     def _changes(
@@ -268,7 +212,11 @@ class _Question:
         return attached, touched
 
 
-def _is_set(choice: Value | None, *, default: bool) -> bool | None:
+def _is_set(given: Arguments | None, position: int, name: str, *, default: bool) -> bool | None:
+    """Whether an argument is true, or a number other than 0; None where it is not known."""
+    if given is None or not given.complete:
+        return None
+    choice = given.get(position, name)
     if choice is None:
         return default
     return bool(choice.value) if isinstance(choice, Constant) else None

@@ -29,6 +29,12 @@ _TORCH_FAMILY = frozenset({"torch", "torchvision", "timm", "transformers", "ligh
 
 _COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
 
+_ABOUT_PARAMETERS = (
+    r"parameters|named_parameters|requires_grad_?|train|eval|to|cuda|cpu|state_dict|apply"
+    r"|in_features|out_features|(?:weight|bias)\.(?:requires_grad_?|data|shape|normal_|zero_)"
+)
+"""What may follow the name of a submodule that takes no part in any computation."""
+
 
 class Index:
     """The top level of one file."""
@@ -45,6 +51,7 @@ class Index:
         self._text = text
         self._lines = text.split("\n")
         self._call_sites: dict[str, int] = {}
+        self._attributes_read: dict[str, bool] = {}
         self._loud: dict[Definition, bool] = {}
         self.functions: dict[str, Definition] = {}
         self.classes: dict[str, ClassDefinition] = {}
@@ -144,6 +151,25 @@ class Index:
             calls = re.findall(rf"(?<!def )\b{re.escape(name)}\(", self._text)
             self._call_sites[name] = len(calls)
         return self._call_sites[name]
+
+    def reads_attribute(self, name: str) -> bool:
+        """Whether an attribute of that name may be computed with, judged by the text.
+
+        Assigning it, and asking for its parameters, is not reading it. Where a ``forward`` is
+        exchanged or the name is a string, anything may be.
+        """
+        if name not in self._attributes_read:
+            word = re.escape(name)
+            rest = re.sub(
+                rf"\.{word}(?:\s*=(?!=)|\.(?:{_ABOUT_PARAMETERS})\b)"
+                rf"|(?:startswith|setattr|add_module)\((?:[\w.]+,\s*)?[\"']{word}[\"']"
+                rf"|[\"']{word}[\"']\s+(?:not\s+)?in\b",
+                "",
+                self._text,
+            )
+            pattern = rf"\.{word}\b|[\"']{word}[\"']|\.forward\s*=[^=]"
+            self._attributes_read[name] = re.search(pattern, rest) is not None
+        return self._attributes_read[name]
 
 
 def is_foreign(index: Index) -> bool:

@@ -36,14 +36,17 @@ class Trace:
         objects: Objects,
         call_sites: Callable[[str], int],
         look_inside: Callable[[int], None],
+        reads_attribute: Callable[[str], bool],
     ) -> None:
         """Start with nothing recorded.
 
         ``call_sites`` counts a function's calls in the file; ``look_inside`` catches up on the
-        constructor of a module, if nothing that it does was of any interest so far.
+        constructor of a module, if nothing that it does was of any interest so far;
+        ``reads_attribute`` tells whether the file may compute with an attribute of some name.
         """
         self.objects = objects
         self.look_inside = look_inside
+        self.reads_attribute = reads_attribute
         self._call_sites = call_sites
         self.events: list[Event] = []
         self._by_kind: dict[str, list[Event]] = {}

@@ -47,7 +47,7 @@ def ask(code: str, kind: LayerKind, *, trusting: bool = False) -> bool | None:
     """What is in the module that the code calls ``requires_grad_`` of."""
     rule = Asking()
     rule.kind, rule.trusting = kind, trusting  # type: ignore[misc]
-    head = "import copy\nimport torch, torchvision\nfrom torch import nn\n"
+    head = "import copy\nimport timm, torch, torchvision\nfrom torch import nn\n"
     source = decode("example.py", (head + textwrap.dedent(code)).encode())
     found, problems = analyze(source, [rule])
     assert not problems, problems
@@ -82,6 +82,23 @@ def test_models_of_torchvision(code: str, batch_norm: bool | None, dropout: bool
     code += "\nm.requires_grad_(False)\n"
     assert ask(code, BATCH_NORM) is batch_norm
     assert ask(code, DROPOUT) is dropout
+
+
+@pytest.mark.parametrize(
+    ("code", "batch_norm"),
+    [
+        ("m = timm.create_model('resnet50.a1_in1k', pretrained=True, num_classes=5)", True),
+        ("m = timm.create_model('resnet50', pretrained=True).layer3", True),
+        ("m = timm.create_model('resnet50', pretrained=True).layer3[0]", None),
+        ("m = timm.create_model('vit_base_patch16_224').blocks[3]", False),
+        ("m = timm.create_model('vit_base_patch16_224'); m.reset_classifier(3)", False),
+        ("m = timm.create_model('vit_base_patch16_224'); print(m.num_features)", False),
+        ("m = timm.create_model('resnet50', norm_layer=norm)", None),
+        ("m = timm.create_model(name)", None),
+    ],
+)
+def test_models_of_timm(code: str, batch_norm: bool | None) -> None:
+    assert ask(f"{code}\nm.requires_grad_(False)\n", BATCH_NORM) is batch_norm
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""Models whose architecture is known, because a library built them with its own settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from freezelint.analysis.knowledge import timm, torchvision
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import Constant
+
+if TYPE_CHECKING:
+    from freezelint.analysis.knowledge.layers import LayerKind
+    from freezelint.analysis.objects import ModuleObject
+    from freezelint.analysis.trace import Trace
+
+_TIMM = "timm."
+
+
+class KnownPlace(NamedTuple):
+    """A place in the architecture that a library builds; something else may sit there now."""
+
+    builder: str
+    """Dotted name of the builder: ``torchvision.models.resnet18``, ``timm.resnet18``."""
+    path: str = ""
+    """The dotted way down from the whole model."""
+
+    def below(self, step: str) -> KnownPlace:
+        """The place under an attribute."""
+        return self._replace(path=f"{self.path}.{step}" if self.path else step)
+
+    def named(self, attribute: str) -> KnownPlace:
+        """The place under an attribute as the analysis writes it: ``[0]``, ``[-1]``, ``['a']``."""
+        return self.below(self.name_of(attribute))
+
+    def name_of(self, attribute: str) -> str:
+        """The name of a submodule for an attribute as the analysis writes it."""
+        name = attribute.strip("[]'\"")
+        if name.startswith("-") and name[1:].isdigit():
+            name = str(len(self.submodule_names or ()) + int(name))
+        return name
+
+    @property
+    def title(self) -> str:
+        """What the architecture is called."""
+        return self.builder.rpartition(".")[2]
+
+    @property
+    def submodule_names(self) -> frozenset[str] | None:
+        """The attributes that hold submodules, or may; None where these are not known."""
+        if not self.builder.startswith(_TIMM):
+            return torchvision.submodule_names(self.builder, self.path)
+        found = None if self.path else timm.architecture(self.title)
+        return None if found is None else frozenset(found.submodules)
+
+    @property
+    def own_parameters(self) -> tuple[str, ...] | None:
+        """The parameters that this module owns itself; None where these are not known."""
+        if not self.builder.startswith(_TIMM):
+            return torchvision.own_parameters(self.builder, self.path)
+        found = None if self.path else timm.architecture(self.title)
+        return None if found is None else found.own_parameters
+
+    @property
+    def parameter_names(self) -> tuple[str, ...] | None:
+        """The names of all parameters below here, as seen from here; None if not known."""
+        names = torchvision.parameter_names(self.builder)
+        if names is None or not self.path:
+            return names
+        within = self.path + "."
+        return tuple(name.removeprefix(within) for name in names if name.startswith(within))
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Dotted paths of the heads, from the whole model."""
+        if not self.builder.startswith(_TIMM):
+            return torchvision.heads_of(self.builder) or ()
+        found = timm.architecture(self.title)
+        return () if found is None else found.heads
+
+    def holds(self, kind: LayerKind) -> bool | None:
+        """Whether there is a layer of some kind here or below; None where it is not known.
+
+        There is none in what is no submodule.
+        """
+        if not self.builder.startswith(_TIMM):
+            is_submodule = self.submodule_names is not None
+            return torchvision.holds(self.builder, self.path, kind) if is_submodule else False
+        found = timm.architecture(self.title)
+        return None if found is None else found.holds(self.path, kind)
+
+
+def known_place(trace: Trace, key: int) -> KnownPlace | None:
+    """Where a module was in the architecture that a library built; None for any other.
+
+    Models that were built with other layers than the library's own (``norm_layer=``) are
+    none that are known, neither are submodules that the code has put there.
+    """
+    root, steps = root_of(trace, trace.objects.module(key))
+    builder = _builder_of(root)
+    if builder is None:
+        return None
+    place = KnownPlace(builder)
+    for step in steps:
+        place = place.named(step)
+    return place
+
+
+def root_of(trace: Trace, module: ModuleObject) -> tuple[ModuleObject, list[str]]:
+    """The module that was made with this one in it, and the attributes that lead down to it."""
+    steps: list[str] = []
+    while module.origin is Origin.CHILD and module.parent is not None:
+        assert module.attribute is not None
+        steps.insert(0, module.attribute)
+        module = trace.objects.module(module.parent)
+    return module, steps
+
+
+def _builder_of(module: ModuleObject) -> str | None:
+    """The builder of a model with the library's own settings."""
+    given = module.arguments
+    if module.origin is not Origin.BUILT or module.library is None:
+        return None
+    if given is None or not given.complete:
+        return None
+    if module.library in timm.FACTORIES:
+        name = given.get(0, "model_name")
+        if not isinstance(name, Constant) or not isinstance(name.value, str):
+            return None
+        is_plain = timm.PLAIN_ARGUMENTS.issuperset(given.keywords)
+        name_alone = name.value.partition(".")[0]
+        is_known = is_plain and timm.architecture(name_alone) is not None
+        return _TIMM + name_alone if is_known else None
+    if torchvision.heads_of(module.library) is None:
+        return None
+    return module.library if torchvision.PLAIN_ARGUMENTS.issuperset(given.keywords) else None

@@ -1,0 +1,160 @@
+"""A new head is put under an attribute that the model never reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.architectures import known_place
+from freezelint.analysis.events import (
+    Event,
+    ForwardRan,
+    GroupAdded,
+    OptimizerBuilt,
+    SubmoduleReplaced,
+)
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.training import is_born_trainable, may_be_unknown, steps_after
+from freezelint.analysis.values import Part
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.architectures import KnownPlace
+    from freezelint.analysis.trace import Trace
+
+_NEW = (Origin.BUILT, Origin.OWN_CLASS)
+
+
+class HeadUnderWrongName(Rule):
+    """Finds a new module under an attribute that the known model does not have.
+
+    What it does:
+        Reports a module that is assigned to an attribute of a torchvision or timm model
+        under which that architecture holds nothing (`model.classifier` of a ResNet,
+        whose head is `fc`), when an optimizer trains the new module and the model is
+        called as a whole.
+
+    Why is this bad:
+        A module accepts any attribute. The forward of the model reads the names that it
+        was written with, so the new head takes no part in it: the old one computes the
+        output, the new one gets no gradient and stays at its random weights. The
+        optimizer skips it without a word.
+
+    Bad:
+        import torch
+        from torch import nn
+        from torchvision.models import shufflenet_v2_x0_5
+
+        torch.manual_seed(0)
+        model = shufflenet_v2_x0_5(weights=None)
+        model.classifier = nn.Linear(1024, 4)  # expect: FZ609
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+        images, labels = torch.randn(8, 3, 64, 64), torch.randint(4, (8,))
+        model.train()
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+        from torchvision.models import shufflenet_v2_x0_5
+
+        torch.manual_seed(0)
+        model = shufflenet_v2_x0_5(weights=None)
+        model.fc = nn.Linear(1024, 4)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+        images, labels = torch.randn(8, 3, 64, 64), torch.randint(4, (8,))
+        model.train()
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Attributes that the architecture has, attributes that the file computes with
+        (`model.classifier(features)`), a `forward` that is exchanged, modules that no
+        optimizer gets, and models that are no known architecture, that were built with
+        other layers, or that went through code out of sight.
+
+    References:
+        https://docs.pytorch.org/vision/stable/models.html
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    code = "FZ609"
+    name = "head-under-wrong-name"
+    level = Level.ERROR
+    claims = (Claim("dead", "model.classifier.*"),)
+    triggers = (
+        ("torchvision", "timm"),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        ("step(", "configure_optimizers"),
+    )
+    trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
+    fixable = False
+    events = ("SubmoduleReplaced",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a trained module under an attribute that nothing reads."""
+        assert isinstance(event, SubmoduleReplaced)
+        if event.new is None or event.repeated:
+            return
+        if trace.objects.module(event.new).origin not in _NEW:
+            return
+        place = known_place(trace, event.parent)
+        if place is None or place.path or not _is_unknown_to(place, event.attribute):
+            return
+        if not is_born_trainable(trace, event.new, event.index):
+            return
+        built = _trained_by(trace, event, event.new)
+        if built is None or not _runs_whole(trace, event):
+            return
+        if trace.reads_attribute(event.attribute):
+            return
+        heads = " and ".join(f"`{head}`" for head in place.heads)
+        has = f"its head is {heads}" if len(place.heads) == 1 else f"its heads are {heads}"
+        yield Report(
+            trace.meeting_place(event, built),
+            f"`{place.title}` has no `{event.attribute}`, {has}: nothing calls the new module, "
+            "and it never trains",
+            f"assign it to {heads}",
+            ((trace.meeting_place(built, event), "this optimizer is to train it"),),
+        )
+
+
+def _is_unknown_to(place: KnownPlace, attribute: str) -> bool:
+    names, own = place.submodule_names, place.own_parameters
+    if names is None or own is None or not place.heads:
+        return False
+    return attribute.isidentifier() and attribute not in names and attribute not in own
+
+
+def _trained_by(trace: Trace, event: SubmoduleReplaced, new: int) -> Event | None:
+    """An optimizer that gets the new module and steps."""
+    got: list[tuple[OptimizerBuilt | GroupAdded, tuple[int, ...]]] = [
+        *((built, (built.key,)) for built in trace.after(event, OptimizerBuilt)),
+        *((added, added.keys) for added in trace.after(event, GroupAdded)),
+    ]
+    for each, keys in got:
+        steps = any(True for key in keys for _ in steps_after(trace, each, key))
+        if steps and any(trace.parts_overlap(part, Part(new), each.index) for part in each.parts):
+            return each
+    return None
+
+
+def _runs_whole(trace: Trace, event: SubmoduleReplaced) -> bool:
+    """Whether the model, or something around it, is called, and stayed in sight until then."""
+    for forward in trace.after(event, ForwardRan):
+        if trace.objects.route(forward.key, event.parent, forward.index) is not None:
+            return not may_be_unknown(trace, Part(event.parent), event, forward)
+    return False
