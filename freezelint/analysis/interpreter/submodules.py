@@ -114,9 +114,9 @@ def replace_child(
     before = run.bindings.get((parent, attribute))
     owner = run.objects.module(parent)
     old: int | None = None
-    if isinstance(before, ModuleValue):
-        old = before.key
-    elif before is None:
+    if before is not None:
+        old = _registered_key(before)
+    else:
         known = run.objects.known_child(parent, attribute)
         is_in_sight = owner.origin is Origin.OWN_CLASS or _is_counted(run, parent)
         if known is not None or not is_in_sight:
