@@ -23,6 +23,7 @@ _ASSIGNED = re.compile(r"\bself\.(\w+)\s*(?:[-+*/|&]?=(?!=)|,[^=\n(]*=(?!=)|:[^=
 
 _LOUD = re.compile(
     r"require\w*_?g|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|freeze|backward|\.step\(|setattr"
+    r"|weight_norm|remove_spectral_norm"
 )
 
 _CALLED = re.compile(r"\bself\.(\w+)\(")

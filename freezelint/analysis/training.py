@@ -143,18 +143,6 @@ def is_written_again(trace: Trace, event: FlagWritten, value: bool, until: int) 
     return False
 
 
-def latest_freeze(trace: Trace, event: Event, part: Part) -> FlagWritten | None:
-    """The write that froze a part before an event, where no other came in between.
-
-    It may have been made under a condition: whenever it was made, the part is frozen.
-    """
-    for write in trace.before(event, FlagWritten):
-        if any(trace.parts_overlap(mine, part, write.index) for mine in write.parts):
-            covered = any(trace.part_covers(mine, part, write.index) for mine in write.parts)
-            return write if write.value is False and write.certain and covered else None
-    return None
-
-
 def may_be_unknown(trace: Trace, part: Part, first: Event, last: Event) -> bool:
     """Whether code out of sight had the part in hands between two events."""
     return any(

@@ -160,6 +160,17 @@ PARAMETER_REPLACERS = frozenset(
 )
 """Calls after which an optimizer built before holds parameters that nobody uses."""
 
+FORGETFUL_REPARAMETRIZATIONS = {
+    "torch.nn.utils.weight_norm": "`weight_g` and `weight_v`",
+    "torch.nn.utils.remove_weight_norm": "a new `weight`",
+    "torch.nn.utils.remove_spectral_norm": "a new `weight`",
+}
+"""Calls that replace a layer's weight, and what they replace it by: it forgets the flag.
+
+Source: runs of torch 2.15. The old ``spectral_norm`` and the functions in
+``torch.nn.utils.parametrizations`` and ``torch.nn.utils.prune`` keep the flag.
+"""
+
 HARMLESS_CALLS = frozenset(
     {
         "torch.nn.utils.clip_grad_norm_",

@@ -11,15 +11,15 @@ from freezelint.analysis.knowledge.torch import (
     LAYERS_WITH_WEIGHT,
     PARAMETER_ATTRIBUTES,
 )
+from freezelint.analysis.lost_freeze import (
+    is_decided_again,
+    is_part_of_more,
+    latest_freeze,
+    takers,
+)
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OwnTest
-from freezelint.analysis.training import (
-    latest_freeze,
-    may_be_unknown,
-    shares_activation,
-    trained_before,
-    without_flag_tests,
-)
+from freezelint.analysis.training import shares_activation, trained_before
 from freezelint.analysis.values import ParameterValue, Part, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -150,23 +150,21 @@ class ParameterReplacedAfterFreeze(Rule):
             return
         old, piece = _parts(trace, event)
         freeze = latest_freeze(trace, event, old)
-        if freeze is None or may_be_unknown(trace, old, freeze, event):
+        if freeze is None or trained_before(trace, event, freeze) is not None:
             return
-        if trained_before(trace, event, freeze) is not None:
+        if is_decided_again(trace, event, piece) or _is_handed_by_name(trace, event):
             return
-        if _is_written_later(trace, event, piece) or _is_handed_by_name(trace, event):
-            return
-        takers = list(_takers(trace, event, piece))
+        built = takers(trace, event, piece)
         if _is_about(trace, freeze, event):
-            is_lost = bool(takers) or shares_activation(freeze, event)
+            is_lost = bool(built) or shares_activation(freeze, event)
         else:
-            is_taken = bool(takers) and _is_taken_from(trace, made, old, event)
-            is_lost = is_taken and _is_part_of_more(trace, freeze, takers, event)
+            is_taken = bool(built) and _is_taken_from(trace, made, old, event)
+            is_lost = is_taken and is_part_of_more(trace, freeze, built, event)
         if not is_lost:
             return
         evidence = [(trace.meeting_place(freeze, event), f"`{freeze.label}` is frozen here")]
-        if takers:
-            evidence.append((trace.meeting_place(takers[0], event), "the optimizer takes it here"))
+        if built:
+            evidence.append((trace.meeting_place(built[0], event), "the optimizer takes it here"))
         yield Report(
             trace.meeting_place(event, freeze),
             f"`{event.label}` was frozen and is a new parameter from here on: that one is "
@@ -220,59 +218,10 @@ def _is_taken_from(trace: Trace, made: Called, old: Part, event: SubmoduleReplac
     return "." in event.label and written.search(made.place.code) is not None
 
 
-def _is_written_later(trace: Trace, event: SubmoduleReplaced, piece: Part) -> bool:
-    """Whether somebody freezes the new parameter, or may do so out of sight."""
-    if may_be_unknown(trace, piece, event, _end_of(trace, event)):
-        return True
-    return any(
-        trace.parts_overlap(part, piece, later.index)
-        for later in trace.after(event, FlagWritten)
-        for part in later.parts
-    )
-
-
-def _end_of(trace: Trace, event: Event) -> Event:
-    """The first optimizer after an event; without one, the last thing that happens."""
-    return next(trace.after(event, OptimizerBuilt), trace.events[-1])
-
-
 def _is_handed_by_name(trace: Trace, event: SubmoduleReplaced) -> bool:
     """Whether an optimizer gets the new parameter for itself: it is meant to train."""
     return any(
         part.key == event.new
         for built in trace.after(event, OptimizerBuilt)
         for part in built.parts
-    )
-
-
-def _takers(trace: Trace, event: Event, piece: Part) -> Iterator[OptimizerBuilt]:
-    """Optimizers that take the new parameter with all that surrounds it."""
-    for built in trace.after(event, OptimizerBuilt):
-        parts = map(without_flag_tests, built.parts)
-        if any(trace.part_covers(part, piece, built.index) for part in parts):
-            yield built
-
-
-def _is_part_of_more(
-    trace: Trace, freeze: FlagWritten, takers: list[OptimizerBuilt], event: SubmoduleReplaced
-) -> bool:
-    """Whether something else trains: what is trained alone is meant to."""
-    whole = [without_flag_tests(part) for built in takers for part in built.parts]
-    if not all(
-        any(trace.part_covers(mine, part, freeze.index) for mine in freeze.parts) for part in whole
-    ):
-        return True
-    return any(
-        other.new is not None
-        and other.new != event.new
-        and other.index > freeze.index
-        and trace.objects.module(other.new).flag_at_birth is True
-        and any(trace.covers(part, other.new, takers[0].index) for part in whole)
-        for other in trace.all(SubmoduleReplaced)
-    ) or any(
-        later.value is True
-        and any(
-            trace.parts_overlap(mine, part, later.index) for mine in later.parts for part in whole
-        )
-        for later in trace.after(freeze, FlagWritten)
     )
