@@ -177,6 +177,8 @@ class NameRebound(Event):
     name: str
     old: int
     new: int
+    is_held: bool = False
+    """Another name, attribute or list holds the old module still."""
 
 
 class Wrapped(Event):

@@ -11,6 +11,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume, narrowed
+from freezelint.analysis.interpreter.names import is_held
 from freezelint.analysis.interpreter.submodules import name_object, replace_child
 from freezelint.analysis.knowledge.torch import MODULE_BASES
 from freezelint.analysis.syntax import dotted
@@ -171,7 +172,13 @@ def announce_rebinding(
     old = run.bindings.get(key)
     if isinstance(old, ModuleValue) and isinstance(value, ModuleValue) and old.key != value.key:
         run.announce(
-            events.NameRebound(place=run.place(node), name=name, old=old.key, new=value.key)
+            events.NameRebound(
+                place=run.place(node),
+                name=name,
+                old=old.key,
+                new=value.key,
+                is_held=is_held(run, old, but=key),
+            )
         )
 
 

@@ -10,8 +10,11 @@ from freezelint.analysis.values import (
     BuiltinValue,
     ClassValue,
     LibraryValue,
+    MappingValue,
     ModuleValue,
     OptimizerValue,
+    ParameterSequence,
+    SequenceValue,
     Unknown,
     Value,
 )
@@ -136,3 +139,20 @@ def by_use(run: Interpreter, methods: set[str], label: str) -> Value:
         optimizer.label = label
         return OptimizerValue((optimizer.key,))
     return UNKNOWN
+
+
+def is_held(run: Interpreter, module: ModuleValue, but: tuple[int, str]) -> bool:
+    """Whether anything but one name holds a module, or a list of its parameters."""
+    return any(each != but and _holds(value, module) for each, value in run.bindings.items())
+
+
+def _holds(value: Value, module: ModuleValue) -> bool:
+    if isinstance(value, ModuleValue):
+        return value.key == module.key
+    if isinstance(value, SequenceValue):
+        return any(_holds(each, module) for each in value.items)
+    if isinstance(value, MappingValue):
+        return any(_holds(each, module) for _, each in value.items)
+    if isinstance(value, ParameterSequence):
+        return any(part.key == module.key for part in value.parts)
+    return False

@@ -1,0 +1,242 @@
+"""A frozen model is built anew, and the flags of the first one are forgotten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    ForwardRan,
+    HandedOver,
+    MethodCalled,
+    NameRebound,
+    OptimizerBuilt,
+)
+from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.training import trained_before
+from freezelint.analysis.values import ModuleValue
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+
+class RebuiltAfterFreeze(Rule):
+    """Finds a frozen model whose name is given to a freshly built one.
+
+    What it does:
+        Reports a name that held a model of which something was frozen and is bound to a
+        new model of the same kind, into which a checkpoint is loaded and which an
+        optimizer takes. The first model is gone, and its flags with it.
+
+    Why is this bad:
+        `requires_grad` is not part of a `state_dict`. What was frozen on the first model
+        trains on the second, without a message, and only in those runs that take the
+        branch: often the resumed ones.
+
+    Bad:
+        import copy
+
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        checkpoint = copy.deepcopy(Classifier().state_dict())
+
+        model = Classifier()
+        model.backbone.requires_grad_(False)
+        if checkpoint is not None:
+            model = Classifier()  # expect: FZ204
+            model.load_state_dict(checkpoint)
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import copy
+
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        checkpoint = copy.deepcopy(Classifier().state_dict())
+
+        model = Classifier()
+        if checkpoint is not None:
+            model.load_state_dict(checkpoint)
+        model.backbone.requires_grad_(False)
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        A checkpoint loaded into the same object, copies and `torch.load` of a whole
+        model (both keep the flags), flags written again on the new model, a first model
+        that was used or is still held by another name (a teacher, a list of models),
+        models of another kind, and new models without a checkpoint.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
+        https://github.com/huggingface/transformers/issues/11294
+        https://github.com/mosaicml/composer/issues/1002
+    """
+
+    code = "FZ204"
+    name = "rebuilt-after-freeze"
+    level = Level.ERROR
+    claims = (Claim("moves", "model.backbone.*"),)
+    triggers = (("requires_grad",), ("load_state_dict",), ("optim", "Optim", "Adam", "SGD"))
+    trigger_patterns = (FLAG_WRITES,)
+    fixable = False
+    events = ("NameRebound",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a model that replaces a frozen one of its kind under the same name."""
+        assert isinstance(event, NameRebound)
+        if event.repeated or event.is_held or not _is_rebuilt(trace, event):
+            return
+        freeze = _freeze_of(trace, event)
+        if freeze is None or _is_used(trace, event, freeze):
+            return
+        taker = next(
+            (
+                built
+                for built in trace.after(event, OptimizerBuilt)
+                if any(_stands_for(trace, part.key, event, built) for part in built.parts)
+            ),
+            None,
+        )
+        if taker is None or not _is_loaded(trace, event, taker) or _is_touched(trace, event):
+            return
+        yield Report(
+            trace.meeting_place(event, freeze),
+            f"`{event.name}` is a new model from here on: what was frozen on the first one "
+            "is trainable again",
+            "load the checkpoint into the model that is there, or freeze after this line",
+            (
+                (trace.meeting_place(freeze, event), f"`{freeze.label}` is frozen here"),
+                (trace.meeting_place(taker, event), "the optimizer takes the new model here"),
+            ),
+        )
+
+
+def _is_rebuilt(trace: Trace, event: NameRebound) -> bool:
+    """Whether the new model was built from scratch, of the same kind as the old one."""
+    old, new = trace.objects.module(event.old), trace.objects.module(event.new)
+    if new.origin is Origin.OWN_CLASS:
+        return new.owner_class is not None and new.owner_class == old.owner_class
+    return new.origin is Origin.BUILT and new.library is not None and new.library == old.library
+
+
+def _freeze_of(trace: Trace, event: NameRebound) -> FlagWritten | None:
+    """The latest write to flags of the old model, if that froze something."""
+    for write in trace.before(event, FlagWritten):
+        if any(
+            trace.objects.route(event.old, part.key, write.index) is not None
+            for part in write.parts
+        ):
+            is_freeze = write.value is False and write.certain
+            return (
+                write if is_freeze and write.index < trace.objects.module(event.new).born else None
+            )
+    return None
+
+
+def _is_used(trace: Trace, event: NameRebound, freeze: FlagWritten) -> bool:
+    """Whether the first model did anything with its frozen part, or may have."""
+    if trained_before(trace, event, freeze) is not None:
+        return True
+    return any(
+        trace.related(key, event.old, each.index)
+        for kind in (ForwardRan, HandedOver, OptimizerBuilt)
+        for each in trace.between(freeze, event, kind)
+        for key in _keys(each)
+    )
+
+
+def _keys(event: Event) -> tuple[int, ...]:
+    if isinstance(event, ForwardRan):
+        return (event.key,)
+    if isinstance(event, HandedOver):
+        return event.keys
+    assert isinstance(event, OptimizerBuilt)
+    return tuple(part.key for part in event.parts)
+
+
+def _is_loaded(trace: Trace, event: NameRebound, until: Event) -> bool:
+    """Whether weights are loaded into the new model before the optimizer takes it."""
+    born = trace.objects.module(event.new).born
+    return any(
+        called.name == "load_state_dict"
+        and born <= called.index < until.index
+        and isinstance(called.receiver, ModuleValue)
+        and _stands_for(trace, called.receiver.key, event, called)
+        for called in trace.before(until, MethodCalled)
+    )
+
+
+def _is_touched(trace: Trace, event: NameRebound) -> bool:
+    """Whether flags of the new model are written, or may be out of sight, since it was built."""
+    born = trace.objects.module(event.new).born
+    keys: list[tuple[int, Event]] = [
+        (part.key, write)
+        for write in trace.all(FlagWritten)
+        if write.index >= born
+        for part in write.parts
+    ]
+    first = next(trace.after(event, OptimizerBuilt))
+    keys += [
+        (key, each)
+        for each in trace.before(first, HandedOver)
+        if each.index >= born
+        for key in each.keys
+    ]
+    return any(_stands_for(trace, key, event, each) for key, each in keys)
+
+
+def _stands_for(trace: Trace, key: int, event: NameRebound, at: Event) -> bool:
+    """Whether a module is the new model, a part of it, or what may be it on another path."""
+    return any(
+        each == event.new or event.new in trace.objects.module(each).alternatives
+        for each in trace.objects.holders(key, at.index)
+    )
