@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.toggles import is_left_off
 from freezelint.analysis.training import (
     filters_by_flag,
     is_cleared,
     is_dropped,
     is_rebuilt,
     is_written_again,
+    may_be_unknown,
     region_inside,
     shares_activation,
     steps_after,
@@ -164,6 +166,12 @@ class OptimizerBeforeFreeze(Rule):
         if is_rebuilt(trace, freeze, part, built.key) or is_dropped(trace, built):
             return None
         steps = list(steps_after(trace, freeze, built.key))
+        if any(is_left_off(trace, built, step) for step in steps):
+            # Frozen for another optimizer's step: what is missing is the way back.
+            return None
+        if freeze.loops and steps and may_be_unknown(trace, part, freeze, steps[0]):
+            # In each round code out of sight may switch it on again.
+            return None
         trained = trained_before(trace, freeze, built)
         if trained is None:
             if _is_stage(trace, freeze, built) or freeze.repeated:

@@ -1,0 +1,85 @@
+"""Networks that are switched off for the step of another optimizer, as in adversarial training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import BackwardRan, FlagWritten, HandedOver, OptimizerBuilt, Stepped
+from freezelint.analysis.predicates import is_total
+from freezelint.analysis.training import happens_whenever, shares_activation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
+
+_LASTING = frozenset({"__init__", "__enter__"})
+"""Where a freeze lasts as long as the object does, or as the ``with`` block."""
+
+
+def is_left_off(trace: Trace, built: OptimizerBuilt, step: Stepped) -> FlagWritten | None:
+    """The freeze that was made for another step and still holds when this optimizer steps.
+
+    All that the optimizer has was frozen for that other step, and not all was unfrozen.
+    """
+    if step.keys != (built.key,) or not built.complete or not built.parts:
+        return None
+    left: FlagWritten | None = None
+    for part in built.parts:
+        if not is_total(part.predicate):
+            return None
+        writes = list(_writes(trace, step, part))
+        freeze = next((write for write in writes if _is_freeze(trace, write, part)), None)
+        if freeze is None or _other_step(trace, freeze, step) is None:
+            return None
+        if writes[0] is freeze and not _is_handed_over(trace, freeze, step, part):
+            left = freeze
+    return left
+
+
+def step_in_between(trace: Trace, freeze: FlagWritten, step: Stepped) -> Stepped:
+    """The step of another optimizer that a freeze was made for."""
+    other = _other_step(trace, freeze, step)
+    assert other is not None
+    return other
+
+
+def _writes(trace: Trace, step: Stepped, part: Part) -> Iterator[FlagWritten]:
+    """Writes that may reach a part before a step, latest first."""
+    for write in trace.before(step, FlagWritten):
+        if any(trace.parts_overlap(mine, part, write.index) for mine in write.parts):
+            yield write
+
+
+def _is_freeze(trace: Trace, write: FlagWritten, part: Part) -> bool:
+    return (
+        write.value is False
+        and write.certain
+        and any(trace.part_covers(mine, part, write.index) for mine in write.parts)
+    )
+
+
+def _other_step(trace: Trace, freeze: FlagWritten, step: Stepped) -> Stepped | None:
+    """Another optimizer's step after a freeze, behind which this one has a loss of its own."""
+    if _LASTING.intersection(freeze.scopes) or not shares_activation(freeze, step):
+        return None
+    if not happens_whenever(freeze, step):
+        return None
+    for other in trace.between(freeze, step, Stepped):
+        if not other.keys or set(other.keys) & set(step.keys):
+            continue
+        if (set(other.loops) & set(step.loops)) - set(freeze.loops):
+            # Frozen once, before a loop in which both step: for good.
+            continue
+        if any(True for _ in trace.between(other, step, BackwardRan)):
+            return other
+    return None
+
+
+def _is_handed_over(trace: Trace, freeze: FlagWritten, step: Stepped, part: Part) -> bool:
+    return any(
+        trace.related(key, part.key, each.index)
+        for each in trace.between(freeze, step, HandedOver)
+        for key in each.keys
+    )
