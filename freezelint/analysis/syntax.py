@@ -96,9 +96,23 @@ class Chunk:
             place.end.column + 1,
         )
 
+    @property
+    def text(self) -> str:
+        """The lines as they stand in the file."""
+        return "\n".join(self._lines)
+
     def mentions(self, name: str) -> int:
         """How often an identifier occurs in these lines, comments and strings included."""
-        return len(re.findall(rf"\b{re.escape(name)}\b", "\n".join(self._lines)))
+        return len(re.findall(rf"\b{re.escape(name)}\b", self.text))
+
+    def loop_over(self, name: cst.Name) -> cst.For | None:
+        """The innermost ``for`` loop that assigns a name for this mention of it."""
+        found: cst.For | None = None
+        for loop in inner_nodes(self.module):
+            if isinstance(loop, cst.For) and any(each is name for each in walk(loop.body)):
+                bound = {each.value for each in walk(loop.target) if isinstance(each, cst.Name)}
+                found = loop if name.value in bound else found
+        return found
 
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node, on one line."""

@@ -11,13 +11,14 @@ from freezelint.analysis.interpreter.following import call_super, follow
 from freezelint.analysis.interpreter.module_methods import call_on_module
 from freezelint.analysis.interpreter.optimizers import call_on_optimizer
 from freezelint.analysis.interpreter.sequences import call_on_mapping, call_on_sequence
-from freezelint.analysis.interpreter.subscripts import call_on_table
+from freezelint.analysis.interpreter.subscripts import call_on_table, tensor_of
 from freezelint.analysis.interpreter.tensor_methods import call_on_parameter, call_on_tensor
 from freezelint.analysis.interpreter.unknown_methods import call_on_library_instance
 from freezelint.analysis.knowledge.torch import MODULE_ITERATORS, SAME_MODULE_METHODS
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
+    Form,
     LibraryInstance,
     MappingValue,
     ModuleGroup,
@@ -25,12 +26,10 @@ from freezelint.analysis.values import (
     OptimizerValue,
     ParameterSequence,
     ParameterValue,
-    Part,
     SequenceValue,
     StateDictValue,
     SubmoduleTable,
     SuperValue,
-    TensorKind,
     TensorValue,
     Value,
 )
@@ -64,7 +63,7 @@ def call_method(
     if isinstance(receiver, SubmoduleTable):
         return call_on_table(run, receiver, name, arguments, node)
     if isinstance(receiver, StateDictValue):
-        return _on_state_dict(receiver, name)
+        return _on_state_dict(run, receiver, name)
     if isinstance(receiver, SuperValue):
         return _on_super(run, receiver, name, arguments, node)
     if isinstance(receiver, LibraryInstance):
@@ -88,13 +87,16 @@ def _announce_call(
     )
 
 
-def _on_state_dict(receiver: StateDictValue, name: str) -> Value:
-    if name in ("items", "values"):
-        kind = TensorValue(TensorKind.TEMPORARY, "state_dict", parts=(Part(receiver.key),))
-        return SequenceValue(
-            (SequenceValue((UNKNOWN, kind)),) if name == "items" else (kind,), False
-        )
-    return UNKNOWN
+def _on_state_dict(run: Interpreter, receiver: StateDictValue, name: str) -> Value:
+    if name not in ("items", "values"):
+        return UNKNOWN
+    tensor = tensor_of(receiver)
+    if isinstance(tensor, ParameterValue):
+        parts = run.parts_of(receiver.key)
+        return ParameterSequence(parts, Form.COLLECTION, named=name == "items")
+    return SequenceValue(
+        (SequenceValue((UNKNOWN, tensor)),) if name == "items" else (tensor,), False
+    )
 
 
 def _on_super(

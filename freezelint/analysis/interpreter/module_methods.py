@@ -66,8 +66,9 @@ def call_on_module(
         _change(run, receiver, name, arguments, node)
         return receiver
     if name == "state_dict":
-        keeps = arguments.keywords.get("keep_vars") == Constant(True)
-        return StateDictValue(receiver.key, keeps)
+        keeps = arguments.keywords.get("keep_vars", Constant(False))
+        is_known = isinstance(keeps, Constant) and not arguments.positional and arguments.complete
+        return StateDictValue(receiver.key, keeps == Constant(True)) if is_known else UNKNOWN
     special = _SPECIAL.get(name)
     if special is not None:
         return special(run, receiver, arguments, node)

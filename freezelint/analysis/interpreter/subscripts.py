@@ -31,7 +31,9 @@ from freezelint.analysis.values import (
     ParameterValue,
     Part,
     SequenceValue,
+    StateDictValue,
     SubmoduleTable,
+    TensorKind,
     TensorValue,
     Value,
 )
@@ -88,6 +90,8 @@ def _slice_of(run: Interpreter, receiver: ModuleValue) -> int:
 def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if isinstance(receiver, SubmoduleTable):
         return _submodule(run, receiver, index)
+    if isinstance(receiver, StateDictValue):
+        return tensor_of(receiver)
     if not isinstance(index, Constant):
         if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
             return narrow_to_some(run, element_of(run, receiver))
@@ -104,6 +108,13 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if isinstance(receiver, (ModuleGroup, ParameterSequence)):
         return narrow_to_some(run, element_of(run, receiver))
     return UNKNOWN
+
+
+def tensor_of(state: StateDictValue) -> Value:
+    """What stands for an entry of a state dict: a view, or a parameter itself if it keeps them."""
+    if state.keeps_variables:
+        return ParameterValue((Part(state.key, (SOME,)),))
+    return TensorValue(TensorKind.TEMPORARY, "state_dict", parts=(Part(state.key),))
 
 
 def _element(run: Interpreter, receiver: ModuleValue, index: Value) -> Value:
