@@ -1,8 +1,11 @@
-"""Near misses of ``requires_grad``: what the check reads in code, the runtime on live objects."""
+"""Other names for ``requires_grad``: what the check reads in code, the runtime on live objects."""
 
 from __future__ import annotations
 
 FLAG, METHOD = "requires_grad", "requires_grad_"
+
+FOREIGN = frozenset({"trainable", "stop_gradient", "frozen", "freeze"})
+"""What the flag is called in other frameworks, and what people guess that it is called."""
 
 _LONGER = frozenset(
     f"{verb}_{noun}"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _OTHER_FRAMEWORKS = frozenset({"jittor", "paddle", "mindspore", "oneflow", "megengine", "mxnet"})
 _TORCH_FAMILY = frozenset({"torch", "torchvision", "timm", "transformers", "lightning", "peft"})
 
+_KERAS_FAMILY = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_addons"})
+
 _COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
 
 _ABOUT_PARAMETERS = (
@@ -51,7 +53,7 @@ class Index:
         self._text = text
         self._lines = text.split("\n")
         self._call_sites: dict[str, int] = {}
-        self._attributes_read: dict[str, bool] = {}
+        self._computed_with: dict[str, bool] = {}
         self._loud: dict[Definition, bool] = {}
         self.functions: dict[str, Definition] = {}
         self.classes: dict[str, ClassDefinition] = {}
@@ -152,13 +154,13 @@ class Index:
             self._call_sites[name] = len(calls)
         return self._call_sites[name]
 
-    def reads_attribute(self, name: str) -> bool:
+    def computes_with(self, name: str) -> bool:
         """Whether an attribute of that name may be computed with, judged by the text.
 
         Assigning it, and asking for its parameters, is not reading it. Where a ``forward`` is
         exchanged or the name is a string, anything may be.
         """
-        if name not in self._attributes_read:
+        if name not in self._computed_with:
             word = re.escape(name)
             rest = re.sub(
                 rf"\.{word}(?:\s*=(?!=)|\.(?:{_ABOUT_PARAMETERS})\b)"
@@ -168,13 +170,28 @@ class Index:
                 self._text,
             )
             pattern = rf"\.{word}\b|[\"']{word}[\"']|\.forward\s*=[^=]"
-            self._attributes_read[name] = re.search(pattern, rest) is not None
-        return self._attributes_read[name]
+            self._computed_with[name] = re.search(pattern, rest) is not None
+        return self._computed_with[name]
+
+    def reads_attribute(self, name: str) -> bool:
+        """Whether the file reads an attribute of that name, of whatever object."""
+        read = rf"\.{name}\b(?!\s*=(?!=))|(?:get|has)attr\([^()\n]*[\"']{name}[\"']"
+        return re.search(read, self._text) is not None
+
+    @functools.cached_property
+    def packages(self) -> frozenset[str]:
+        """The packages that the file imports from."""
+        return frozenset(name.partition(".")[0] for name in self.imports.values())
+
+    def is_for_torch_only(self) -> bool:
+        """Whether the file works with torch and with no framework besides."""
+        others = _OTHER_FRAMEWORKS | _KERAS_FAMILY
+        return bool(self.packages & _TORCH_FAMILY) and not self.packages & others
 
 
 def is_foreign(index: Index) -> bool:
     """Whether a file is written for another framework with the same words, and not for torch."""
-    packages = {name.partition(".")[0] for name in index.imports.values()}
+    packages = index.packages
     return bool(packages & _OTHER_FRAMEWORKS) and not packages & _TORCH_FAMILY
 
 

@@ -13,6 +13,7 @@ from freezelint.analysis.values import Part
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from freezelint.analysis.index import Index
     from freezelint.analysis.objects import Objects
     from freezelint.analysis.syntax import Place
 
@@ -31,23 +32,15 @@ class FlagState(NamedTuple):
 class Trace:
     """Events in the order in which the code would cause them."""
 
-    def __init__(
-        self,
-        objects: Objects,
-        call_sites: Callable[[str], int],
-        look_inside: Callable[[int], None],
-        reads_attribute: Callable[[str], bool],
-    ) -> None:
-        """Start with nothing recorded.
+    def __init__(self, objects: Objects, file: Index, look_inside: Callable[[int], None]) -> None:
+        """Start with nothing recorded of what the file would do.
 
-        ``call_sites`` counts a function's calls in the file; ``look_inside`` catches up on the
-        constructor of a module, if nothing that it does was of any interest so far;
-        ``reads_attribute`` tells whether the file may compute with an attribute of some name.
+        ``look_inside`` catches up on the constructor of a module, if nothing that it does
+        was of any interest so far.
         """
         self.objects = objects
+        self.file = file
         self.look_inside = look_inside
-        self.reads_attribute = reads_attribute
-        self._call_sites = call_sites
         self.events: list[Event] = []
         self._by_kind: dict[str, list[Event]] = {}
 
@@ -189,7 +182,7 @@ class Trace:
         shared = max(shared, 0)
         offset = len(event.scopes) - len(event.stack)
         for level in range(shared, len(event.stack)):
-            if self._call_sites(event.scopes[level + offset]) > 1:
+            if self.file.call_sites(event.scopes[level + offset]) > 1:
                 return event.stack[level]
         return event.place
 

@@ -11,7 +11,7 @@ from freezelint.runtime.contract import Role
 from freezelint.runtime.fingerprint import has_bits, is_dense
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.violations import Kind, Violation
-from freezelint.spelling import FLAG, METHOD, meant_by
+from freezelint.spelling import FLAG, FOREIGN, METHOD, meant_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -213,11 +213,7 @@ def instead_of_freezing(entry: Entry) -> tuple[str, str] | None:
     return None
 
 
-_ON_IF_FROZEN = frozenset({"stop_gradient", "frozen", "freeze"})
-
-
-_FOREIGN = frozenset({"trainable", *_ON_IF_FROZEN})
-"""What the flag is called in other frameworks."""
+_ON_IF_FROZEN = FOREIGN - {"trainable"}
 
 
 def _stray_on_module(module: nn.Module, name: str) -> str | None:
@@ -231,7 +227,7 @@ def _stray_on_parameter(name: str, value: object) -> str | None:
         return "FZ103"
     if meant_by(name) is not None:
         return "FZ102"
-    return "FZ109" if name in _FOREIGN and isinstance(value, bool) else None
+    return "FZ109" if name in FOREIGN and isinstance(value, bool) else None
 
 
 def _declares(module: nn.Module, name: str) -> bool:

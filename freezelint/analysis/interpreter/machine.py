@@ -30,7 +30,7 @@ class Interpreter:
         self.index = index
         self.package = package
         self.objects = Objects()
-        self.trace = Trace(self.objects, index.call_sites, self.look_inside, index.reads_attribute)
+        self.trace = Trace(self.objects, index, self.look_inside)
         self.bindings: Bindings = {}
         self.path: events.Path = ()
         self.loops: tuple[int, ...] = ()

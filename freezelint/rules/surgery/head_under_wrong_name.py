@@ -119,7 +119,7 @@ class HeadUnderWrongName(Rule):
         built = _trained_by(trace, event, event.new)
         if built is None or not _runs_whole(trace, event):
             return
-        if trace.reads_attribute(event.attribute):
+        if trace.file.computes_with(event.attribute):
             return
         heads = " and ".join(f"`{head}`" for head in place.heads)
         has = f"its head is {heads}" if len(place.heads) == 1 else f"its heads are {heads}"

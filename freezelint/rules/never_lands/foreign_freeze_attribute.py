@@ -1,0 +1,169 @@
+"""Another framework's word for the flag, which torch does not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import AttributeWritten, Event, FlagWritten
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, Part
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+from freezelint.spelling import FOREIGN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_GUESSED = frozenset({"frozen", "freeze"})
+"""Names that no framework has; a project may have given them a meaning in another file."""
+
+
+class ForeignFreezeAttribute(Rule):
+    """Finds `.trainable`, `.stop_gradient` and the like, set on parameters and modules of torch.
+
+    What it does:
+        Reports a bool assigned to `trainable`, `stop_gradient`, `frozen` or `freeze` of a
+        parameter, or of a module that a library defines. For the last two, which are
+        no other framework's names, the finding is a warning.
+
+    Why is this bad:
+        `trainable` belongs to Keras and Paddle, `stop_gradient` to Paddle. Tensors and
+        modules of torch accept any attribute, so the line stores one that nothing
+        reads, without a message, and the parameters stay trainable.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for param in model.backbone.parameters():
+            param.trainable = False  # expect: FZ109
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for param in model.backbone.parameters():
+            param.requires_grad = False
+
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Files that work with another framework as well, files that read such an
+        attribute anywhere, objects of the project's own classes, and parameters whose
+        real flag is written too: there the attribute is a note.
+
+    References:
+        https://docs.pytorch.org/docs/stable/notes/autograd.html#setting-requires-grad
+        https://keras.io/guides/transfer_learning/
+        https://www.paddlepaddle.org.cn/documentation/docs/en/api/paddle/Tensor_en.html
+    """
+
+    code = "FZ109"
+    name = "foreign-freeze-attribute"
+    level = Level.ERROR
+    claims = (Claim("moves", "model.backbone.*"),)
+    triggers = ((".trainable", ".stop_gradient", ".frozen", ".freeze"),)
+    trigger_patterns = (
+        (
+            r"\.trainable\s*=(?!=)\s*(?:True|False)",
+            r"\.stop_gradient\s*=(?!=)\s*(?:True|False)",
+            r"\.frozen\s*=(?!=)\s*True",
+            r"\.freeze\s*=(?!=)\s*True",
+        ),
+    )
+    is_local = True
+    fixable = False
+    events = ("AttributeWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report an attribute that freezes nothing, where nothing else gives it a meaning."""
+        assert isinstance(event, AttributeWritten)
+        if event.attribute not in FOREIGN or not isinstance(event.value, Constant):
+            return
+        value = event.value.value
+        if not isinstance(value, bool) or (event.attribute in _GUESSED and not value):
+            return
+        parts = _parts(trace, event)
+        if not parts or not trace.file.is_for_torch_only():
+            return
+        if trace.file.reads_attribute(event.attribute) or _is_a_note(trace, parts):
+            return
+        trains = value if event.attribute == "trainable" else not value
+        method = isinstance(event.receiver, ModuleValue)
+        yield Report(
+            event.place,
+            f"`{event.attribute}` is an attribute that torch does not know: it is stored, nothing "
+            "reads it, and no flag changes",
+            f"write `requires_grad_({trains})`" if method else f"write `requires_grad = {trains}`",
+            level=Level.WARNING if event.attribute in _GUESSED else None,
+        )
+
+
+def _parts(trace: Trace, event: AttributeWritten) -> tuple[Part, ...]:
+    """The parameters that were meant, where the receiver is torch's or another library's."""
+    if isinstance(event.receiver, ParameterValue):
+        return event.receiver.parts
+    if not isinstance(event.receiver, ModuleValue):
+        return ()
+    module = trace.objects.module(event.receiver.key)
+    if module.origin is Origin.ELEMENT and module.is_module and module.parent is not None:
+        # What the elements of a library's module are, the library knows.
+        module = trace.objects.module(module.parent)
+    if not module.is_module or module.library is None or module.owner_class is not None:
+        return ()
+    return trace.objects.parts_of(event.receiver.key)
+
+
+def _is_a_note(trace: Trace, parts: tuple[Part, ...]) -> bool:
+    """Whether the real flags of these parameters are written somewhere."""
+    return any(
+        trace.parts_overlap(mine, part, write.index)
+        for write in trace.all(FlagWritten)
+        for mine in write.parts
+        for part in parts
+    )
