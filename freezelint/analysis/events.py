@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 Path = tuple[tuple[int, int], ...]
 """The branches taken to get here: (branching point, arm)."""
+
+EQUALS_ZERO = -1
+"""The arm that is taken where something equals the literal 0."""
 
 
 if TYPE_CHECKING:
@@ -101,6 +105,16 @@ class ModeSet(Event):
     label: str
 
 
+class ParameterGroup(NamedTuple):
+    """Some of an optimizer's parameters, with the options that are theirs."""
+
+    parts: tuple[Part, ...]
+    complete: bool
+    options: Mapping[str, Value]
+    options_known: bool
+    """False when the group may say more than that."""
+
+
 class OptimizerBuilt(Event):
     """An optimizer took hold of parameters."""
 
@@ -110,6 +124,13 @@ class OptimizerBuilt(Event):
     label: str
     name: str
     argument: cst.CSTNode | None = None
+    library: str = ""
+    """Its dotted name; empty for a class of the file."""
+    groups: tuple[ParameterGroup, ...] = ()
+    options: Mapping[str, Value] = MappingProxyType({})
+    """What it is built with, by the names of the arguments."""
+    options_known: bool = False
+    """False when it may be built with more than that."""
 
 
 class GroupAdded(Event):
@@ -118,6 +139,7 @@ class GroupAdded(Event):
     keys: tuple[int, ...]
     parts: tuple[Part, ...]
     complete: bool
+    group: ParameterGroup | None = None
 
 
 class Stepped(Event):

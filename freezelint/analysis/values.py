@@ -126,6 +126,8 @@ class TensorKind(enum.Enum):
     """``nn.Parameter(...).to(...)`` and its like."""
     OUTPUT = "output"
     """Computed by a module."""
+    GRADIENT = "gradient"
+    """``p.grad``, or what a hook on a parameter is passed; ``how`` says what was done to it."""
 
 
 class TensorValue(NamedTuple):

@@ -208,12 +208,12 @@ def test_what_one_iteration_does_the_next_one_finds() -> None:
 
         def train(loader, criterion):
             model = resnet18()
-            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # evidence
             for x, y in loader:
                 loss = criterion(model(x), y)
                 loss.backward()  # evidence
-                model.layer1.requires_grad_(False)  # evidence
-                optimizer.step()
+                model.layer1.requires_grad_(False)  # expect: FZ305
+                optimizer.step()  # evidence
     """)
 
 

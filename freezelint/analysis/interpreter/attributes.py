@@ -76,7 +76,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
     if isinstance(receiver, ParameterValue):
         return _of_parameter(receiver, name)
     if isinstance(receiver, TensorValue):
-        return FlagValue(receiver) if name == "requires_grad" else BoundMethod(receiver, name)
+        return _of_tensor(receiver, name)
     if isinstance(receiver, InstanceValue):
         return _of_instance(run, receiver, name, node)
     if isinstance(receiver, NamespaceValue):
@@ -217,8 +217,19 @@ def _of_parameter(receiver: ParameterValue, name: str) -> Value:
         return FlagValue(receiver)
     if name == "data":
         return TensorValue(TensorKind.TEMPORARY, "data", parts=receiver.parts)
-    if name in ("grad", "shape", "device", "dtype", "ndim"):
-        return TensorValue() if name == "grad" else UNKNOWN
+    if name == "grad":
+        return TensorValue(TensorKind.GRADIENT, name, parts=receiver.parts)
+    if name in ("shape", "device", "dtype", "ndim"):
+        return UNKNOWN
+    return BoundMethod(receiver, name)
+
+
+def _of_tensor(receiver: TensorValue, name: str) -> Value:
+    if name == "requires_grad":
+        return FlagValue(receiver)
+    if name == "data" and receiver.kind is TensorKind.GRADIENT:
+        # What is done to it is done to the gradient.
+        return receiver
     return BoundMethod(receiver, name)
 
 

@@ -67,7 +67,7 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
     )
     package, _, last = name.rpartition(".")
     if is_optimizer(name):
-        return build_optimizer(run, last, arguments, node)
+        return build_optimizer(run, last, arguments, node, name)
     if name in GRAD_SWITCHES or last == "set_grad_enabled":
         return LibraryInstance(name, 0, arguments.positional)
     special = _SPECIAL.get(name)

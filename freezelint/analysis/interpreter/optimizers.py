@@ -6,7 +6,9 @@ import itertools
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
+from freezelint.analysis.events import ParameterGroup
 from freezelint.analysis.interpreter.iteration import consume
+from freezelint.analysis.knowledge.optimizers import traits_of
 from freezelint.analysis.predicates import FlagTest, flag_tests, union
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -32,14 +34,18 @@ if TYPE_CHECKING:
 
 
 def build_optimizer(
-    run: Interpreter, name: str, arguments: Arguments, node: cst.Call
+    run: Interpreter, name: str, arguments: Arguments, node: cst.Call, library: str = ""
 ) -> OptimizerValue:
     """Construct an optimizer from what it is passed."""
     passed = arguments.get(0, "params")
     if passed is None:
         passed = arguments.keywords.get("parameters", UNKNOWN)
     source = arguments.node(0, "params") or arguments.keyword_nodes.get("parameters")
-    parts, complete = parameters_in(run, passed, source or node)
+    groups = tuple(_groups_in(run, passed, source or node))
+    parts = tuple(part for group in groups for part in group.parts)
+    complete = all(group.complete for group in groups)
+    if isinstance(passed, SequenceValue):
+        complete = complete and passed.complete
     optimizer = run.objects.new_optimizer(name)
     run.announce(
         events.OptimizerBuilt(
@@ -50,9 +56,39 @@ def build_optimizer(
             label=run.label(source) if source is not None else "",
             name=name,
             argument=source,
+            library=library,
+            groups=groups,
+            options=_options_of(library, arguments),
+            options_known=arguments.complete,
         )
     )
     return OptimizerValue((optimizer.key,))
+
+
+def _options_of(library: str, arguments: Arguments) -> dict[str, Value]:
+    """Everything but the parameters, by the names of the arguments."""
+    traits = traits_of(library)
+    names = () if traits is None else traits.arguments
+    by_position = zip(names, arguments.positional[1:], strict=False)
+    return {**dict(by_position), **arguments.keywords}
+
+
+def _groups_in(run: Interpreter, value: Value, node: cst.CSTNode) -> Iterator[ParameterGroup]:
+    """The groups that an optimizer makes of its first argument."""
+    if isinstance(value, SequenceValue) and any(
+        isinstance(each, MappingValue) for each in value.items
+    ):
+        for item in value.items:
+            yield _group(run, item, node)
+    else:
+        yield _group(run, value, node)
+
+
+def _group(run: Interpreter, value: Value, node: cst.CSTNode) -> ParameterGroup:
+    parts, complete = parameters_in(run, value, node)
+    if isinstance(value, MappingValue):
+        return ParameterGroup(parts, complete, dict(value.items), value.complete)
+    return ParameterGroup(parts, complete, {}, True)
 
 
 def parameters_in(
@@ -133,9 +169,15 @@ def call_on_optimizer(
             )
         )
     elif name == "add_param_group":
-        parts, complete = parameters_in(run, arguments.get(0, "param_group") or UNKNOWN, node)
+        group = _group(run, arguments.get(0, "param_group") or UNKNOWN, node)
         run.announce(
-            events.GroupAdded(place=place, keys=receiver.keys, parts=parts, complete=complete)
+            events.GroupAdded(
+                place=place,
+                keys=receiver.keys,
+                parts=group.parts,
+                complete=group.complete,
+                group=group,
+            )
         )
     elif name == "minimize":
         run.announce(events.Stepped(place=place, keys=receiver.keys))

@@ -8,6 +8,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.gradients import call_on_gradient
 from freezelint.analysis.interpreter.graphs import cut_from
 from freezelint.analysis.interpreter.training_loop import run_backward
 from freezelint.analysis.knowledge.torch import CONVERSIONS, DISCRETE_METHODS, ONE_TENSOR_METHODS
@@ -51,6 +52,8 @@ def call_on_tensor(
     run: Interpreter, receiver: TensorValue, name: str, arguments: Arguments, node: cst.Call
 ) -> Value:
     """A method of a tensor that is no parameter."""
+    if receiver.kind is TensorKind.GRADIENT:
+        return call_on_gradient(run, receiver, name, arguments, node)
     if name == "backward":
         run_backward(run, receiver, _receiver_node(node), node)
         return Constant(None)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from freezelint.analysis.events import EQUALS_ZERO
 from freezelint.analysis.syntax import walk
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class BranchingPoints:
         """Start with none."""
         self._count = 0
         self._versions: dict[tuple[int, str], int] = {}
-        self._known: dict[tuple[object, ...], int] = {}
+        self._known: dict[tuple[object, ...], int] = {("literal 0",): EQUALS_ZERO}
 
     def new(self) -> int:
         """A point that is no other."""

@@ -9,7 +9,6 @@ from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCT
 from freezelint.analysis.toggles import is_left_off
 from freezelint.analysis.training import (
     filters_by_flag,
-    is_cleared,
     is_dropped,
     is_rebuilt,
     is_written_again,
@@ -34,20 +33,15 @@ class OptimizerBeforeFreeze(Rule):
     """Finds an optimizer built over parameters that are frozen only afterwards.
 
     What it does:
-        Reports an optimizer that was given trainable parameters and then had some of
-        them frozen, with nothing that takes them out again. It is an error when a
-        gradient may already exist at the freeze, that is, after a `backward()` or a
-        step, and a warning otherwise.
+        Reports an optimizer that was given trainable parameters and then, before any
+        training, had some of them frozen, with nothing that takes them out again.
 
     Why is this bad:
-        An optimizer does not look at `requires_grad`. It skips a parameter only while
-        its `.grad` is `None`, and freezing does not clear `.grad`: a gradient left
-        from before the freeze is applied by the next step, and momentum or weight
-        decay may go on from there.
-
-        When no gradient exists yet, nothing moves, but the optimizer still holds the
-        frozen parameters: parameter counts and groups are wrong, code that walks the
-        groups reaches them, and LBFGS sizes its history for them.
+        An optimizer does not look at `requires_grad`: it goes on holding the frozen
+        parameters and skips them only as long as their `.grad` is `None`. Parameter
+        counts and groups are wrong, code that walks the groups (clipping, decay by hand,
+        averaging of weights) reaches them, and LBFGS sizes its history for them. As soon as
+        a gradient is left on them they move: see FZ305.
 
     Bad:
         import torch
@@ -69,18 +63,14 @@ class OptimizerBeforeFreeze(Rule):
         model = Classifier()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)  # expect: FZ301
         inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
-
-        # Dry run: does a full batch fit into memory?
-        nn.functional.cross_entropy(model(inputs), targets).backward()
-
         for param in model.backbone.parameters():
             param.requires_grad = False
 
         for epoch in range(3):
             loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            optimizer.zero_grad()
 
     Good:
         import torch
@@ -101,39 +91,31 @@ class OptimizerBeforeFreeze(Rule):
 
         model = Classifier()
         inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
-
-        # Dry run: does a full batch fit into memory?
-        nn.functional.cross_entropy(model(inputs), targets).backward()
-
         for param in model.backbone.parameters():
             param.requires_grad = False
 
         optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
         for epoch in range(3):
             loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            optimizer.zero_grad()
 
     When it is silent:
-        Flags that are toggled (GAN and target networks), staged training that sets
-        gradients to `None` between freeze and step, an optimizer or a parameter group
-        that is rebuilt after the freeze, parameters that the optimizer was never
-        given, and modules that cannot be followed.
+        Flags that are toggled (GAN and target networks), freezes in the middle of
+        training (what their gradients do is the business of FZ305), an optimizer or a
+        parameter group that is rebuilt after the freeze, parameters that the optimizer
+        was never given, and modules that cannot be followed.
 
     References:
         https://docs.pytorch.org/docs/stable/optim.html
         https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
-        https://github.com/neuralmagic/sparseml/issues/965
     """
 
     code = "FZ301"
     name = "optimizer-before-freeze"
     level = Level.WARNING
-    claims = (
-        Claim("moves", "model.backbone.*"),
-        Claim("wastes", "model.backbone.*"),
-    )
+    claims = (Claim("wastes", "model.backbone.*"),)
     triggers = (
         ("requires_grad",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
@@ -159,6 +141,9 @@ class OptimizerBeforeFreeze(Rule):
     def _judge(
         self, built: OptimizerBuilt, freeze: FlagWritten, part: Part, trace: Trace
     ) -> Report | None:
+        if trained_before(trace, freeze, built) is not None:
+            # What was trained before is no matter of order, but of what its gradients do: FZ305.
+            return None
         if trace.is_frozen(part, built.index, built.path):
             return None
         if is_written_again(trace, freeze, True, trace.now):
@@ -172,36 +157,22 @@ class OptimizerBeforeFreeze(Rule):
         if freeze.loops and steps and may_be_unknown(trace, part, freeze, steps[0]):
             # In each round code out of sight may switch it on again.
             return None
-        trained = trained_before(trace, freeze, built)
-        if trained is None:
-            if _is_stage(trace, freeze, built) or freeze.repeated:
-                return None
-            if _was_handed_on_before(trace, built, freeze):
-                return None
-            if not shares_activation(built, freeze) and not steps:
-                return None
-            return self._report(built, freeze, trace, None)
-        if not steps or is_cleared(trace, trained, steps[0], built.key, part):
+        if _is_stage(trace, freeze, built) or freeze.repeated:
             return None
-        return self._report(built, freeze, trace, trained)
+        if _was_handed_on_before(trace, built, freeze):
+            return None
+        if not shares_activation(built, freeze) and not steps:
+            return None
+        return self._report(built, freeze, trace)
 
-    def _report(
-        self, built: OptimizerBuilt, freeze: FlagWritten, trace: Trace, trained: Event | None
-    ) -> Report:
+    def _report(self, built: OptimizerBuilt, freeze: FlagWritten, trace: Trace) -> Report:
         optimizer = trace.objects.optimizer(built.key).label or built.name
         frozen = trace.meeting_place(freeze, built)
-        evidence = [(frozen, f"`{freeze.label}` is frozen here, after the optimizer took it")]
-        message = f"`{optimizer}` was built from `{built.label}` before `{freeze.label}` was frozen"
-        if trained is not None:
-            what = "stepped" if isinstance(trained, Stepped) else "gradients computed"
-            evidence.insert(0, (trace.meeting_place(trained, built), f"{what} here, before it"))
-            message += ": gradients from before the freeze are still applied"
         return Report(
             built.place,
-            message,
+            f"`{optimizer}` was built from `{built.label}` before `{freeze.label}` was frozen",
             "freeze first, then build the optimizer from the parameters with `requires_grad`",
-            tuple(evidence),
-            level=Level.WARNING if trained is None else Level.ERROR,
+            ((frozen, f"`{freeze.label}` is frozen here, after the optimizer took it"),),
         )
 
 

@@ -1,0 +1,143 @@
+"""What a trace tells about gradients: whether there are some, and what a step makes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    EQUALS_ZERO,
+    BackwardRan,
+    Event,
+    FlagWritten,
+    ForwardRan,
+    GradientsCleared,
+    HandedOver,
+    OptimizerBuilt,
+    Stepped,
+)
+from freezelint.analysis.knowledge.optimizers import traits_of
+from freezelint.analysis.trace import compatible
+from freezelint.analysis.training import region_inside
+from freezelint.analysis.values import Constant
+
+if TYPE_CHECKING:
+    from freezelint.analysis.events import ParameterGroup
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part, Value
+
+
+def gradients_made(trace: Trace, event: Event, built: OptimizerBuilt, part: Part) -> Event | None:
+    """The latest event before this one that left a gradient on the part, or found one there.
+
+    A backward pass counts if the model of the part ran since the one before; a step, if it
+    is one of the optimizer that holds the part.
+    """
+    for each in reversed(trace.events[built.index : event.index]):
+        if not compatible(each.path, event.path):
+            continue
+        if isinstance(each, Stepped) and each.keys == (built.key,):
+            return each
+        if isinstance(each, BackwardRan) and _reaches(trace, each, part):
+            return each
+    return None
+
+
+def _reaches(trace: Trace, backward: BackwardRan, part: Part) -> bool:
+    last = next(trace.before(backward, BackwardRan), None)
+    for forward in trace.before(backward, ForwardRan):
+        if last is not None and forward.index < last.index:
+            return False
+        if forward.grad_enabled and trace.related(forward.key, part.key, forward.index):
+            return True
+    return False
+
+
+def was_trainable(trace: Trace, freeze: FlagWritten, part: Part) -> bool:
+    """Whether nothing but this very line may have frozen a part before.
+
+    In a loop the same line is passed again; where a condition decides when it acts, what
+    it did in another round says nothing about the first time.
+    """
+    for write in trace.before(freeze, FlagWritten):
+        if write.place.node is freeze.place.node and (
+            write.stack == freeze.stack and write.path != freeze.path
+        ):
+            continue
+        if any(trace.parts_overlap(mine, part, write.index) for mine in write.parts):
+            return write.value is True
+    return trace.objects.module(part.key).flag_at_birth is not False
+
+
+def is_for_the_first_round(freeze: FlagWritten) -> bool:
+    """Whether a freeze in a loop waits for a counter to be 0."""
+    return any(arm == EQUALS_ZERO for _, arm in freeze.path)
+
+
+def are_zeroed(trace: Trace, first: Event, last: Event, optimizer: int, part: Part) -> bool:
+    """Whether gradients of a part are filled with zeros between two events."""
+    return any(
+        each.to_none is False
+        and (
+            optimizer in each.optimizers
+            or any(trace.parts_overlap(mine, part, each.index) for mine in each.parts)
+        )
+        for each in trace.between(first, last, GradientsCleared)
+    )
+
+
+def may_be_cleared_out_of_sight(
+    trace: Trace, first: Event, last: Event, optimizer: int, part: Part
+) -> bool:
+    """Whether code that cannot be followed had the optimizer or the part between two events."""
+    return any(
+        optimizer in each.optimizers
+        or any(trace.related(key, part.key, each.index) for key in each.keys)
+        for each in trace.between(first, last, HandedOver)
+    )
+
+
+def group_of(trace: Trace, built: OptimizerBuilt, part: Part, at: int) -> ParameterGroup | None:
+    """The group of an optimizer that holds a part; None where several may, or none does."""
+    groups = [
+        group
+        for group in built.groups
+        if any(region_inside(trace, mine, part, at) for mine in group.parts)
+    ]
+    return groups[0] if len(groups) == 1 else None
+
+
+def option(built: OptimizerBuilt, group: ParameterGroup, name: str, default: object) -> object:
+    """What an option of a group is; None where that is not known."""
+    value: Value | None = group.options.get(name)
+    if value is None:
+        if not group.options_known:
+            return None
+        value = built.options.get(name)
+    if value is None:
+        return default if built.options_known else None
+    return value.value if isinstance(value, Constant) else None
+
+
+def moves_on_zeros(built: OptimizerBuilt, group: ParameterGroup, *, trained: bool) -> str | None:
+    """What certainly moves parameters of a group whose gradients are zero, in words.
+
+    ``trained`` says that there were other gradients before, so momentum has something to
+    go on with.
+    """
+    traits = traits_of(built.library)
+    if traits is None:
+        return None
+    decay = option(built, group, "weight_decay", traits.decay)
+    if isinstance(decay, (int, float)) and decay:
+        return "weight decay"
+    if traits.pull is not None:
+        pull = option(built, group, *traits.pull)
+        if isinstance(pull, (int, float)) and pull:
+            return f"`{traits.pull[0]}`"
+    if trained and traits.has_history:
+        return "momentum"
+    for name in traits.history_arguments if trained else ():
+        momentum = option(built, group, name, 0)
+        if isinstance(momentum, (int, float)) and momentum:
+            return "momentum"
+    return None
