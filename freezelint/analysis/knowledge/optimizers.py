@@ -66,3 +66,17 @@ def traits_of(library: str) -> OptimizerTraits | None:
     if not library.startswith("torch.optim."):
         return None
     return TORCH_OPTIMIZERS.get(library.rpartition(".")[2])
+
+
+REVIVING_SCHEDULERS = {
+    "torch.optim.lr_scheduler.OneCycleLR": ((1, "max_lr"),),
+    "torch.optim.lr_scheduler.CyclicLR": ((1, "base_lr"), (2, "max_lr")),
+    "torch.optim.lr_scheduler.CosineAnnealingLR": ((2, "eta_min"),),
+    "torch.optim.lr_scheduler.CosineAnnealingWarmRestarts": ((3, "eta_min"),),
+    "torch.optim.swa_utils.SWALR": ((1, "swa_lr"),),
+}
+"""Schedulers that do not keep a learning rate of 0, and the arguments that raise it.
+
+A single number counts for all groups; a list has one for each. The other schedulers of torch
+multiply the rate, so that 0 stays 0.
+"""

@@ -1,0 +1,200 @@
+"""A group is kept still by a learning rate of 0, which does not stay 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import Called, Event, GroupAdded, OptimizerBuilt
+from freezelint.analysis.gradients import option
+from freezelint.analysis.knowledge.optimizers import REVIVING_SCHEDULERS, traits_of
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.values import Constant, OptimizerValue, TypedValue
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.events import ParameterGroup
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
+
+
+class ZeroLrRevived(Rule):
+    """Finds a learning rate of 0 that a scheduler raises or that the optimizer ignores.
+
+    What it does:
+        Reports a parameter group with `lr` 0 beside others that train, if the optimizer
+        is given to a scheduler that sets the rates of all groups (`OneCycleLR` and
+        `CyclicLR` with one number, `SWALR`, cosine annealing with `eta_min` above 0), or
+        if the optimizer moves without a rate (`Rprop`).
+
+    Why is this bad:
+        The 0 is meant to keep the group as it is, and such a scheduler overwrites it:
+        `OneCycleLR` when it is built, the others at their first step. From there on the
+        group trains like the rest. Rprop takes the rate as the first step size only, and
+        changes that by itself.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        optimizer = torch.optim.SGD(
+            [
+                {"params": model.backbone.parameters(), "lr": 0.0},
+                {"params": model.head.parameters()},
+            ],
+            lr=0.1,
+        )
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(  # expect: FZ307
+            optimizer, max_lr=0.1, total_steps=6
+        )
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for step in range(5):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(inputs), targets).backward()
+            optimizer.step()
+            scheduler.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        model.backbone.requires_grad_(False)
+        optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=6)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for step in range(5):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(inputs), targets).backward()
+            optimizer.step()
+            scheduler.step()
+
+    When it is silent:
+        Schedulers that multiply the rate (`LambdaLR`, `StepLR`, `LinearLR` and most
+        others) keep 0 at 0. Also silent: a list of rates, one for each group; an optimizer
+        all of whose groups start at 0, as for a warm-up; parameters that are frozen
+        anyway; and rates that are not known.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
+        https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
+        https://docs.pytorch.org/docs/stable/generated/torch.optim.Rprop.html
+        https://github.com/raoyongming/DenseCLIP/issues/5
+    """
+
+    code = "FZ307"
+    name = "zero-lr-revived"
+    level = Level.ERROR
+    claims = (Claim("moves", "model.backbone.*"),)
+    triggers = (
+        ("optim", "Optim", "Adam", "SGD"),
+        ("OneCycleLR", "CyclicLR", "CosineAnnealing", "SWALR", "Rprop"),
+    )
+    trigger_patterns = (
+        OPTIMIZER_CONSTRUCTIONS,
+        (r"lr[\"']\s*:\s*0(?:\.0*)?[\s,})]", r"lr\s*=\s*0(?:\.0*)?[\s,})]"),
+    )
+    fixable = False
+    events = ("Called", "OptimizerBuilt")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a scheduler that raises a rate of 0, or an optimizer that ignores one."""
+        if event.repeated:
+            return
+        if isinstance(event, OptimizerBuilt):
+            traits = traits_of(event.library)
+            if traits is not None and traits.ignores_rate:
+                how = f"`{event.name}` moves `{{}}` although its learning rate is 0"
+                yield from self._judge(event, event, how, trace)
+        elif isinstance(event, Called) and event.name in REVIVING_SCHEDULERS:
+            built = _optimizer_of(event, trace)
+            if built is not None and _raises_all(event):
+                scheduler = event.name.rpartition(".")[2]
+                how = (
+                    f"`{scheduler}` raises the learning rate of `{{}}`, which is 0 to keep it still"
+                )
+                yield from self._judge(event, built, how, trace)
+
+    def _judge(
+        self, event: Event, built: OptimizerBuilt, how: str, trace: Trace
+    ) -> Iterator[Report]:
+        groups = [(built.place, group) for group in built.groups]
+        groups += [
+            (added.place, added.group)
+            for added in trace.between(built, event, GroupAdded)
+            if added.keys == (built.key,) and added.group is not None
+        ]
+        rates = [option(built, group, "lr", None) for _, group in groups]
+        if all(rate == 0 for rate in rates):
+            return
+        for (place, group), rate in zip(groups, rates, strict=True):
+            if rate == 0 and "lr" in group.options and not _is_still(group, event, trace):
+                label = ", ".join(
+                    dict.fromkeys(trace.objects.label(part.key) for part in group.parts)
+                )
+                evidence = () if place is event.place else ((place, "its group is made here"),)
+                yield Report(
+                    event.place,
+                    how.format(label),
+                    "freeze it with `requires_grad_(False)` and leave it out of the optimizer",
+                    evidence,
+                )
+                return
+
+
+def _is_still(group: ParameterGroup, event: Event, trace: Trace) -> bool:
+    """Whether nothing moves in a group anyway, or it is not known what is in it."""
+    return not group.parts or any(
+        trace.is_frozen(part, event.index, event.path) for part in group.parts
+    )
+
+
+def _optimizer_of(scheduler: Called, trace: Trace) -> OptimizerBuilt | None:
+    value = scheduler.arguments[0] if scheduler.arguments else scheduler.keywords.get("optimizer")
+    if not isinstance(value, OptimizerValue) or len(value.keys) != 1:
+        return None
+    made = (each for each in trace.before(scheduler, OptimizerBuilt) if each.key == value.keys[0])
+    return next(made, None)
+
+
+def _raises_all(scheduler: Called) -> bool:
+    """Whether one number above 0 is given for all groups."""
+    for position, name in REVIVING_SCHEDULERS[scheduler.name]:
+        value: Value | None = scheduler.keywords.get(name)
+        if value is None and position < len(scheduler.arguments):
+            value = scheduler.arguments[position]
+        if isinstance(value, TypedValue) and value.type in ("int", "float"):
+            return True
+        if isinstance(value, Constant) and isinstance(value.value, (int, float)) and value.value:
+            return True
+    return False
