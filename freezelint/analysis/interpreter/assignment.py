@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume, narrowed
 from freezelint.analysis.interpreter.names import is_held
+from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import name_object, replace_child
 from freezelint.analysis.knowledge.torch import MODULE_BASES
 from freezelint.analysis.syntax import dotted
@@ -42,11 +43,13 @@ def assign(run: Interpreter, target: cst.BaseExpression, value: Value, source: c
     if isinstance(target, cst.Name):
         _assign_name(run, target, value)
     elif isinstance(target, cst.Attribute):
+        note_edited_groups(run, target)
         receiver = evaluate(run, target.value)
         write_attribute(run, receiver, target.attr.value, value, target, source)
     elif isinstance(target, cst.Subscript):
         from freezelint.analysis.interpreter.subscripts import assign_subscript
 
+        note_edited_groups(run, target)
         assign_subscript(run, target, value)
     elif isinstance(target, (cst.Tuple, cst.List)):
         _unpack(run, target, value, source)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from freezelint.analysis import events
 from freezelint.analysis.events import ParameterGroup
+from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume
 from freezelint.analysis.knowledge.optimizers import traits_of
 from freezelint.analysis.predicates import FlagTest, flag_tests, union
+from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -26,11 +30,12 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import libcst as cst
-
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.predicates import Predicate
+
+LIST_CHANGES = frozenset({"append", "clear", "extend", "insert", "pop", "remove"})
+"""Methods by which ``optimizer.param_groups`` gets other elements."""
 
 
 def build_optimizer(
@@ -190,3 +195,30 @@ def clears_to_none(arguments: Arguments) -> bool | None:
     if choice is None:
         return True
     return bool(choice.value) if isinstance(choice, Constant) else None
+
+
+def note_edited_groups(run: Interpreter, target: cst.BaseExpression) -> None:
+    """Note that an optimizer may hold others after its ``param_groups`` were edited by hand.
+
+    ``target`` is what is written, deleted, or changed by one of its methods. A write of an
+    option, such as the learning rate, changes nothing of that.
+    """
+    while isinstance(target, cst.Subscript):
+        if _is_an_option(target):
+            return
+        target = target.value
+    if not isinstance(target, cst.Attribute) or target.attr.value != "param_groups":
+        return
+    if dotted(target.value) is None:
+        return
+    optimizer = evaluate(run, target.value)
+    if isinstance(optimizer, OptimizerValue):
+        place = run.place(target)
+        run.announce(events.GroupAdded(place=place, keys=optimizer.keys, parts=(), complete=False))
+
+
+def _is_an_option(target: cst.Subscript) -> bool:
+    index = target.slice[0].slice
+    if not isinstance(index, cst.Index) or not isinstance(index.value, cst.SimpleString):
+        return False
+    return index.value.raw_value != "params"

@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.names import absolute, look_up
+from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import remove_child
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
 from freezelint.analysis.syntax import dotted
@@ -175,6 +176,8 @@ def _delete(run: Interpreter, node: cst.Del) -> Flow:
         if isinstance(target, cst.Name):
             run.bindings.pop((run.frame.key, target.value), None)
         elif isinstance(target, (cst.Attribute, cst.Subscript)):
+            if isinstance(target, cst.Subscript):
+                note_edited_groups(run, target)
             owner = evaluate(run, target.value)
             if isinstance(owner, ModuleValue):
                 remove_child(run, owner, evaluate(run, target))

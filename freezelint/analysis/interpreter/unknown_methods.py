@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser
 from freezelint.analysis.interpreter.module_methods import parameters_of
+from freezelint.analysis.interpreter.optimizers import LIST_CHANGES, note_edited_groups
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.training_loop import BACKWARD, call_for_training, run_backward
 from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
@@ -63,6 +64,8 @@ def call_on_unknown(
 ) -> Value:
     """A method of an object of which nothing is known."""
     name = function.attr.value
+    if name in LIST_CHANGES:
+        note_edited_groups(run, function.value)
     if name in MODULE_ITERATORS:
         # Whatever this is, it yields parameters.
         module = run.given_module(run.label(function.value))

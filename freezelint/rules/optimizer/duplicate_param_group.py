@@ -1,0 +1,215 @@
+"""An optimizer is given parameters that it holds already."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import Event, GroupAdded, OptimizerBuilt, ParametersReplaced
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.predicates import SOME, flag_tests
+from freezelint.analysis.training import without_flag_tests
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.events import ParameterGroup
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
+
+
+class DuplicateParamGroup(Rule):
+    """Finds a parameter group with parameters that another group of the optimizer holds.
+
+    What it does:
+        Reports `add_param_group` with parameters that the optimizer was built with or was
+        given before, and an optimizer built from groups that overlap.
+
+    Why is this bad:
+        It raises `ValueError: some parameters appear in more than one parameter group`.
+        Where a part is to be unfrozen later, the call stands at the end of the first
+        stage: the run stops after hours. An optimizer that was built over all parameters
+        needs no new group; setting the flag is enough.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        model.backbone.requires_grad_(False)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(6):
+            if epoch == 3:
+                model.backbone.requires_grad_(True)
+                optimizer.add_param_group(  # expect: FZ310
+                    {"params": model.backbone.parameters(), "lr": 1e-4}
+                )
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        model.backbone.requires_grad_(False)
+        optimizer = torch.optim.AdamW(model.head.parameters(), lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(6):
+            if epoch == 3:
+                model.backbone.requires_grad_(True)
+                optimizer.add_param_group({"params": model.backbone.parameters(), "lr": 1e-4})
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Groups that share nothing, or of which that is not known: those that were filtered
+        by `requires_grad` while the added part was frozen, parts attached or replaced after
+        the optimizer was built, optimizers whose groups are emptied or edited by hand, and
+        optimizers with an `add_param_group` of their own.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
+        https://github.com/facebookresearch/detectron2/issues/898
+        https://github.com/Lightning-AI/pytorch-lightning/issues/8720
+    """
+
+    code = "FZ310"
+    name = "duplicate-param-group"
+    level = Level.ERROR
+    claims = (
+        Claim(
+            "raises", error="ValueError: some parameters appear in more than one parameter group"
+        ),
+    )
+    triggers = (
+        ("optim", "Optim", "Adam", "SGD"),
+        ("params", "add_param_group"),
+    )
+    trigger_patterns = (
+        OPTIMIZER_CONSTRUCTIONS,
+        (r"add_param_group\(", r"params[\"']\s*:", r"params\s*="),
+    )
+    fixable = False
+    events = ("GroupAdded", "OptimizerBuilt")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a group that overlaps one that is there."""
+        if event.repeated:
+            return
+        if isinstance(event, OptimizerBuilt):
+            if event.library:
+                yield from self._within(event, trace)
+        elif isinstance(event, GroupAdded) and event.group is not None and len(event.keys) == 1:
+            yield from self._added(event, event.group, trace)
+
+    def _within(self, built: OptimizerBuilt, trace: Trace) -> Iterator[Report]:
+        for first, second in itertools.combinations(built.groups, 2):
+            shared = _shared(trace, first, second, built, built)
+            if shared is not None:
+                label = trace.objects.label(shared.key)
+                yield Report(
+                    built.place,
+                    f"`{label}` is in two of the groups: `{built.name}` raises a ValueError",
+                    "leave it out of the larger group",
+                )
+                return
+
+    def _added(self, added: GroupAdded, group: ParameterGroup, trace: Trace) -> Iterator[Report]:
+        (key,) = added.keys
+        built = next(
+            (each for each in trace.before(added, OptimizerBuilt) if each.key == key), None
+        )
+        if built is None or not built.library:
+            return
+        earlier = [each for each in trace.between(built, added, GroupAdded) if key in each.keys]
+        if any(each.group is None or len(each.keys) > 1 for each in earlier):
+            return
+        held: list[tuple[Event, ParameterGroup]] = [(built, each) for each in built.groups]
+        held += [(each, each.group) for each in earlier if each.group is not None]
+        for event, other in held:
+            if event.place.node is added.place.node:
+                continue
+            shared = _shared(trace, other, group, event, added)
+            if shared is not None:
+                optimizer = trace.objects.optimizer(key).label or built.name
+                label = trace.objects.label(shared.key)
+                yield Report(
+                    added.place,
+                    f"`{optimizer}` holds `{label}` already: adding it again raises a ValueError",
+                    "drop this call: what the optimizer holds trains as soon as its flag is on",
+                    ((trace.meeting_place(event, added), f"`{optimizer}` got it here"),),
+                )
+                return
+
+
+def _shared(
+    trace: Trace, held: ParameterGroup, added: ParameterGroup, first: Event, second: Event
+) -> Part | None:
+    """What the added group certainly has in common with one that is there."""
+    for mine in held.parts:
+        for other in added.parts:
+            if _is_replaced(trace, mine, first, second):
+                continue
+            if _holds(trace, mine, other, first) and not _may_be_empty(other):
+                return other
+            if _holds(trace, other, mine, second) and not _may_be_empty(mine):
+                return mine
+    return None
+
+
+def _holds(trace: Trace, whole: Part, piece: Part, event: Event) -> bool:
+    """Whether a part certainly holds a piece, as things were at an event."""
+    if not trace.part_covers(without_flag_tests(whole), without_flag_tests(piece), event.index):
+        return False
+    return all(
+        test.at is not None
+        and trace.flag(without_flag_tests(piece), test.at, event.path).value is test.value
+        for test in flag_tests(whole.predicate)
+    )
+
+
+def _may_be_empty(part: Part) -> bool:
+    """Whether a condition of which nothing is known picks what is in a part."""
+    return SOME in part.predicate
+
+
+def _is_replaced(trace: Trace, part: Part, first: Event, second: Event) -> bool:
+    return any(
+        trace.related(each.key, part.key, each.index)
+        for each in trace.between(first, second, ParametersReplaced)
+    )
