@@ -11,19 +11,22 @@ from freezelint.analysis.events import (
     FlagWritten,
     ForwardRan,
     GradientsCleared,
+    GroupAdded,
     HandedOver,
+    MethodCalled,
     OptimizerBuilt,
+    OutputDetached,
     Stepped,
 )
 from freezelint.analysis.knowledge.optimizers import traits_of
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import region_inside
-from freezelint.analysis.values import Constant
+from freezelint.analysis.values import Constant, ModuleValue, Part
 
 if TYPE_CHECKING:
     from freezelint.analysis.events import ParameterGroup
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Part, Value
+    from freezelint.analysis.values import Value
 
 
 def gradients_made(trace: Trace, event: Event, built: OptimizerBuilt, part: Part) -> Event | None:
@@ -141,3 +144,44 @@ def moves_on_zeros(built: OptimizerBuilt, group: ParameterGroup, *, trained: boo
         if isinstance(momentum, (int, float)) and momentum:
             return "momentum"
     return None
+
+
+def holders_of(trace: Trace, key: int) -> list[Part] | None:
+    """What optimizers hold of a module; None where not all that they hold is in sight."""
+    built, added = trace.all(OptimizerBuilt), trace.all(GroupAdded)
+    known = {each.key for each in built}
+    if any(set(step.keys) - known for step in trace.all(Stepped)):
+        return None
+    if not all(each.complete for each in built) or not all(each.complete for each in added):
+        return None
+    held = [(part, each.index) for each in built for part in each.parts]
+    held += [(part, each.index) for each in added for part in each.parts]
+    return [part for part, at in held if trace.parts_overlap(part, Part(key), at)]
+
+
+def gets_gradients(trace: Trace, key: int, event: Event) -> bool:
+    """Whether a module was run with gradients before an event, and its output was not cut off."""
+    for cut in trace.all(OutputDetached):
+        if any(trace.related(each, key, cut.index) for each in cut.keys):
+            return False
+    for called in trace.all(MethodCalled):
+        if called.receiver == ModuleValue(key) and not called.grad_enabled:
+            return False
+    runs = [
+        forward
+        for forward in trace.before(event, ForwardRan)
+        if trace.related(forward.key, key, forward.index)
+    ]
+    if not all(forward.grad_enabled for forward in runs):
+        return False
+    return any(each.key == key or _mentions(trace, each, key) for each in runs)
+
+
+def _mentions(trace: Trace, forward: ForwardRan, key: int) -> bool:
+    """Whether the forward pass of a module names what it holds; of a library's, it is believed."""
+    owner = trace.objects.module(forward.key).owner_class
+    if owner is None:
+        return True
+    method = owner.definition.methods.get("forward")
+    names = {each.attribute for each in trace.objects.module(key).attachments}
+    return method is not None and not names.isdisjoint(method.words)
