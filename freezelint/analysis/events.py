@@ -54,6 +54,8 @@ class Event(_Record):
     """Names of the functions that were running, outermost first."""
     is_handling: bool = False
     """In an ``except`` block: something was not what it seemed to be."""
+    is_attempt: bool = False
+    """An error here is expected: by a test, or by a ``try`` around this very line."""
     repeated: bool = False
     """Seen in a later iteration of a loop whose body was seen before."""
 
@@ -167,6 +169,9 @@ class ForwardRan(Event):
     """A module was called."""
 
     key: int
+    arguments: tuple[Value, ...] = ()
+    graph_uses: Mapping[int, int]
+    """How often the output of each module was read, in the whole run, with a graph to go on."""
 
 
 class OutputDetached(Event):

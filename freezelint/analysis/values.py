@@ -128,6 +128,8 @@ class TensorKind(enum.Enum):
     """Computed by a module."""
     GRADIENT = "gradient"
     """``p.grad``, or what a hook on a parameter is passed; ``how`` says what was done to it."""
+    PIECE = "piece"
+    """An element or a slice of a parameter."""
 
 
 class TensorValue(NamedTuple):
@@ -146,6 +148,10 @@ class TensorValue(NamedTuple):
     """Index of the event of the call that made it."""
     cut_from: tuple[int, ...] | None = None
     """Modules from whose output it was computed without a graph; None if there may be one."""
+    upstream: tuple[int, ...] = ()
+    """Other modules from whose output it was computed, perhaps with a graph that leads there."""
+    severed: tuple[int, ...] = ()
+    """Modules whose output went into it without a graph, whatever else may have one."""
 
 
 class OptimizerValue(NamedTuple):

@@ -72,8 +72,8 @@ def _unpack(
         rest = width - stars[0] - 1
         end = len(value.items) - rest
         items = (*value.items[: stars[0]], UNKNOWN, *value.items[end:])
-    elif isinstance(value, TensorValue) and value.cut_from == ():
-        # A batch: all that it consists of is data, too.
+    elif isinstance(value, TensorValue) and value.cut_from is not None:
+        # A batch, or what was computed without a graph: so is all that it consists of.
         items = (value,) * width
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value

@@ -64,6 +64,9 @@ _MODULE_METHODS = (
     | {"reset_classifier", "get_classifier"}
 )
 
+_OF_OBJECTS = frozenset(MODULE_ITERATORS) | frozenset(SUBMODULE_ITERATORS) | {"step", "zero_grad"}
+"""Methods that no tensor has."""
+
 _WRAPPED = frozenset({"module", "_orig_mod"})
 
 
@@ -75,7 +78,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         return LibraryValue(f"{receiver.name}.{name}")
     if isinstance(receiver, ParameterValue):
         return _of_parameter(receiver, name)
-    if isinstance(receiver, TensorValue):
+    if isinstance(receiver, (TensorValue, BoundMethod)):
         return _of_tensor(receiver, name)
     if isinstance(receiver, InstanceValue):
         return _of_instance(run, receiver, name, node)
@@ -224,13 +227,17 @@ def _of_parameter(receiver: ParameterValue, name: str) -> Value:
     return BoundMethod(receiver, name)
 
 
-def _of_tensor(receiver: TensorValue, name: str) -> Value:
-    if name == "requires_grad":
-        return FlagValue(receiver)
-    if name == "data" and receiver.kind is TensorKind.GRADIENT:
-        # What is done to it is done to the gradient.
-        return receiver
-    return BoundMethod(receiver, name)
+def _of_tensor(receiver: TensorValue | BoundMethod, name: str) -> Value:
+    if isinstance(receiver, TensorValue):
+        if name == "data" and receiver.kind is TensorKind.GRADIENT:
+            # What is done to it is done to the gradient.
+            return receiver
+        return FlagValue(receiver) if name == "requires_grad" else BoundMethod(receiver, name)
+    # `output.logits.mean`: of what a model returned without a graph, nothing has one.
+    output = receiver.receiver
+    if isinstance(output, TensorValue) and output.cut_from and name not in _OF_OBJECTS:
+        return BoundMethod(output, name)
+    return UNKNOWN
 
 
 def _of_instance(run: Interpreter, receiver: InstanceValue, name: str, node: cst.CSTNode) -> Value:

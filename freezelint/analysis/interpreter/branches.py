@@ -120,7 +120,11 @@ def run_try(run: Interpreter, node: cst.Try | cst.TryStar, body: Body) -> Flow:
     start = dict(run.bindings)
 
     def usual() -> Flow:
+        outer = run.attempt
+        if node.handlers and _is_short(node.body):
+            run.attempt = run.frame.key
         flow = body(run, node.body)
+        run.attempt = outer
         if flow is Flow.NEXT and node.orelse is not None:
             return body(run, node.orelse.body)
         return flow
@@ -141,6 +145,12 @@ def run_try(run: Interpreter, node: cst.Try | cst.TryStar, body: Body) -> Flow:
         final = body(run, node.finalbody.body)
         return max(flow, final)
     return flow
+
+
+def _is_short(body: cst.BaseSuite) -> bool:
+    """Whether a block is a line or two, so that the handler is about these."""
+    lines = body.body
+    return len(lines) <= 2 and all(isinstance(each, cst.SimpleStatementLine) for each in lines)
 
 
 def run_match(run: Interpreter, node: cst.Match, body: Body) -> Flow:

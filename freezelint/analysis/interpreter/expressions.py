@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
-from freezelint.analysis.interpreter.graphs import cut_from
+from freezelint.analysis.interpreter.graphs import derived, note_use, sources_of
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.names import by_use, judge_by_use, look_up, uses_of
@@ -47,15 +47,20 @@ def _name(run: Interpreter, node: cst.Name) -> Value:
         return Constant({"True": True, "False": False, "None": None}[node.value])
     if node.value == "__name__":
         return Constant("__main__")
-    return look_up(run, node.value)
+    value = look_up(run, node.value)
+    if type(value) is TensorValue:
+        note_use(run, value)
+    return value
 
 
 def _attribute(run: Interpreter, node: cst.Attribute) -> Value:
     from freezelint.analysis.interpreter.attributes import read_attribute
 
     receiver = evaluate(run, node.value)
-    value = read_attribute(run, receiver, node.attr.value, node)
-    return by_path(run, value, node)
+    value = by_path(run, read_attribute(run, receiver, node.attr.value, node), node)
+    if type(value) is TensorValue:
+        note_use(run, value)
+    return value
 
 
 def by_path(run: Interpreter, value: Value, node: cst.BaseExpression) -> Value:
@@ -258,11 +263,12 @@ def _arithmetic(run: Interpreter, left: Value, right: Value) -> Value:
     # An attribute that is read and not called, such as `.values`, is a tensor too.
     operands = [each.receiver if isinstance(each, BoundMethod) else each for each in (left, right)]
     tensors = [each for each in operands if isinstance(each, TensorValue)]
-    modules = tuple(dict.fromkeys(key for each in tensors for key in each.modules))
-    cut = cut_from(run, operands)
-    if not modules:
-        return UNKNOWN if cut is None else TensorValue(cut_from=cut)
-    return TensorValue(TensorKind.OUTPUT, modules=modules, cut_from=cut)
+    graphs = [each.modules for each in tensors if each.cut_from is None]
+    modules = tuple(dict.fromkeys(key for keys in graphs for key in keys))
+    kind = TensorKind.OUTPUT if modules else TensorKind.PLAIN
+    result = derived(run, TensorValue(kind, modules=modules), operands)
+    is_traced = modules or result.cut_from is not None or sources_of(result)
+    return result if is_traced else UNKNOWN
 
 
 def _is_number(value: Value) -> bool:

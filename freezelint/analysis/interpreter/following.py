@@ -123,8 +123,9 @@ def _activate(
         if isinstance(code, cst.Lambda):
             result = evaluate(run, code.body)
         else:
-            if _turns_grad_off(run, code):
-                run.grad_enabled = False
+            switched = _grad_inside(run, code)
+            if switched is not None:
+                run.grad_enabled = switched
             flow = run_body(run, code.body)
             result = _result(run, flow)
     finally:
@@ -161,7 +162,8 @@ def _result(run: Interpreter, flow: Flow) -> Value:
     return result
 
 
-def _turns_grad_off(run: Interpreter, code: cst.FunctionDef) -> bool:
+def _grad_inside(run: Interpreter, code: cst.FunctionDef) -> bool | None:
+    """Whether a decorator turns gradients on or off; None when none does."""
     for decorator in code.decorators:
         function = decorator.decorator
         name = function.func if isinstance(function, cst.Call) else function
@@ -169,9 +171,9 @@ def _turns_grad_off(run: Interpreter, code: cst.FunctionDef) -> bool:
         if text is None:
             continue
         value = evaluate(run, name)
-        if isinstance(value, LibraryValue) and GRAD_SWITCHES.get(value.name) is False:
-            return True
-    return False
+        if isinstance(value, LibraryValue) and value.name in GRAD_SWITCHES:
+            return GRAD_SWITCHES[value.name]
+    return None
 
 
 def call_super(run: Interpreter, value: SuperValue, name: str) -> FunctionValue | None:

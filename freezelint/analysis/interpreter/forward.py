@@ -9,7 +9,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.following import follow, is_short
-from freezelint.analysis.interpreter.graphs import cut_from
+from freezelint.analysis.interpreter.graphs import derived, sources_of, with_ancestry
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
@@ -28,24 +28,46 @@ def run_forward(
     known = run.objects.module(module.key)
     if known.origin is Origin.CHILD and not known.proof:
         _call_attribute(run, known, arguments, node)
-        return TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+        return _output(run, module, arguments)
     if known.origin is Origin.CHILD and _is_statement(run, node):
         # A forward pass whose output is dropped: rather a method that nobody knows.
         _call_attribute(run, known, arguments, node)
-    run.announce(events.ForwardRan(place=run.place(node), key=module.key))
+    run.announce(
+        events.ForwardRan(
+            place=run.place(node),
+            key=module.key,
+            arguments=arguments.all,
+            graph_uses=run.graph_uses,
+        )
+    )
     if known.owner_class is not None:
         method = find_method(run, known.owner_class, "forward", module)
         if method is not None and is_short(method) and run.index.is_loud(method.definition):
             result = follow(run, method, arguments, node)
             if not isinstance(result, Unknown):
-                return result
-    output = TensorValue(TensorKind.OUTPUT, modules=(module.key,))
-    if run.grad_enabled is False:
-        return output._replace(cut_from=(module.key,))
+                return _passed_through(run, module, result)
     package, _, last = (known.library or "").rpartition(".")
     if package == "torch.nn" and last in LAYERS_WITHOUT_PARAMETERS:
-        return output._replace(cut_from=cut_from(run, arguments.all))
+        output = TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+        return derived(run, output, arguments.all)
+    return _output(run, module, arguments)
+
+
+def _output(run: Interpreter, module: ModuleValue, arguments: Arguments) -> TensorValue:
+    """What a module computes: with gradients on, its own parameters make for a graph."""
+    output = with_ancestry(TensorValue(TensorKind.OUTPUT, modules=(module.key,)), arguments.all)
+    if run.grad_enabled is False:
+        return output._replace(cut_from=sources_of(output), upstream=(), severed=())
     return output
+
+
+def _passed_through(run: Interpreter, module: ModuleValue, result: Value) -> Value:
+    """What the code of a module's own ``forward`` returned."""
+    if not isinstance(result, TensorValue) or module.key in sources_of(result):
+        return result
+    if result.cut_from is None:
+        return result._replace(upstream=(*result.upstream, module.key))
+    return result._replace(cut_from=(*result.cut_from, module.key))
 
 
 def _call_attribute(

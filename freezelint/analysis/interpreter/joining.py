@@ -60,8 +60,7 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
     if isinstance(first, ModuleValue) and isinstance(second, ModuleValue):
         return _join_modules(run, first, second)
     if isinstance(first, TensorValue) and isinstance(second, TensorValue):
-        plain = first._replace(cut_from=None)
-        return plain if plain == second._replace(cut_from=None) else UNKNOWN
+        return _join_tensors(first, second)
     if isinstance(first, OptimizerValue) and isinstance(second, OptimizerValue):
         return OptimizerValue(tuple(dict.fromkeys(first.keys + second.keys)))
     if isinstance(first, ParameterSequence) and isinstance(second, ParameterSequence):
@@ -75,6 +74,17 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
     if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
         return _join_sequences(run, first, second)
     return UNKNOWN
+
+
+def _join_tensors(first: TensorValue, second: TensorValue) -> Value:
+    """A tensor that has a graph on one of two paths only, or another one on each."""
+    bare = [each._replace(cut_from=None, upstream=(), severed=()) for each in (first, second)]
+    if bare[0] != bare[1]:
+        return UNKNOWN
+    upstream = dict.fromkeys(first.upstream + second.upstream)
+    others = set((second.cut_from or ()) + second.severed)
+    severed = [key for key in (first.cut_from or ()) + first.severed if key in others]
+    return bare[0]._replace(upstream=tuple(upstream), severed=tuple(dict.fromkeys(severed)))
 
 
 def _join_sequences(run: Interpreter, first: SequenceValue, second: SequenceValue) -> Value:

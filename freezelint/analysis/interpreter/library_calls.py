@@ -12,7 +12,7 @@ from freezelint.analysis.interpreter.building import (
     build_pretrained_layer,
     copy_module,
 )
-from freezelint.analysis.interpreter.graphs import cut_from
+from freezelint.analysis.interpreter.graphs import derived
 from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
 from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
@@ -187,7 +187,7 @@ def _computed(run: Interpreter, name: str, arguments: Arguments) -> Value:
     if name in ("load", "compile", "device", "manual_seed", "is_tensor"):
         return UNKNOWN
     values = arguments.all if arguments.complete else (*arguments.all, UNKNOWN)
-    return TensorValue(cut_from=cut_from(run, values, is_discrete=name in DISCRETE_METHODS))
+    return derived(run, TensorValue(), values, is_discrete=name in DISCRETE_METHODS)
 
 
 def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:

@@ -35,6 +35,8 @@ class Interpreter:
         self.path: events.Path = ()
         self.loops: tuple[int, ...] = ()
         self.grad_enabled: bool | None = True
+        self.graph_uses: dict[int, int] = {}
+        """How often the output of a module was read where the graph may go on from it."""
         self.stack: tuple[Place, ...] = ()
         self.activations: tuple[int, ...] = ()
         self.active: list[object] = []
@@ -46,6 +48,8 @@ class Interpreter:
         self.selection: cst.CSTNode | None = None
         self.repeated = False
         self.is_handling = False
+        self.attempt: int | None = None
+        """The frame in which errors are expected; 0 for all."""
         self.loop_exits: list[list[Bindings]] = []
         self.element_names: list[set[str]] = []
         self.frames: dict[int, Frame] = {}
@@ -65,6 +69,7 @@ class Interpreter:
             self.path,
             self.loops,
             self.grad_enabled,
+            self.attempt,
             self.stack,
             self.activations,
             self.scopes,
@@ -84,6 +89,7 @@ class Interpreter:
             self.path,
             self.loops,
             self.grad_enabled,
+            self.attempt,
             self.stack,
             self.activations,
             self.scopes,
@@ -159,6 +165,7 @@ class Interpreter:
         event.grad_enabled = self.grad_enabled
         event.repeated = self.repeated
         event.is_handling = self.is_handling
+        event.is_attempt = self.attempt is not None and self.attempt in (0, self.frame.key)
         event.scopes = self.scopes
         self.trace.record(event)
 

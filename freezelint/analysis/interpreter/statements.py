@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
+_ERROR_EXPECTATIONS = frozenset(
+    {"raises", "assertRaises", "assertRaisesRegex", "assertRaisesRegexp", "suppress"}
+)
+"""Contexts of pytest, unittest and contextlib in which an error is meant to be raised."""
+
+
 def run_block(run: Interpreter, statements: Sequence[cst.CSTNode]) -> Flow:
     """Run statements in order until one leaves the block."""
     for statement in statements:
@@ -209,19 +215,26 @@ def _while(run: Interpreter, node: cst.While) -> Flow:
 
 
 def _with(run: Interpreter, node: cst.With) -> Flow:
-    grad_before = run.grad_enabled
+    grad_before, attempt_before = run.grad_enabled, run.attempt
     for item in node.items:
         value = evaluate(run, item.item)
         run.announce(
             events.ContextEntered(place=run.place(item.item), value=value, expression=item.item)
         )
+        if _expects_error(item.item):
+            run.attempt = 0
         if isinstance(value, LibraryInstance):
             run.grad_enabled = _grad_inside(value, run.grad_enabled)
         if item.asname is not None:
             assignment.assign(run, item.asname.name, UNKNOWN, item.item)
     flow = run_body(run, node.body)
-    run.grad_enabled = grad_before
+    run.grad_enabled, run.attempt = grad_before, attempt_before
     return flow
+
+
+def _expects_error(context: cst.BaseExpression) -> bool:
+    name = dotted(context.func) if isinstance(context, cst.Call) else None
+    return name is not None and name.rpartition(".")[2] in _ERROR_EXPECTATIONS
 
 
 def _grad_inside(context: LibraryInstance, outside: bool | None) -> bool | None:

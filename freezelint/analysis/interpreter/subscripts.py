@@ -21,6 +21,7 @@ from freezelint.analysis.predicates import OF_CHILDREN, SOME, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
+    BoundMethod,
     Constant,
     Form,
     InstanceValue,
@@ -48,6 +49,14 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
     receiver = evaluate(run, node.value)
     if isinstance(receiver, TensorValue):
         return receiver
+    if isinstance(receiver, BoundMethod) and isinstance(receiver.receiver, TensorValue):
+        # An attribute that is read and not called: the output of a model has several.
+        return receiver.receiver if receiver.receiver.cut_from is not None else UNKNOWN
+    if isinstance(receiver, ParameterValue):
+        parts = tuple(
+            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in receiver.parts
+        )
+        return TensorValue(TensorKind.PIECE, "[...]", parts=parts)
     if len(node.slice) != 1:
         return UNKNOWN
     element = node.slice[0].slice

@@ -9,7 +9,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.gradients import call_on_gradient
-from freezelint.analysis.interpreter.graphs import cut_from
+from freezelint.analysis.interpreter.graphs import derived, note_use, sources_of
 from freezelint.analysis.interpreter.training_loop import run_backward
 from freezelint.analysis.knowledge.torch import CONVERSIONS, DISCRETE_METHODS, ONE_TENSOR_METHODS
 from freezelint.analysis.values import (
@@ -61,17 +61,24 @@ def call_on_tensor(
         return _with_grad(run, receiver, node)
     if name in ("item", "tolist", "numpy", "size", "dim", "numel", "shape"):
         return UNKNOWN
-    if name == "detach" and receiver.modules:
-        run.announce(events.OutputDetached(place=run.place(node), keys=receiver.modules))
-        return TensorValue(TensorKind.TEMPORARY, name, cut_from=receiver.modules)
+    if name == "detach" and isinstance(_receiver_node(node), (cst.Name, cst.Attribute)):
+        # Read to be cut off: the graph does not go on from here.
+        note_use(run, receiver, -1)
+    if name == "detach" and (receiver.modules or receiver.upstream):
+        keys = receiver.modules + receiver.upstream
+        run.announce(events.OutputDetached(place=run.place(node), keys=keys))
+        return TensorValue(TensorKind.TEMPORARY, name, cut_from=sources_of(receiver))
     operands = () if name in ONE_TENSOR_METHODS else arguments.all
     is_discrete = name in DISCRETE_METHODS or name == "detach"
-    cut = cut_from(run, (receiver, *operands), is_discrete=is_discrete)
+    result = TensorValue()
     if receiver.kind is TensorKind.OUTPUT:
-        return receiver._replace(cut_from=cut)
-    if name in ("detach", "clone"):
-        return TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts, cut_from=cut)
-    return receiver._replace(cut_from=cut) if receiver.is_fresh else TensorValue(cut_from=cut)
+        # What is computed by other methods may be no tensor of real numbers.
+        result = receiver if name in ONE_TENSOR_METHODS else receiver._replace(how=name)
+    elif name in ("detach", "clone"):
+        result = TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
+    elif receiver.is_fresh:
+        result = receiver
+    return derived(run, result, (receiver, *operands), is_discrete=is_discrete)
 
 
 def _receiver_node(node: cst.Call) -> cst.BaseExpression | None:

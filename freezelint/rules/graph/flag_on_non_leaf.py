@@ -1,0 +1,179 @@
+"""The flag of a computed tensor is cleared, which only a leaf allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    AttributeWritten,
+    BackwardRan,
+    Event,
+    ForwardRan,
+    MethodCalled,
+)
+from freezelint.analysis.knowledge.torch import QUOTED_FLAG
+from freezelint.analysis.trace import implies
+from freezelint.analysis.training import has_parameters
+from freezelint.analysis.values import Constant, Part, TensorKind, TensorValue, Value
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_TRUE, _FALSE = Constant(True), Constant(False)
+
+
+class FlagOnNonLeaf(Rule):
+    """Finds `requires_grad` cleared on a tensor that was computed from parameters.
+
+    What it does:
+        Reports `requires_grad = False` or `requires_grad_(False)` on what a trainable
+        module returned, and any write of the flag of an element or a slice of a
+        parameter, such as `embedding.weight[:100].requires_grad = False`.
+
+    Why is this bad:
+        Only a leaf of the graph has a flag of its own. On a tensor that was computed
+        from trainable parameters the write raises a RuntimeError: "you can only change
+        requires_grad flags of leaf variables". An element of a parameter is computed
+        from it too: the flag belongs to the parameter as a whole, and a part of it
+        cannot be frozen this way. Where the parameter is frozen already, nothing is
+        raised and nothing happens either.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+        backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+        head = nn.Linear(32, 4)
+        optimizer = torch.optim.SGD([*backbone.parameters(), *head.parameters()], lr=0.1)
+        inputs, labels = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            features = backbone(inputs)
+            features.requires_grad = False  # expect: FZ506
+            loss = nn.functional.cross_entropy(head(features), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+        backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+        head = nn.Linear(32, 4)
+        backbone.requires_grad_(False)
+        optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
+        inputs, labels = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            features = backbone(inputs)
+            loss = nn.functional.cross_entropy(head(features), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Inputs and other leaves, outputs of frozen modules or of modules of which it is
+        not known whether they are, what is computed under `no_grad`, code that is not
+        seen to train, and `requires_grad_(True)`, which changes nothing on a tensor
+        that has a graph.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad.html
+        https://docs.pytorch.org/docs/stable/notes/autograd.html#setting-requires-grad
+        https://github.com/lm-sys/FastChat/issues/581
+    """
+
+    code = "FZ506"
+    name = "flag-on-non-leaf"
+    level = Level.ERROR
+    claims = (
+        Claim("raises", error="RuntimeError: you can only change requires_grad flags of leaf"),
+    )
+    triggers = (("requires_grad",),)
+    trigger_patterns = (
+        (
+            r"\]\.requires_grad(?:_\(|\s*=(?!=))",
+            # Of the writes, leave out those that go over parameters.
+            (
+                r"\.requires_grad(?<!\Wp\.requires_grad)(?<!param\.requires_grad)"
+                r"(?:\s*=\s*False|_\((?:requires_grad=)?False)"
+            ),
+            QUOTED_FLAG,
+        ),
+    )
+    is_local = True
+    fixable = False
+    events = ("AttributeWritten", "MethodCalled")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a flag that is written on a computed tensor."""
+        if isinstance(event, AttributeWritten):
+            if event.attribute == "requires_grad":
+                yield from _judge(event, event.receiver, event.value, trace)
+        elif isinstance(event, MethodCalled) and event.name == "requires_grad_":
+            passed = event.keywords.get("requires_grad", (*event.arguments, _TRUE)[0])
+            yield from _judge(event, event.receiver, passed, trace)
+
+
+def _judge(event: Event, receiver: Value, flag: Value, trace: Trace) -> Iterator[Report]:
+    if not isinstance(receiver, TensorValue) or event.repeated or event.is_attempt:
+        return
+    if receiver.kind is TensorKind.PIECE:
+        yield from _judge_piece(event, receiver, flag)
+    elif receiver.kind is TensorKind.OUTPUT and flag == _FALSE and not receiver.how:
+        yield from _judge_output(event, receiver, trace)
+
+
+def _judge_piece(event: Event, piece: TensorValue, flag: Value) -> Iterator[Report]:
+    node = getattr(event, "receiver_node", None) or event.place.node
+    if flag not in (_TRUE, _FALSE) or not _is_subscript(node):
+        # Bound to a name, it may be an input of its own.
+        return
+    yield Report(
+        event.place,
+        "an element of a parameter is computed from it, and has no flag of its own: this raises a "
+        "RuntimeError, or does nothing where the parameter is frozen",
+        "set the flag of the whole parameter, or split it into a part that trains and one that "
+        "does not",
+    )
+
+
+def _is_subscript(node: object) -> bool:
+    """Whether an expression is an element, or a call of a method of one."""
+    from libcst import Attribute, Call, Subscript
+
+    if isinstance(node, Call) and isinstance(node.func, Attribute):
+        node = node.func.value
+    return isinstance(node, Subscript)
+
+
+def _judge_output(event: Event, output: TensorValue, trace: Trace) -> Iterator[Report]:
+    if output.cut_from is not None or not any(True for _ in trace.after(event, BackwardRan)):
+        return
+    for key in output.modules:
+        forward = next((each for each in trace.before(event, ForwardRan) if each.key == key), None)
+        if (
+            forward is not None
+            and forward.grad_enabled is True
+            and implies(event.path, forward.path)
+            and has_parameters(trace, key, event.index)
+            and trace.flag(Part(key), event.index, event.path).value is True
+        ):
+            label = trace.objects.label(key)
+            yield Report(
+                event.place,
+                f"this was computed by `{label}`, which is trainable, so it is no leaf of the "
+                "graph: the write raises a RuntimeError",
+                f"freeze `{label}` if it is meant to stay, or use `.detach()` to cut the graph",
+                ((forward.place, f"computed by `{label}` here"),),
+            )
+            return
