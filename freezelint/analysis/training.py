@@ -14,6 +14,7 @@ from freezelint.analysis.events import (
     HandedOver,
     OptimizerBuilt,
     Stepped,
+    SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
@@ -217,6 +218,25 @@ def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | 
     if not writes or any(write is None for write in writes):
         return None
     return writes[-1]
+
+
+def lasting_freeze(trace: Trace, key: int, at: int, event: Event) -> FlagWritten | None:
+    """A write that left nothing trainable in a module, to which nothing joined until an event.
+
+    None also where a new head was frozen with the rest, which is another mistake.
+    """
+    write = freeze_of_all(trace, key, at, event.path)
+    if write is None or trace.objects.module(key).is_subject:
+        return None
+    for change in trace.before(event, SubmoduleReplaced):
+        if change.new is None or not (
+            trace.objects.route(key, change.parent, change.index) is not None
+            or trace.objects.route(change.new, key, event.index) is not None
+        ):
+            continue
+        if change.index > write.index or change.old is not None:
+            return None
+    return write
 
 
 def _has_no_parameters(trace: Trace, key: int) -> bool:

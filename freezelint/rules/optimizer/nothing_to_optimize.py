@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, OptimizerBuilt, SubmoduleReplaced
+from freezelint.analysis.events import Event, OptimizerBuilt
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import flag_tests
-from freezelint.analysis.training import filters_by_flag, freeze_of_all
+from freezelint.analysis.training import filters_by_flag, lasting_freeze
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -138,15 +138,4 @@ def _freeze_of(trace: Trace, built: OptimizerBuilt, part: Part) -> FlagWritten |
         return None
     test = next(test for test in flag_tests(part.predicate) if test.value)
     at = built.index if test.at is None else test.at
-    write = freeze_of_all(trace, part.key, at, built.path)
-    if write is None or trace.objects.module(part.key).is_subject:
-        return None
-    for change in trace.before(built, SubmoduleReplaced):
-        is_inside = trace.objects.route(part.key, change.parent, change.index) is not None
-        if not is_inside or change.new is None:
-            continue
-        is_later = change.index > write.index
-        is_new_head = change.old is not None and change.new is not None
-        if is_later or is_new_head:
-            return None
-    return write
+    return lasting_freeze(trace, part.key, at, built)

@@ -1,0 +1,181 @@
+"""Everything that an optimizer holds is frozen when the loss is differentiated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    BackwardRan,
+    Event,
+    FlagWritten,
+    GroupAdded,
+    OptimizerBuilt,
+    Stepped,
+)
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.training import (
+    filters_by_flag,
+    lasting_freeze,
+    shares_activation,
+    steps_after,
+)
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+
+class NothingTrainable(Rule):
+    """Finds training of which every parameter is frozen.
+
+    What it does:
+        Reports `backward()` where all parameters that the stepping optimizer holds are
+        frozen: the whole model was frozen, and nothing was unfrozen or attached after.
+
+    Why is this bad:
+        No gradient has anywhere to go. `backward()` raises a RuntimeError ("element 0
+        of tensors does not require grad and does not have a grad_fn"), or, where
+        something outside of the optimizer requires a gradient, the optimizer steps
+        without ever changing anything. What was meant is mostly a freeze of one part:
+        of the backbone instead of the model around it.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for parameter in model.parameters():
+            parameter.requires_grad = False
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        inputs, labels = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), labels)
+            optimizer.zero_grad()
+            loss.backward()  # expect: FZ502
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for parameter in model.backbone.parameters():
+            parameter.requires_grad = False
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        inputs, labels = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Optimizers over an input, as in attacks and style transfer, parts that are
+        unfrozen, attached or handed to other code after the freeze, an `unfreeze` that
+        is defined beside it, models of which only a part is known, and networks that
+        were trained before the freeze, as in GANs.
+
+    References:
+        https://docs.pytorch.org/docs/stable/notes/autograd.html#setting-requires-grad
+        https://github.com/jina-ai/finetuner/issues/435
+        https://github.com/cfzd/Ultra-Fast-Lane-Detection/issues/282
+        https://github.com/lucidrains/vector-quantize-pytorch/issues/68
+    """
+
+    code = "FZ502"
+    name = "nothing-trainable"
+    level = Level.ERROR
+    claims = (Claim("raises", error="RuntimeError: element 0 of tensors does not require grad"),)
+    triggers = (
+        ("requires_grad",),
+        ("backward",),
+        ("step(",),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+    )
+    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    fixable = False
+    events = ("BackwardRan",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a backward pass after which an optimizer steps that holds nothing trainable."""
+        assert isinstance(event, BackwardRan)
+        if event.repeated or event.is_attempt:
+            return
+        for built in trace.before(event, OptimizerBuilt):
+            step = next(steps_after(trace, event, built.key), None)
+            if step is None or not _is_first(trace, event, step, built):
+                continue
+            freeze = _freeze_of_all(trace, event, built)
+            if freeze is not None:
+                yield _report(event, built, freeze, trace)
+                return
+
+
+def _is_first(trace: Trace, event: BackwardRan, step: Stepped, built: OptimizerBuilt) -> bool:
+    """Whether this is the backward pass of a step before which this optimizer made none."""
+    if any(built.key in each.keys for each in trace.before(event, Stepped)):
+        return False
+    return step.loops[: len(event.loops)] == event.loops
+
+
+def _freeze_of_all(trace: Trace, event: BackwardRan, built: OptimizerBuilt) -> FlagWritten | None:
+    """One of the writes that froze all parameters of an optimizer; None if one may train."""
+    if not built.complete or any(built.key in each.keys for each in trace.all(GroupAdded)):
+        return None
+    if any(map(filters_by_flag, built.parts)):
+        # Built after the freeze, it is empty, and its constructor has raised.
+        return None
+    writes = [lasting_freeze(trace, part.key, event.index, event) for part in built.parts]
+    if any(
+        write.value is not False and trace.parts_overlap(mine, part, write.index)
+        for write in trace.all(FlagWritten)
+        for mine in write.parts
+        for part in built.parts
+    ):
+        return None
+    found = [each for each in writes if each is not None and shares_activation(each, event)]
+    return found[0] if found and len(found) == len(built.parts) else None
+
+
+def _report(event: BackwardRan, built: OptimizerBuilt, freeze: FlagWritten, trace: Trace) -> Report:
+    optimizer = trace.objects.optimizer(built.key).label or built.name
+    return Report(
+        event.place,
+        f"every parameter that `{optimizer}` holds is frozen: `backward()` raises a RuntimeError, "
+        "or gives them no gradient",
+        f"freeze a part of `{freeze.label}` only, or unfreeze the part that is meant to train",
+        (
+            (trace.meeting_place(freeze, event), f"all of `{freeze.label}` is frozen here"),
+            (trace.meeting_place(built, event), f"`{optimizer}` is built over it here"),
+        ),
+    )
