@@ -32,8 +32,11 @@ class NameTest(NamedTuple):
         """Whether every parameter below ``prefix`` is kept (True), none is (False), or unknown.
 
         ``prefix`` is a module's dotted name relative to the module whose
-        parameters are tested, for example ``layer4.0``.
+        parameters are tested, for example ``layer4.0``. A star in it stands for
+        names that are not known.
         """
+        if "*" in prefix and self.kind != "contains":
+            return None
         dotted_prefix = prefix + "."
         hit = any(self._holds(text, prefix, dotted_prefix) for text in self.texts)
         if hit:

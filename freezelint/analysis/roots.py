@@ -22,6 +22,7 @@ from freezelint.analysis.interpreter.frames import is_module_use, merged, uses_b
 from freezelint.analysis.interpreter.machine import Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.interpreter.submodules import forget_lengths
+from freezelint.analysis.knowledge.frameworks import LIGHTNING, Act
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -40,16 +41,6 @@ if TYPE_CHECKING:
     from freezelint.analysis.index import Index
     from freezelint.analysis.relevance import Relevance
     from freezelint.analysis.trace import Trace
-
-_LIGHTNING_SETUP = (
-    "prepare_data",
-    "setup",
-    "configure_model",
-    "configure_optimizers",
-    "on_fit_start",
-    "on_train_start",
-)
-_LIGHTNING_EPOCH = ("on_train_epoch_start", "on_train_batch_start")
 
 _GROWS = re.compile(r"\.(?:append|insert|extend|add_module|register_module)\(|\bdel ")
 
@@ -146,7 +137,7 @@ class ClassRoot(Root):
         first = ["__init__"]
         if is_lightning_class(run, owner):
             self._train_under_lightning(call)
-            first += [*_LIGHTNING_SETUP, *_LIGHTNING_EPOCH, "training_step"]
+            first += LIGHTNING.hooks
         self._forget_what_methods_change(receiver)
         point, path, start = run.points.new(), run.path, run.bindings
         for number, method in enumerate(self._entry_points_first()):
@@ -192,17 +183,29 @@ class ClassRoot(Root):
     def _train_under_lightning(self, call: Callable[..., None]) -> None:
         """Call the hooks in the order in which Lightning does, for two epochs of one step."""
         run = self.interpreter
-        call(*_LIGHTNING_SETUP)
-        steps = list(run.trace.all(OptimizerBuilt))
+        call(*(each for each in LIGHTNING.start if isinstance(each, str)))
+        optimizers = list(run.trace.all(OptimizerBuilt))
         for epoch in range(2):
             run.repeated = epoch > 0
-            call(*_LIGHTNING_EPOCH, "training_step")
-            for built in steps:
-                keys = (built.key,)
-                run.announce(GradientsCleared(place=built.place, optimizers=keys))
-                run.announce(BackwardRan(place=built.place, loss=UNKNOWN, label=None))
-                run.announce(Stepped(place=built.place, keys=keys))
+            for moment in LIGHTNING.epoch:
+                if isinstance(moment, str):
+                    call(moment)
+                    continue
+                for built in optimizers:
+                    self._act(moment, built)
         run.repeated = False
+        call(*(each for each in LIGHTNING.end if isinstance(each, str)))
+
+    def _act(self, act: Act, built: OptimizerBuilt) -> None:
+        """Do what Lightning does by itself with an optimizer."""
+        run = self.interpreter
+        keys = (built.key,)
+        if act is Act.CLEAR:
+            run.announce(GradientsCleared(place=built.place, optimizers=keys))
+        elif act is Act.BACKWARD:
+            run.announce(BackwardRan(place=built.place, loss=UNKNOWN, label=None))
+        elif act is Act.STEP:
+            run.announce(Stepped(place=built.place, keys=keys))
 
     def _receiver(self) -> Value:
         run, owner = self.interpreter, self._owner

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.interpreter.adapters import base_of, has_adapters
 from freezelint.analysis.interpreter.arguments import passing
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.names import by_use, uses_of
+from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
+from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.torch import (
     CONTAINERS,
     HARMLESS_MODULE_METHODS,
@@ -123,6 +126,8 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
             return _method_or_property(run, method, node)
     if name in _MODULE_METHODS:
         return BoundMethod(receiver, name)
+    if name in ADAPTER_METHODS and (name == "merge_and_unload" or has_adapters(module)):
+        return BoundMethod(receiver, name)
     if name == "_modules":
         run.prove(receiver)
         return SubmoduleTable(receiver.key)
@@ -138,6 +143,11 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
 def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: str) -> Value:
     if module.origin is Origin.ELEMENT:
         return _child_of_element(module, name)
+    if has_adapters(module):
+        base = base_of(run, receiver.key)
+        if base is not None:
+            # What a wrapper of peft has not itself, the model in it has.
+            return _child(run, ModuleValue(base), run.objects.module(base), name)
     child = run.objects.child(receiver.key, name)
     if child.proof:
         if child.origin is Origin.PARAMETER:
@@ -247,6 +257,8 @@ def _of_instance(run: Interpreter, receiver: InstanceValue, name: str, node: cst
     method = find_method(run, receiver.owner, name, receiver)
     if method is not None:
         return _method_or_property(run, method, node)
+    if name in TRAINER_METHODS and is_trainer_class(run, receiver.owner):
+        return BoundMethod(receiver, name)
     path = dotted(node)
     judged = UNKNOWN if path is None else by_use(run, uses_of(run, path), path)
     if judged is not UNKNOWN:

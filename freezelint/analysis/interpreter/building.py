@@ -121,6 +121,7 @@ def build_model(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
     module.arguments = arguments
     module.place = run.place(node)
     if name.startswith("peft."):
+        # One of its classes that nothing is known of.
         module.flag_at_birth = None
     run.mark_birth(module)
     return ModuleValue(module.key)

@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.classes import (
 )
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.optimizers import build_optimizer
+from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import ClassValue, InstanceValue, ModuleValue, Value
 
@@ -45,6 +46,8 @@ def instantiate(run: Interpreter, owner: ClassValue, arguments: Arguments, node:
         run.objects.module(made.key).unfinished = lambda: follow(run, constructor, arguments, node)
     elif constructor is not None:
         follow(run, constructor, arguments, node)
+    elif isinstance(made, InstanceValue) and is_trainer_class(run, owner):
+        fill_trainer(run, made.key, arguments)
     elif isinstance(made, InstanceValue):
         _fill_fields(run, made, arguments)
     return made

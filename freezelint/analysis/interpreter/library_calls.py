@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.adapters import ADAPTER_CALLS, configure
 from freezelint.analysis.interpreter.building import (
     build_layer,
     build_model,
@@ -16,6 +17,8 @@ from freezelint.analysis.interpreter.graphs import derived
 from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
 from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
+from freezelint.analysis.interpreter.trainers import TRAINER_CALLS
+from freezelint.analysis.knowledge.peft import ADAPTER_PREFIXES
 from freezelint.analysis.knowledge.torch import (
     DISCRETE_METHODS,
     GRAD_SWITCHES,
@@ -73,6 +76,8 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
     special = _SPECIAL.get(name)
     if special is not None:
         return special(run, arguments, node)
+    if name in ADAPTER_PREFIXES:
+        return configure(run, name, arguments, node)
     if name.startswith("itertools."):
         return _chain(run, last, arguments, node)
     if name in TRANSPARENT_WRAPPERS or name in PARAMETER_REPLACERS:
@@ -141,8 +146,6 @@ def _wrap(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> 
             )
         )
         hand_over(run, (value,), node)
-        if name.startswith("peft."):
-            return ModuleValue(run.given_module(None).key)
         return value
     run.announce(events.Wrapped(place=run.place(node), key=value.key, wrapper=name))
     return value
@@ -208,4 +211,6 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "copy.deepcopy": copy_module,
     "copy.copy": copy_module,
     "functools.partial": _partial,
+    **ADAPTER_CALLS,
+    **TRAINER_CALLS,
 }

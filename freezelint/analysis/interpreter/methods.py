@@ -13,12 +13,14 @@ from freezelint.analysis.interpreter.optimizers import call_on_optimizer
 from freezelint.analysis.interpreter.sequences import call_on_mapping, call_on_sequence
 from freezelint.analysis.interpreter.subscripts import call_on_table, tensor_of
 from freezelint.analysis.interpreter.tensor_methods import call_on_parameter, call_on_tensor
+from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.interpreter.unknown_methods import call_on_library_instance
 from freezelint.analysis.knowledge.torch import MODULE_ITERATORS, SAME_MODULE_METHODS
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
     Form,
+    InstanceValue,
     LibraryInstance,
     MappingValue,
     ModuleGroup,
@@ -66,7 +68,7 @@ def call_method(
         return _on_state_dict(run, receiver, name)
     if isinstance(receiver, SuperValue):
         return _on_super(run, receiver, name, arguments, node)
-    if isinstance(receiver, LibraryInstance):
+    if isinstance(receiver, (LibraryInstance, InstanceValue)):
         return call_on_library_instance(run, receiver, name, arguments, node)
     return UNKNOWN
 
@@ -106,6 +108,12 @@ def _on_super(
     if method is not None:
         return follow(run, method, arguments, node)
     inner = receiver.receiver
+    if (
+        name == "__init__"
+        and isinstance(inner, InstanceValue)
+        and is_trainer_class(run, inner.owner)
+    ):
+        fill_trainer(run, inner.key, arguments)
     if isinstance(inner, ModuleValue) and name in (SAME_MODULE_METHODS | set(MODULE_ITERATORS)):
         return call_on_module(run, inner, name, arguments, node)
     return UNKNOWN

@@ -8,6 +8,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.adapters import call_on_adapted
 from freezelint.analysis.interpreter.arguments import Arguments, passing
 from freezelint.analysis.interpreter.calls import apply
 from freezelint.analysis.interpreter.forward import run_forward
@@ -20,6 +21,7 @@ from freezelint.analysis.interpreter.submodules import (
     replace_child,
     submodule_name,
 )
+from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.torch import (
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,
@@ -72,6 +74,8 @@ def call_on_module(
     special = _SPECIAL.get(name)
     if special is not None:
         return special(run, receiver, arguments, node)
+    if name in ADAPTER_METHODS:
+        return call_on_adapted(run, receiver, name, arguments, node)
     if name == "to_empty" or name not in HARMLESS_MODULE_METHODS:
         hand_over(run, (receiver, *arguments.all), node)
     return UNKNOWN

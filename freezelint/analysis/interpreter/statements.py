@@ -8,6 +8,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment, branches, loops
+from freezelint.analysis.interpreter.adapters import leave_context
 from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
@@ -216,6 +217,7 @@ def _while(run: Interpreter, node: cst.While) -> Flow:
 
 def _with(run: Interpreter, node: cst.With) -> Flow:
     grad_before, attempt_before = run.grad_enabled, run.attempt
+    entered: list[Value] = []
     for item in node.items:
         value = evaluate(run, item.item)
         run.announce(
@@ -224,11 +226,14 @@ def _with(run: Interpreter, node: cst.With) -> Flow:
         if _expects_error(item.item):
             run.attempt = 0
         if isinstance(value, LibraryInstance):
+            entered.append(value)
             run.grad_enabled = _grad_inside(value, run.grad_enabled)
         if item.asname is not None:
             assignment.assign(run, item.asname.name, UNKNOWN, item.item)
     flow = run_body(run, node.body)
     run.grad_enabled, run.attempt = grad_before, attempt_before
+    for value in reversed(entered):
+        leave_context(run, value, node.items[0].item)
     return flow
 
 

@@ -9,9 +9,23 @@ from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser
 from freezelint.analysis.interpreter.module_methods import parameters_of
 from freezelint.analysis.interpreter.optimizers import LIST_CHANGES, note_edited_groups
 from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.trainers import call_on_trainer
 from freezelint.analysis.interpreter.training_loop import BACKWARD, call_for_training, run_backward
+from freezelint.analysis.knowledge.frameworks import (
+    HANDS_BACK,
+    HARMLESS_PREPARER_METHODS,
+    HUGGING_FACE_TRAINERS,
+    PREPARERS,
+)
 from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
-from freezelint.analysis.values import UNKNOWN, LibraryInstance, ModuleValue, SequenceValue, Value
+from freezelint.analysis.values import (
+    UNKNOWN,
+    InstanceValue,
+    LibraryInstance,
+    ModuleValue,
+    SequenceValue,
+    Value,
+)
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -38,9 +52,15 @@ _HARMLESS = frozenset(
 
 
 def call_on_library_instance(
-    run: Interpreter, receiver: LibraryInstance, name: str, arguments: Arguments, node: cst.Call
+    run: Interpreter,
+    receiver: LibraryInstance | InstanceValue,
+    name: str,
+    arguments: Arguments,
+    node: cst.Call,
 ) -> Value:
-    """A method of an object of an imported class."""
+    """A method of an object of an imported class, or one that a class of the file inherits."""
+    if isinstance(receiver, InstanceValue) or receiver.name in HUGGING_FACE_TRAINERS:
+        return call_on_trainer(run, receiver, name, arguments, node)
     if receiver.name == PARSER:
         return call_on_parser(run, receiver, name, arguments)
     done = call_for_training(run, name, arguments, node)
@@ -49,9 +69,11 @@ def call_on_library_instance(
     last = receiver.name.rpartition(".")[2]
     if last == "GradScaler" and name == "scale" and arguments.positional:
         return arguments.positional[0]
-    if last in ("Accelerator", "Fabric") and name in ("prepare", "setup", "setup_module"):
+    if last in PREPARERS and name in HANDS_BACK:
         values = arguments.positional
         return values[0] if len(values) == 1 else SequenceValue(values)
+    if last in PREPARERS and name in HARMLESS_PREPARER_METHODS:
+        return UNKNOWN
     if receiver.name.startswith(("torch.optim.lr_scheduler.", "torch.utils.tensorboard.")):
         return UNKNOWN
     if last in ("Trainer", "Seq2SeqTrainer", "SFTTrainer") or arguments.all:
@@ -83,6 +105,8 @@ def call_on_unknown(
         return UNKNOWN
     if name == "prepare" and len(arguments.positional) > 1:
         return SequenceValue(arguments.positional)
+    if name == "unwrap_model" and arguments.positional:
+        return arguments.positional[0]
     if name not in _HARMLESS:
         hand_over(run, arguments.all, node)
     return UNKNOWN

@@ -73,6 +73,8 @@ HARMLESS_MODULE_METHODS = frozenset(
         "get_output_embeddings",
         "gradient_checkpointing_enable",
         "gradient_checkpointing_disable",
+        "enable_input_require_grads",
+        "disable_input_require_grads",
         "compile",
     }
 )
@@ -155,7 +157,6 @@ PARAMETER_REPLACERS = frozenset(
         "torch.distributed._composable.fsdp.fully_shard",
         "torch.nn.utils.parametrizations.weight_norm",
         "torch.nn.utils.weight_norm",
-        "peft.get_peft_model",
     }
 )
 """Calls after which an optimizer built before holds parameters that nobody uses."""

@@ -6,6 +6,8 @@ peft, segmentation-models-pytorch, open_clip and CLIP.
 
 from __future__ import annotations
 
+import re
+
 FACTORIES = frozenset(
     {
         "timm.create_model",
@@ -59,9 +61,21 @@ NOT_MODULES = (
 """Endings of class names in those packages that are no modules."""
 
 
+_BUILT_FROM_CONFIGURATION = re.compile(
+    r"transformers\.(?:\w+\.)*(?!DataCollator|AutoModel|\w*EncoderDecoder|\w*DualEncoder)[A-Z]\w*"
+    r"(?:LMHeadModel|LMHead|Model"
+    r"|For(?:CausalLM|MaskedLM|PreTraining|NextSentencePrediction|ConditionalGeneration|CTC"
+    r"|(?:Sequence|Token|Image|Audio|Video)Classification|QuestionAnswering|MultipleChoice"
+    r"|SemanticSegmentation|ObjectDetection|MaskedImageModeling))"
+)
+"""Classes of transformers that build a model with random weights, all of them trainable."""
+
+
 def builds_module(name: str) -> bool:
     """Whether calling this dotted name returns a module whose parameters are trainable."""
     if name in FACTORIES:
+        return True
+    if name.startswith("transformers.") and _BUILT_FROM_CONFIGURATION.fullmatch(name):
         return True
     package, _, last = name.rpartition(".")
     if last in ("from_pretrained", "from_config", "from_name"):

@@ -169,6 +169,9 @@ class StaleOptimizer(Rule):
     def _check_name(self, event: NameRebound, trace: Trace) -> Iterator[Report]:
         if trace.objects.module(event.new).origin not in _NEW:
             return
+        if trace.related(event.new, event.old, event.index):
+            # A wrapper around the same model, or the model out of its wrapper.
+            return
         built = _builder_of(trace, event, event.old)
         if built is None or all(part.key != event.old for part in built.parts):
             return

@@ -1,0 +1,179 @@
+"""Frameworks that train by themselves: what they are given, and in which order they call it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter.arguments import Arguments
+from freezelint.analysis.interpreter.classes import find_method, library_bases, lineage
+from freezelint.analysis.interpreter.following import follow
+from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.knowledge.frameworks import (
+    BUILDS_OPTIMIZER,
+    HARMLESS_TRAINER_METHODS,
+    HUGGING_FACE,
+    HUGGING_FACE_CALLBACKS,
+    HUGGING_FACE_TRAINERS,
+    Act,
+)
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    InstanceValue,
+    LibraryInstance,
+    ModuleValue,
+    OptimizerValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import libcst as cst
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.knowledge.frameworks import Moment
+    from freezelint.analysis.values import ClassValue
+
+_COMPLETE = "arguments()"
+"""The attribute under which it is kept whether all arguments of a trainer are known."""
+
+TRAINER_METHODS = HARMLESS_TRAINER_METHODS | {"train", "add_callback"}
+"""Methods that a trainer of the file has from the class of transformers."""
+
+_NOTHING = Constant(None)
+
+
+def build_trainer(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``Trainer(model=...)`` of transformers: keeps what it is given, and changes nothing."""
+    made = LibraryInstance("transformers.Trainer", run.objects.new_key(), arguments.positional)
+    fill_trainer(run, made.key, arguments)
+    return made
+
+
+def fill_trainer(run: Interpreter, key: int, arguments: Arguments) -> None:
+    """Keep what the constructor of a trainer is passed."""
+    for position, name in ((0, "model"), (8, "callbacks"), (9, "optimizers")):
+        value = arguments.get(position, name)
+        if value is not None:
+            run.bindings[key, name] = value
+    if "optimizer_cls_and_kwargs" in arguments.keywords:
+        run.bindings[key, "optimizers"] = UNKNOWN
+    run.bindings[key, _COMPLETE] = Constant(arguments.complete)
+
+
+def is_trainer_class(run: Interpreter, owner: ClassValue) -> bool:
+    """Whether a class of the file derives from the ``Trainer`` of transformers."""
+    return any(base in HUGGING_FACE_TRAINERS for base in library_bases(run, owner))
+
+
+def call_on_trainer(
+    run: Interpreter,
+    receiver: LibraryInstance | InstanceValue,
+    name: str,
+    arguments: Arguments,
+    node: cst.Call,
+) -> Value:
+    """A method of ``Trainer``."""
+    if name == "train":
+        _train(run, receiver, node)
+    elif name == "add_callback" and arguments.positional:
+        held = run.bindings.get((receiver.key, "callbacks"), SequenceValue(()))
+        items = held.items if isinstance(held, SequenceValue) else ()
+        run.bindings[receiver.key, "callbacks"] = SequenceValue(
+            (*items, arguments.positional[0]), isinstance(held, SequenceValue)
+        )
+    elif name not in HARMLESS_TRAINER_METHODS:
+        model = run.bindings.get((receiver.key, "model"), UNKNOWN)
+        hand_over(run, (model, *arguments.all), node)
+        run.bindings[receiver.key, "optimizers"] = UNKNOWN
+    return UNKNOWN
+
+
+def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst.Call) -> None:
+    model = run.bindings.get((trainer.key, "model"))
+    if not isinstance(model, ModuleValue):
+        return
+    run.prove(model)
+    given = run.bindings.get((trainer.key, "optimizers"), _NOTHING)
+    optimizer = given.items[0] if isinstance(given, SequenceValue) and given.items else given
+    run.announce(
+        events.TrainerStarted(
+            place=run.place(node),
+            key=model.key,
+            label=run.objects.label(model.key),
+            builds_optimizer=optimizer == _NOTHING and _is_plain(run, trainer),
+        )
+    )
+    # What else the trainer does with the model is not in sight.
+    hand_over(run, (model, optimizer), node)
+    keys = optimizer.keys if isinstance(optimizer, OptimizerValue) else ()
+    acts: dict[Act, Callable[[], events.Event]] = {
+        Act.TRAINING_MODE: lambda: events.ModeSet(
+            place=run.place(node),
+            part=run.parts_of(model.key)[0],
+            training=True,
+            label=run.objects.label(model.key),
+        ),
+        Act.FORWARD: lambda: events.ForwardRan(place=run.place(node), key=model.key),
+        Act.BACKWARD: lambda: events.BackwardRan(place=run.place(node), loss=UNKNOWN, label=None),
+        Act.STEP: lambda: events.Stepped(place=run.place(node), keys=keys),
+        Act.CLEAR: lambda: events.GradientsCleared(
+            place=run.place(node), optimizers=keys, parts=run.parts_of(model.key)
+        ),
+    }
+    callbacks = _callbacks(run, trainer)
+
+    def pass_through(moments: tuple[Moment, ...]) -> None:
+        for moment in moments:
+            if isinstance(moment, str):
+                for callback in callbacks:
+                    _call_hook(run, callback, moment, model, node)
+            elif moment in acts:
+                run.announce(acts[moment]())
+
+    before = run.repeated
+    pass_through(HUGGING_FACE.start)
+    for epoch in range(2):
+        run.repeated = before or epoch > 0
+        pass_through(HUGGING_FACE.epoch)
+    run.repeated = before
+    pass_through(HUGGING_FACE.end)
+
+
+def _is_plain(run: Interpreter, trainer: LibraryInstance | InstanceValue) -> bool:
+    """Whether the trainer builds its optimizer in the usual way."""
+    if run.bindings.get((trainer.key, _COMPLETE)) != Constant(True):
+        return False
+    return isinstance(trainer, LibraryInstance) or not any(
+        BUILDS_OPTIMIZER.intersection(each.definition.methods)
+        for each in lineage(run, trainer.owner)
+    )
+
+
+def _callbacks(run: Interpreter, trainer: LibraryInstance | InstanceValue) -> list[InstanceValue]:
+    held = run.bindings.get((trainer.key, "callbacks"))
+    items = held.items if isinstance(held, SequenceValue) else ()
+    return [
+        each
+        for each in items
+        if isinstance(each, InstanceValue)
+        and HUGGING_FACE_CALLBACKS.intersection(library_bases(run, each.owner))
+    ]
+
+
+def _call_hook(
+    run: Interpreter, callback: InstanceValue, name: str, model: ModuleValue, node: cst.Call
+) -> None:
+    method = find_method(run, callback.owner, name, callback)
+    if method is not None and run.index.is_loud(method.definition):
+        passed = Arguments((UNKNOWN,) * 3, {"model": model}, (), {}, complete=False)
+        follow(run, method, passed, node)
+
+
+TRAINER_CALLS: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = dict.fromkeys(
+    HUGGING_FACE_TRAINERS, build_trainer
+)
+"""Constructors of trainers."""
