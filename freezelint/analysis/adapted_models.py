@@ -1,0 +1,126 @@
+"""What a trace tells about a model that a library froze: is it trained like that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from freezelint.analysis.events import (
+    AdaptersAdded,
+    BackwardRan,
+    Event,
+    FlagsSetByLibrary,
+    FlagWritten,
+    HandedOver,
+    OptimizerBuilt,
+    TrainerStarted,
+)
+from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
+
+
+class Subject(NamedTuple):
+    """A model, and those of its parameters that are meant to train."""
+
+    models: tuple[int, ...]
+    """All that stands for the model: what a library wrapped around it, and itself."""
+    part: Part
+
+
+def training_of(trace: Trace, event: Event, subject: Subject) -> Event | None:
+    """Where a model is trained with the flags that an event left it with; None if it may not be.
+
+    Training of more than this model tells nothing: what is frozen may be meant to be.
+    """
+    training = next(_trainings(trace, event, subject), None)
+    if training is None or _may_change(trace, event, subject, training):
+        return None
+    return training
+
+
+def _trainings(trace: Trace, event: Event, subject: Subject) -> Iterator[Event]:
+    """The trainers and optimizers that take the model after an event, earliest first."""
+    starts = [*trace.after(event, TrainerStarted), *trace.after(event, OptimizerBuilt)]
+    for each in sorted(starts, key=lambda start: start.index):
+        if isinstance(each, TrainerStarted):
+            if each.builds_optimizer and stands_for(trace, each.key, subject):
+                yield each
+        elif isinstance(each, OptimizerBuilt) and _is_about(trace, each, subject):
+            is_used = any(True for _ in steps_after(trace, each, each.key))
+            if (
+                is_used
+                or is_handed_on(trace, each, each.key)
+                or any(True for _ in trace.after(each, BackwardRan))
+            ):
+                yield each
+
+
+def _is_about(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
+    """Whether an optimizer takes parameters of this model only, the subject's among them."""
+    parts = [without_flag_tests(part) for part in built.parts]
+    if not parts or not built.complete:
+        return False
+    return all(
+        stands_for(trace, part.key, subject)
+        or any(
+            trace.objects.route(model, part.key, built.index) is not None
+            for model in subject.models
+        )
+        for part in parts
+    ) and any(
+        _is_alternative(trace, part.key, subject)
+        or trace.parts_overlap(part, subject.part, built.index)
+        for part in parts
+    )
+
+
+def stands_for(trace: Trace, key: int, subject: Subject) -> bool:
+    """Whether something is the model, or is it on one of several paths."""
+    return key in subject.models or _is_alternative(trace, key, subject)
+
+
+def _is_alternative(trace: Trace, key: int, subject: Subject) -> bool:
+    return any(each in subject.models for each in trace.objects.module(key).alternatives)
+
+
+def _may_change(trace: Trace, event: Event, subject: Subject, training: Event) -> bool:
+    """Whether the flags are set otherwise at any time, or code out of sight had the model."""
+    for kind in (FlagWritten, FlagsSetByLibrary):
+        for write in trace.after(event, kind):
+            if write.value is not False and any(
+                _reaches(trace, part.key, subject, write)
+                and (
+                    _held_by_alternative(trace, part.key, subject, write)
+                    or trace.parts_overlap(part, subject.part, write.index)
+                )
+                for part in write.parts
+            ):
+                return True
+    return any(
+        _reaches(trace, key, subject, handed)
+        for handed in trace.between(event, training, HandedOver)
+        for key in handed.keys
+    )
+
+
+def _reaches(trace: Trace, key: int, subject: Subject, event: Event) -> bool:
+    return _held_by_alternative(trace, key, subject, event) or any(
+        trace.related(key, model, event.index) for model in subject.models
+    )
+
+
+def _held_by_alternative(trace: Trace, key: int, subject: Subject, event: Event) -> bool:
+    return any(
+        _is_alternative(trace, holder, subject)
+        for holder in trace.objects.holders(key, event.index)
+    )
+
+
+def gets_more_adapters(trace: Trace, event: AdaptersAdded) -> bool:
+    """Whether other adapters join these in the same model: then these may be meant to stay."""
+    others = (*trace.before(event, AdaptersAdded), *trace.after(event, AdaptersAdded))
+    return any(other.base in (event.base, event.model) for other in others)
