@@ -11,10 +11,17 @@ from freezelint.analysis.events import (
     FlagsSetByLibrary,
     FlagWritten,
     HandedOver,
+    MethodCalled,
     OptimizerBuilt,
     TrainerStarted,
 )
-from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
+from freezelint.analysis.training import (
+    is_handed_on,
+    steps_after,
+    trained_before,
+    without_flag_tests,
+)
+from freezelint.analysis.values import ModuleValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,3 +131,19 @@ def gets_more_adapters(trace: Trace, event: AdaptersAdded) -> bool:
     """Whether other adapters join these in the same model: then these may be meant to stay."""
     others = (*trace.before(event, AdaptersAdded), *trace.after(event, AdaptersAdded))
     return any(other.base in (event.base, event.model) for other in others)
+
+
+def was_trained_between(trace: Trace, first: Event, last: Event) -> bool:
+    """Whether anything was trained between two events."""
+    starts = any(True for _ in trace.between(first, last, TrainerStarted))
+    return starts or trained_before(trace, last, first) is not None
+
+
+def have_new_weights_between(trace: Trace, first: Event, last: Event, subject: Subject) -> bool:
+    """Whether a model had weights loaded into it between two events."""
+    return any(
+        called.name.startswith("load")
+        and isinstance(called.receiver, ModuleValue)
+        and _reaches(trace, called.receiver.key, subject, called)
+        for called in trace.between(first, last, MethodCalled)
+    )

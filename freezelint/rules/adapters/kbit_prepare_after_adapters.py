@@ -1,0 +1,183 @@
+"""Adapters are added, and then everything is frozen, adapters included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.adapted_models import (
+    Subject,
+    have_new_weights_between,
+    training_of,
+    was_trained_between,
+)
+from freezelint.analysis.events import (
+    AdaptersAdded,
+    Event,
+    FlagsSetByLibrary,
+    FlagWritten,
+    TrainerStarted,
+)
+from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.values import Part
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+
+class KbitPrepareAfterAdapters(Rule):
+    """Finds a freeze of everything that comes after adapters were added to the model.
+
+    What it does:
+        Reports `prepare_model_for_kbit_training(model)`, and a freeze of the whole
+        model, after `get_peft_model(...)`, where the model is then trained and nothing
+        makes the adapters trainable again.
+
+    Why is this bad:
+        `prepare_model_for_kbit_training` sets `requires_grad=False` on every parameter
+        there is, and so does a loop over `model.parameters()`. The adapters, put in
+        just before to be trained, are frozen with the rest. With gradient
+        checkpointing nothing is said; without it, `backward()` raises a RuntimeError
+        ("element 0 of tensors does not require grad").
+
+    Bad:
+        import tempfile
+
+        import torch
+        from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+        from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+
+        workspace = tempfile.TemporaryDirectory()
+        torch.manual_seed(0)
+        shape = GPT2Config(
+            n_layer=2, n_embd=32, n_head=2, vocab_size=64, bos_token_id=0, eos_token_id=0
+        )
+        model = GPT2LMHeadModel(shape)
+        config = LoraConfig(task_type="CAUSAL_LM", target_modules=["c_attn"])
+        model = get_peft_model(model, config)
+        model = prepare_model_for_kbit_training(model)  # expect: FZ802
+
+        tokens = torch.randint(64, (16, 12))
+        data = [{"input_ids": row, "labels": row} for row in tokens]
+        args = TrainingArguments(
+            workspace.name,
+            max_steps=4,
+            learning_rate=1e-2,
+            per_device_train_batch_size=4,
+            gradient_checkpointing=True,
+            use_cpu=True,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        )
+        Trainer(model=model, args=args, train_dataset=data).train()
+
+    Good:
+        import tempfile
+
+        import torch
+        from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+        from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+
+        workspace = tempfile.TemporaryDirectory()
+        torch.manual_seed(0)
+        shape = GPT2Config(
+            n_layer=2, n_embd=32, n_head=2, vocab_size=64, bos_token_id=0, eos_token_id=0
+        )
+        model = GPT2LMHeadModel(shape)
+        config = LoraConfig(task_type="CAUSAL_LM", target_modules=["c_attn"])
+        model = prepare_model_for_kbit_training(model)
+        model = get_peft_model(model, config)
+
+        tokens = torch.randint(64, (16, 12))
+        data = [{"input_ids": row, "labels": row} for row in tokens]
+        args = TrainingArguments(
+            workspace.name,
+            max_steps=4,
+            learning_rate=1e-2,
+            per_device_train_batch_size=4,
+            gradient_checkpointing=True,
+            use_cpu=True,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        )
+        Trainer(model=model, args=args, train_dataset=data).train()
+
+    When it is silent:
+        A freeze that comes before the adapters or leaves them out, adapters that are
+        made trainable again, adapters that were trained or had weights loaded into
+        them before the freeze, and models that are trained as a part of something
+        else.
+
+    References:
+        https://huggingface.co/docs/peft/package_reference/peft_model#peft.prepare_model_for_kbit_training
+        https://github.com/huggingface/transformers/issues/26098
+        https://github.com/huggingface/trl/issues/3926
+        https://github.com/huggingface/peft/issues/2299
+    """
+
+    code = "FZ802"
+    name = "kbit-prepare-after-adapters"
+    level = Level.ERROR
+    claims = (Claim("dead", "model.*.lora_*"),)
+    triggers = (
+        ("get_peft_model", "PeftModel"),
+        ("train(", "optim", "Optim", "Adam", "SGD"),
+    )
+    trigger_patterns = (
+        (r"get_peft_model\(", r"is_trainable"),
+        (r"kbit_training\(", *FLAG_WRITES),
+    )
+    fixable = False
+    events = ("FlagWritten", "FlagsSetByLibrary")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a freeze that takes in adapters which were added just before."""
+        assert isinstance(event, FlagWritten)
+        if event.value is not False or not event.certain or event.repeated:
+            return
+        by_library = isinstance(event, FlagsSetByLibrary)
+        if by_library and event.function != "prepare_model_for_kbit_training":
+            return
+        for added in trace.before(event, AdaptersAdded):
+            training = _stays_frozen(trace, event, added)
+            if training is None:
+                continue
+            place = trace.meeting_place(event, added, training)
+            does = "takes it" if isinstance(training, TrainerStarted) else "is built for it"
+            yield Report(
+                place,
+                f"this freezes the adapters in `{event.label}` too, which were added before: "
+                "nothing in the model is trainable",
+                "call it before the adapters are added"
+                if by_library
+                else "leave this out: adding adapters freezes all the rest by itself",
+                (
+                    (trace.meeting_place(added, event), "the adapters are added here"),
+                    (trace.meeting_place(training, event), f"this {does}"),
+                ),
+            )
+            return
+
+
+def _stays_frozen(trace: Trace, freeze: FlagWritten, added: AdaptersAdded) -> Event | None:
+    """Where the model is trained with adapters that a write froze after they were added."""
+    adapters = Part(added.adapters)
+    if added.trains is not True or not any(
+        trace.part_covers(part, adapters, freeze.index) for part in freeze.parts
+    ):
+        return None
+    if was_trained_between(trace, added, freeze):
+        return None
+    if trace.flag(adapters, freeze.index, freeze.path).value is not True:
+        return None
+    subject = Subject((added.model, added.base), adapters)
+    training = training_of(trace, freeze, subject)
+    if training is None or have_new_weights_between(trace, added, training, subject):
+        return None
+    return training
