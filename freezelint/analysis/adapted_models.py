@@ -21,13 +21,12 @@ from freezelint.analysis.training import (
     trained_before,
     without_flag_tests,
 )
-from freezelint.analysis.values import ModuleValue
+from freezelint.analysis.values import ModuleValue, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Part
 
 
 class Subject(NamedTuple):
@@ -54,7 +53,7 @@ def _trainings(trace: Trace, event: Event, subject: Subject) -> Iterator[Event]:
     starts = [*trace.after(event, TrainerStarted), *trace.after(event, OptimizerBuilt)]
     for each in sorted(starts, key=lambda start: start.index):
         if isinstance(each, TrainerStarted):
-            if each.builds_optimizer and stands_for(trace, each.key, subject):
+            if each.builds_optimizer and _is_trained_by(trace, each, subject):
                 yield each
         elif isinstance(each, OptimizerBuilt) and _is_about(trace, each, subject):
             is_used = any(True for _ in steps_after(trace, each, each.key))
@@ -66,13 +65,22 @@ def _trainings(trace: Trace, event: Event, subject: Subject) -> Iterator[Event]:
                 yield each
 
 
+def _is_trained_by(trace: Trace, started: TrainerStarted, subject: Subject) -> bool:
+    """Whether a trainer has the model, with what is meant to train still in it."""
+    if _is_alternative(trace, started.key, subject):
+        return True
+    return started.key in subject.models and trace.parts_overlap(
+        Part(started.key), subject.part, started.index
+    )
+
+
 def _is_about(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
     """Whether an optimizer takes parameters of this model only, the subject's among them."""
     parts = [without_flag_tests(part) for part in built.parts]
     if not parts or not built.complete:
         return False
     return all(
-        stands_for(trace, part.key, subject)
+        _is_alternative(trace, part.key, subject)
         or any(
             trace.objects.route(model, part.key, built.index) is not None
             for model in subject.models
@@ -83,11 +91,6 @@ def _is_about(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
         or trace.parts_overlap(part, subject.part, built.index)
         for part in parts
     )
-
-
-def stands_for(trace: Trace, key: int, subject: Subject) -> bool:
-    """Whether something is the model, or is it on one of several paths."""
-    return key in subject.models or _is_alternative(trace, key, subject)
 
 
 def _is_alternative(trace: Trace, key: int, subject: Subject) -> bool:

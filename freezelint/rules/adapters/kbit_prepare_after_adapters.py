@@ -141,8 +141,8 @@ class KbitPrepareAfterAdapters(Rule):
         assert isinstance(event, FlagWritten)
         if event.value is not False or not event.certain or event.repeated:
             return
-        by_library = isinstance(event, FlagsSetByLibrary)
-        if by_library and event.function != "prepare_model_for_kbit_training":
+        function = event.function if isinstance(event, FlagsSetByLibrary) else None
+        if function not in (None, "prepare_model_for_kbit_training"):
             return
         for added in trace.before(event, AdaptersAdded):
             training = _stays_frozen(trace, event, added)
@@ -155,7 +155,7 @@ class KbitPrepareAfterAdapters(Rule):
                 f"this freezes the adapters in `{event.label}` too, which were added before: "
                 "nothing in the model is trainable",
                 "call it before the adapters are added"
-                if by_library
+                if function is not None
                 else "leave this out: adding adapters freezes all the rest by itself",
                 (
                     (trace.meeting_place(added, event), "the adapters are added here"),
