@@ -126,8 +126,8 @@ def _load(run: Interpreter, base: ModuleValue, arguments: Arguments, node: cst.C
     trains = _is_trainable(arguments)
     if trains is True:
         _say_that_parameters_come(run, base, "from_pretrained", node)
-    frozen = False if trains is False else None
-    _set(run, (Part(base.key),), frozen, "from_pretrained", node)
+    frozen = (Part(wrapped.key), Part(base.key))
+    _set(run, frozen, False if trains is False else None, "from_pretrained", node)
     _attach(run, wrapped, base, peft.UNKNOWN_PREFIX, trains, node, is_loaded=True)
     return wrapped
 

@@ -1,0 +1,182 @@
+"""Frozen adapters are switched off for a while, and come back trainable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    AdaptersAdded,
+    Event,
+    FlagsSetByLibrary,
+    FlagWritten,
+    OptimizerBuilt,
+    Stepped,
+)
+from freezelint.analysis.predicates import flag_tests
+from freezelint.analysis.training import may_be_unknown, steps_after
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
+
+
+class AdapterSwitchUnfreezes(Rule):
+    """Finds `disable_adapter()` around frozen adapters that an optimizer holds.
+
+    What it does:
+        Reports `with model.disable_adapter():` where the adapters are frozen before,
+        and an optimizer that holds them steps afterwards.
+
+    Why is this bad:
+        For peft an adapter that is active is one that is trained. At the end of the
+        `with` block it switches the adapters on again, and sets `requires_grad=True`
+        on them, whatever it was before. From then on they get gradients, and the
+        optimizer moves them. This is so in peft 0.21, and was in the versions before.
+
+    Bad:
+        import tempfile
+
+        import torch
+        from peft import LoraConfig, PeftModel, get_peft_model
+        from torch import nn
+        from transformers import GPT2Config, GPT2Model
+
+        workspace = tempfile.TemporaryDirectory()
+        torch.manual_seed(0)
+        shape = GPT2Config(n_layer=2, n_embd=32, n_head=2, vocab_size=64)
+        config = LoraConfig(target_modules=["c_attn"], init_lora_weights=False)
+        get_peft_model(GPT2Model(shape), config).save_pretrained(workspace.name)
+
+        # Adapters of an earlier run, frozen: only the head is meant to train.
+        model = PeftModel.from_pretrained(GPT2Model(shape), workspace.name)
+        head = nn.Linear(32, 2)
+
+        optimizer = torch.optim.AdamW([*model.parameters(), *head.parameters()], lr=1e-3)
+        tokens, labels = torch.randint(64, (16, 12)), torch.randint(2, (16,))
+        for epoch in range(3):
+            with torch.no_grad(), model.disable_adapter():  # expect: FZ806
+                plain = model(tokens).last_hidden_state[:, -1]
+            adapted = model(tokens).last_hidden_state[:, -1]
+            loss = nn.functional.cross_entropy(head(adapted - plain), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import tempfile
+
+        import torch
+        from peft import LoraConfig, PeftModel, get_peft_model
+        from torch import nn
+        from transformers import GPT2Config, GPT2Model
+
+        workspace = tempfile.TemporaryDirectory()
+        torch.manual_seed(0)
+        shape = GPT2Config(n_layer=2, n_embd=32, n_head=2, vocab_size=64)
+        config = LoraConfig(target_modules=["c_attn"], init_lora_weights=False)
+        get_peft_model(GPT2Model(shape), config).save_pretrained(workspace.name)
+
+        # Adapters of an earlier run, frozen: only the head is meant to train.
+        model = PeftModel.from_pretrained(GPT2Model(shape), workspace.name)
+        head = nn.Linear(32, 2)
+
+        optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3)
+        tokens, labels = torch.randint(64, (16, 12)), torch.randint(2, (16,))
+        for epoch in range(3):
+            with torch.no_grad(), model.disable_adapter():
+                plain = model(tokens).last_hidden_state[:, -1]
+            adapted = model(tokens).last_hidden_state[:, -1]
+            loss = nn.functional.cross_entropy(head(adapted - plain), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Adapters that are trained, an optimizer that does not hold them, flags that
+        are set again after the block, several adapters in one model, and adapters
+        that were loaded frozen and are all that the optimizer has. `set_adapter`
+        makes an adapter trainable, too, but that is its documented use.
+
+    References:
+        https://github.com/huggingface/peft/issues/3447
+        https://huggingface.co/docs/peft/package_reference/peft_model#peft.PeftModel.disable_adapter
+    """
+
+    code = "FZ806"
+    name = "adapter-switch-unfreezes"
+    level = Level.WARNING
+    claims = (Claim("moves", "model.*.lora_*"),)
+    triggers = (
+        ("disable_adapter(",),
+        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+    )
+    fixable = False
+    events = ("FlagsSetByLibrary",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report the end of a block that makes frozen adapters of an optimizer trainable."""
+        assert isinstance(event, FlagsSetByLibrary)
+        if event.function != "disable_adapter" or event.value is not True or event.repeated:
+            return
+        (adapters,) = event.parts
+        before = trace.flag(adapters, event.index, event.path)
+        added = next(
+            (each for each in trace.before(event, AdaptersAdded) if each.adapters == adapters.key),
+            None,
+        )
+        if before.value is not False or added is None:
+            return
+        for built in trace.all(OptimizerBuilt):
+            step = _first_step(trace, event, built, adapters)
+            if step is None:
+                continue
+            if before.write is None and not _holds_more(trace, built, added):
+                continue
+            froze = added if before.write is None else before.write
+            model = trace.objects.label(added.model)
+            optimizer = trace.objects.optimizer(built.key).label or built.name
+            yield Report(
+                trace.meeting_place(event, froze, step),
+                f"at the end of this block the frozen adapters of `{model}` become "
+                f"trainable, and `{optimizer}` moves them",
+                "give the optimizer only what is meant to train, or set the flags again "
+                "after the block",
+                (
+                    (trace.meeting_place(froze, event), "they are frozen here"),
+                    (trace.meeting_place(step, event), f"`{optimizer}` steps here"),
+                ),
+            )
+            return
+
+
+def _first_step(
+    trace: Trace, event: FlagsSetByLibrary, built: OptimizerBuilt, adapters: Part
+) -> Stepped | None:
+    """The first step after the block of an optimizer that holds the adapters."""
+    step = next(steps_after(trace, event, built.key), None)
+    if step is None or not any(
+        trace.part_covers(part, adapters, built.index)
+        for part in built.parts
+        if not flag_tests(part.predicate)
+    ):
+        return None
+    is_set_again = any(
+        trace.parts_overlap(part, adapters, write.index)
+        for write in trace.between(event, step, FlagWritten)
+        for part in write.parts
+    )
+    return None if is_set_again or may_be_unknown(trace, adapters, event, step) else step
+
+
+def _holds_more(trace: Trace, built: OptimizerBuilt, added: AdaptersAdded) -> bool:
+    """Whether the optimizer trains something else, so that frozen adapters may be meant."""
+    return any(
+        trace.objects.route(added.model, part.key, built.index) is None
+        and trace.objects.route(added.base, part.key, built.index) is None
+        for part in built.parts
+    )
