@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from freezelint.analysis.values import TensorValue
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -116,6 +118,8 @@ class ModeSet(Event):
     part: Part
     training: bool | None
     label: str
+    overridden: tuple[int, ...] = ()
+    """Submodules whose class has a ``train`` of its own, which was run for them."""
 
 
 class ParameterGroup(NamedTuple):
@@ -183,6 +187,16 @@ class ForwardRan(Event):
     arguments: tuple[Value, ...] = ()
     graph_uses: Mapping[int, int]
     """How often the output of each module was read, in the whole run, with a graph to go on."""
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Modules whose output it was called with, as far as that can be told."""
+        return tuple(
+            each
+            for value in self.arguments
+            if isinstance(value, TensorValue)
+            for each in value.modules
+        )
 
 
 class OutputDetached(Event):

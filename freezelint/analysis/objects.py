@@ -273,6 +273,14 @@ class Objects:
             if each.parent == parent
         ]
 
+    def below(self, key: int, at: int) -> list[ModuleObject]:
+        """The submodules at a moment, at any depth, as far as the code mentions them."""
+        return [
+            module
+            for each, module in self._modules.items()
+            if module.attachments and each != key and self.route(key, each, at)
+        ]
+
     def holders(self, key: int, at: int) -> list[int]:
         """A module and all that hold it at a moment, directly or through others."""
         holders = [key]

@@ -11,6 +11,8 @@ from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.adapters import call_on_adapted
 from freezelint.analysis.interpreter.arguments import Arguments, passing
 from freezelint.analysis.interpreter.calls import apply
+from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
 from freezelint.analysis.interpreter.iteration import element_module
 from freezelint.analysis.interpreter.optimizers import clears_to_none
@@ -121,6 +123,7 @@ def _set_mode(
     run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
 ) -> None:
     mode = False if name == "eval" else _flag(arguments.get(0, "mode"))
+    overrides = _own_ways_to_train(run, receiver.key)
     for part in run.parts_of(receiver.key)[:1]:
         run.announce(
             events.ModeSet(
@@ -130,8 +133,27 @@ def _set_mode(
                 label=run.label(node.func.value)
                 if isinstance(node.func, cst.Attribute)
                 else run.objects.label(receiver.key),
+                overridden=tuple(overrides),
             )
         )
+    for override in overrides.values():
+        follow(run, override, passing(Constant(mode) if mode is not None else UNKNOWN), node)
+
+
+def _own_ways_to_train(run: Interpreter, key: int) -> dict[int, FunctionValue]:
+    """The ``train`` of each submodule whose class in the file has one: torch calls it."""
+    found = {}
+    for each in run.objects.below(key, run.now):
+        if each.owner_class is not None:
+            method = find_method(run, each.owner_class, "train", ModuleValue(each.key))
+            if method is not None:
+                found[each.key] = method
+    # What hangs below another of them is for that one's `train` to decide.
+    return {
+        inner: method
+        for inner, method in found.items()
+        if not any(run.objects.route(outer, inner, run.now) for outer in found)
+    }
 
 
 def _apply(run: Interpreter, receiver: ModuleValue, function: Value, node: cst.Call) -> None:
