@@ -11,7 +11,7 @@ from freezelint.analysis.definitions import OutlineFailed
 from freezelint.analysis.index import Index, is_foreign
 from freezelint.analysis.relevance import Relevance
 from freezelint.analysis.roots import roots_of
-from freezelint.findings import Evidence, Finding, Problem
+from freezelint.findings import Evidence, Finding, Level, Problem
 from freezelint.sources.syntax import CANNOT_PARSE, problem_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,10 @@ def _check(path: str, index: Index, rules: Sequence[Rule]) -> tuple[list[Finding
             continue
         if trace is not None:
             for finding in _judge(path, trace, rules, problems):
-                found.setdefault((finding.code, finding.span), finding)
+                known = found.setdefault((finding.code, finding.span), finding)
+                if known.level is Level.INFO:
+                    # What one scope takes for possible, another may know for certain.
+                    found[finding.code, finding.span] = finding
     return sorted(found.values(), key=lambda each: each.sort_key), list(dict.fromkeys(problems))
 
 

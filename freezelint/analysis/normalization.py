@@ -1,0 +1,51 @@
+"""Which layers of normalisation a piece of code picks by their class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.predicates import NotAll, TypeTest
+
+if TYPE_CHECKING:
+    from freezelint.analysis.predicates import Atom, Predicate
+
+BATCH_NORM_CLASSES = frozenset(
+    {
+        *("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
+        *("LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d"),
+        *("_BatchNorm", "_NormBase"),
+    }
+)
+"""Classes of ``torch.nn`` and ``torch.nn.modules.batchnorm`` whose layers keep statistics."""
+
+BATCH_NORM_BASES = frozenset({"_BatchNorm", "_NormBase"})
+"""Those that all others derive from."""
+
+
+def is_batch_norm(library: str | None) -> bool:
+    """Whether a dotted name is that of a BatchNorm of torch."""
+    package, _, last = (library or "").rpartition(".")
+    return package.startswith("torch.nn") and last in BATCH_NORM_CLASSES
+
+
+def picked_batch_norms(predicate: Predicate) -> frozenset[str]:
+    """The kinds of BatchNorm that a test by class picks, where it picks nothing else.
+
+    Empty where no test says that only BatchNorms are meant.
+    """
+    for atom in predicate:
+        names = _names(atom)
+        if names and all(is_batch_norm(name) for name in names):
+            return frozenset(name.rpartition(".")[2] for name in names)
+    return frozenset()
+
+
+def _names(atom: Atom) -> tuple[str, ...]:
+    """The classes of ``isinstance(m, (A, B))``, or of ``isinstance(m, A) or isinstance(m, B)``."""
+    if isinstance(atom, TypeTest) and not atom.negated:
+        return atom.names
+    if isinstance(atom, NotAll):
+        tests = [each for each in atom.atoms if isinstance(each, TypeTest) and each.negated]
+        if len(tests) == len(atom.atoms):
+            return tuple(name for each in tests for name in each.names)
+    return ()

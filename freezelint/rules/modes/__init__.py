@@ -1,0 +1,1 @@
+"""FZ4xx: modes, and buffers that no flag can hold still."""

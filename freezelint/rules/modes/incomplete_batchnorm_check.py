@@ -1,0 +1,194 @@
+"""Code that pins the statistics of BatchNorm knows only some kinds of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import Event, ModeSet, Wrapped
+from freezelint.analysis.normalization import (
+    BATCH_NORM_BASES,
+    is_batch_norm,
+    picked_batch_norms,
+)
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import Part
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_HELP = "test for `nn.modules.batchnorm._BatchNorm`: every BatchNorm derives from it"
+
+
+class IncompleteBatchnormCheck(Rule):
+    """Finds a test by class that lets some of a frozen model's BatchNorms escape.
+
+    What it does:
+        Reports code that puts BatchNorm layers into evaluation mode and picks them by
+        a class such as `nn.BatchNorm2d`, when the same frozen model holds a BatchNorm
+        of another class, or was converted to `SyncBatchNorm` before. In a helper that
+        takes any model it is reported as info, since nobody knows what it will get.
+
+    Why is this bad:
+        `BatchNorm1d`, `BatchNorm3d` and `SyncBatchNorm` are no `BatchNorm2d`: they
+        share a base class, and none derives from another. Those that the test does
+        not know stay in training mode, and their statistics change with every batch.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Encoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.image = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
+                self.vector = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16))
+
+            def forward(self, x):
+                return self.vector(self.image(x).mean((2, 3)))
+
+
+        def pin_statistics(module):
+            for layer in module.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.eval()  # expect: FZ405
+
+
+        encoder, head = Encoder(), nn.Linear(16, 4)
+        encoder.requires_grad_(False)
+        optimizer = torch.optim.Adam(head.parameters(), lr=1e-3)
+        inputs, targets = torch.randn(32, 3, 8, 8), torch.randint(4, (32,))
+        for epoch in range(3):
+            encoder.train()
+            pin_statistics(encoder)
+            loss = nn.functional.cross_entropy(head(encoder(inputs)), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Encoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.image = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
+                self.vector = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16))
+
+            def forward(self, x):
+                return self.vector(self.image(x).mean((2, 3)))
+
+
+        def pin_statistics(module):
+            for layer in module.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
+
+
+        encoder, head = Encoder(), nn.Linear(16, 4)
+        encoder.requires_grad_(False)
+        optimizer = torch.optim.Adam(head.parameters(), lr=1e-3)
+        inputs, targets = torch.randn(32, 3, 8, 8), torch.randint(4, (32,))
+        for epoch in range(3):
+            encoder.train()
+            pin_statistics(encoder)
+            loss = nn.functional.cross_entropy(head(encoder(inputs)), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Models that hold no other kind of BatchNorm, or that are not in sight, and
+        BatchNorms that escape the test but are trained, or are in evaluation mode
+        for another reason.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.SyncBatchNorm.html
+        https://github.com/huggingface/pytorch-image-models/issues/876
+    """
+
+    code = "FZ405"
+    name = "incomplete-batchnorm-check"
+    level = Level.WARNING
+    claims = (Claim("drifts", "encoder.vector.*"),)
+    triggers = (("isinstance(",), ("BatchNorm",), ("eval(", "train(False", "mode=False"))
+    trigger_patterns = ((r"BatchNorm[123]d[,)\s]", r"SyncBatchNorm[,)\s]"),)
+    fixable = False
+    events = ("ModeSet",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report an eval() of BatchNorms picked by class where others are left out."""
+        assert isinstance(event, ModeSet)
+        picked = picked_batch_norms(event.part.predicate)
+        if event.training is not False or not picked or picked & BATCH_NORM_BASES:
+            return
+        names = " and ".join(f"`{each}`" for each in sorted(picked))
+        key, label = event.part.key, trace.objects.label(event.part.key)
+        conversion = _conversion_before(trace, event)
+        if conversion is not None and "SyncBatchNorm" not in picked:
+            yield Report(
+                event.place,
+                f"this picks {names}, but every BatchNorm of `{label}` is a `SyncBatchNorm` by now",
+                _HELP,
+                ((conversion.place, "converted here"),),
+            )
+            return
+        for escaped in trace.objects.below(key, event.index):
+            kind = (escaped.library or "").rpartition(".")[2]
+            if not is_batch_norm(escaped.library) or kind in picked:
+                continue
+            if trace.is_frozen(Part(escaped.key), trace.now, event.path) and not (
+                _is_pinned_otherwise(trace, event, Part(escaped.key))
+            ):
+                yield Report(
+                    event.place,
+                    f"this picks {names}, but the frozen `{label}` also holds a `{kind}`: its "
+                    "statistics still change in training mode",
+                    _HELP,
+                    ((escaped.place, f"a `{kind}`"),) if escaped.place is not None else (),
+                )
+                return
+        if trace.objects.module(key).origin is Origin.GIVEN and event.scope:
+            yield Report(
+                event.place,
+                f"this picks {names} only: other kinds of BatchNorm in `{label}` would stay in "
+                "training mode",
+                _HELP,
+                level=Level.INFO,
+            )
+
+
+def _conversion_before(trace: Trace, event: ModeSet) -> Wrapped | None:
+    for each in trace.before(event, Wrapped):
+        if each.wrapper.endswith(("convert_sync_batchnorm", "convert_syncbn_model")) and (
+            trace.objects.route(each.key, event.part.key, event.index) is not None
+        ):
+            return each
+    return None
+
+
+def _is_pinned_otherwise(trace: Trace, event: ModeSet, escaped: Part) -> bool:
+    """Whether what the test does not know may be in evaluation mode anyway."""
+    for mode in trace.before(event, ModeSet):
+        if trace.part_covers(mode.part, escaped, mode.index):
+            if mode.training is not True:
+                return True
+            break
+    return any(
+        mode.training is not True
+        and trace.parts_overlap(mode.part, escaped, mode.index)
+        and trace.objects.route(mode.part.key, event.part.key, mode.index) is None
+        for mode in trace.all(ModeSet)
+    )
