@@ -275,11 +275,8 @@ class Objects:
 
     def below(self, key: int, at: int) -> list[ModuleObject]:
         """The submodules at a moment, at any depth, as far as the code mentions them."""
-        return [
-            module
-            for each, module in self._modules.items()
-            if module.attachments and each != key and self.route(key, each, at)
-        ]
+        attached = (each for each in self._modules.values() if each.attachments)
+        return [each for each in attached if self.route(key, each.key, at)]
 
     def holders(self, key: int, at: int) -> list[int]:
         """A module and all that hold it at a moment, directly or through others."""

@@ -1,0 +1,115 @@
+"""In which mode a module is, and which ``train()`` or ``eval()`` put it there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    AttributeWritten,
+    BackwardRan,
+    Event,
+    ForwardRan,
+    ModeSet,
+    Stepped,
+)
+from freezelint.analysis.trace import implies
+from freezelint.analysis.training import may_be_unknown
+from freezelint.analysis.values import ModuleValue, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+
+def training_passes(trace: Trace, part: Part, train: ModeSet) -> Iterator[tuple[ForwardRan, Event]]:
+    """Forward passes of training that a ``train()`` let all of a part see in training mode.
+
+    Each comes with the step (or backward pass) that shows that it is training.
+    """
+    if train.training is not True or not _covers(trace, train, part):
+        return
+    if _replaces_train(trace, part):
+        return
+    for forward in trace.after(train, ForwardRan):
+        if trace.objects.route(forward.key, part.key, forward.index) is None:
+            continue
+        if put_into_training(trace, part, forward) is not train:
+            continue
+        step = _step_of(trace, forward)
+        if step is not None and not _is_put_back(trace, part, forward, step):
+            yield forward, step
+
+
+def put_into_training(trace: Trace, part: Part, until: Event) -> ModeSet | None:
+    """The ``train()`` after which all of a part certainly is in training mode before an event.
+
+    None where there was none in sight, where some of the part may have been put back
+    into evaluation mode since, or where code out of sight had it in hands.
+    """
+    for mode in trace.before(until, ModeSet):
+        if not trace.parts_overlap(mode.part, part, mode.index):
+            continue
+        if mode.training is not True:
+            return None
+        if not implies(until.path, mode.path) or not _covers(trace, mode, part):
+            continue
+        return None if may_be_unknown(trace, part, mode, until) else mode
+    return None
+
+
+def is_set_up(trace: Trace, mode: ModeSet) -> bool:
+    """Whether an ``eval()`` is no part of an evaluation: nothing was trained before."""
+    if {"eval", "train"}.intersection(mode.scopes):
+        return False
+    return next(trace.before(mode, Stepped), None) is None
+
+
+def _covers(trace: Trace, mode: ModeSet, part: Part) -> bool:
+    """Whether ``train()`` or ``eval()`` certainly reached all of a part."""
+    return trace.part_covers(mode.part, part, mode.index) and not any(
+        trace.objects.route(key, part.key, mode.index) is not None for key in mode.overridden
+    )
+
+
+def _step_of(trace: Trace, forward: ForwardRan) -> Event | None:
+    """The backward pass or step that follows a forward pass in the same round of a loop."""
+    found: Event | None = None
+    for kind in (BackwardRan, Stepped):
+        for each in trace.after(forward, kind):
+            in_same_round = forward.loops[: len(each.loops)] == each.loops
+            if in_same_round and (found is None or each.index < found.index):
+                found = each
+            break
+    return found
+
+
+def _is_put_back(trace: Trace, part: Part, forward: Event, step: Event) -> bool:
+    """Whether the forward pass itself puts some of the part into evaluation mode."""
+    return any(
+        mode.training is not True and trace.parts_overlap(mode.part, part, mode.index)
+        for mode in trace.between(forward, step, ModeSet)
+    )
+
+
+def _replaces_train(trace: Trace, part: Part) -> bool:
+    """Whether something else is put in the place of the ``train`` of a module involved."""
+    return any(
+        write.attribute in ("train", "training")
+        and isinstance(write.receiver, ModuleValue)
+        and any(
+            trace.parts_overlap(mine, part, write.index)
+            for mine in trace.objects.parts_of(write.receiver.key)
+        )
+        for write in trace.all(AttributeWritten)
+    )
+
+
+def is_teacher(trace: Trace, key: int) -> bool:
+    """Whether a module only ever runs without a graph, and no other module gets its output."""
+    runs = [each for each in trace.all(ForwardRan) if each.key == key]
+    return (
+        bool(runs)
+        and all(each.grad_enabled is False for each in runs)
+        and not any(key in each.inputs for each in trace.all(ForwardRan))
+    )
