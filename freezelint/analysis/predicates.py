@@ -46,6 +46,22 @@ class NameTest(NamedTuple):
         )
         return self.negated if excluded else None
 
+    def is_met_by(self, name: str) -> bool:
+        """Whether the parameter of this very name is kept."""
+        hit = any(self._fits(text, name) for text in self.texts)
+        return hit is not self.negated
+
+    def _fits(self, text: str, name: str) -> bool:
+        if self.kind == "contains":
+            return text in name
+        if self.kind == "startswith":
+            return name.startswith(text)
+        if self.kind == "endswith":
+            return name.endswith(text)
+        if self.kind == "child":
+            return name.startswith(f"{text}.") or name == text
+        return name == text
+
     def lies_below(self, prefix: str) -> bool:
         """Whether only parameters below ``prefix`` can be kept."""
         if self.negated or self.kind not in ("startswith", "child", "equals"):

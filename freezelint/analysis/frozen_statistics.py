@@ -1,0 +1,100 @@
+"""Which modules with running statistics a freeze by flags leaves without a trainable layer.
+
+Flags do not reach statistics: what is frozen here still needs evaluation mode.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.contents import holds, known_place
+from freezelint.analysis.events import FlagWritten
+from freezelint.analysis.knowledge import torchvision
+from freezelint.analysis.knowledge.layers import LayerKind
+from freezelint.analysis.predicates import NameTest, OfChildren, is_total
+from freezelint.analysis.values import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.predicates import Predicate
+    from freezelint.analysis.trace import Trace
+
+_ENOUGH = 0.5
+"""Of a known model, so many of the BatchNorms must be frozen for it to count as frozen."""
+
+
+def frozen_with_statistics(trace: Trace, freeze: FlagWritten) -> Iterator[int]:
+    """The outermost modules that a write of False freezes for good and that hold BatchNorm."""
+    found: list[int] = []
+    for part in freeze.parts:
+        inner = trace.objects.below(part.key, freeze.index)
+        for key in (part.key, *(each.key for each in inner)):
+            predicate = part.predicate if key == part.key else ()
+            if key != part.key and not trace.part_covers(part, Part(key), freeze.index):
+                continue
+            if any(trace.objects.route(each, key, freeze.index) is not None for each in found):
+                continue
+            if not holds(trace, key, freeze.index, LayerKind.BATCH_NORM):
+                continue
+            if _stays_frozen(trace, Part(key, predicate), freeze):
+                found.append(key)
+                yield key
+
+
+def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
+    later = [
+        (mine, write.index)
+        for write in trace.all(FlagWritten)
+        if write.index > freeze.index and write.value is not False
+        for mine in write.parts
+        if trace.parts_overlap(mine, part, write.index)
+    ]
+    place = known_place(trace, part.key)
+    if place is None:
+        return is_total(part.predicate) and all(
+            _is_without_statistics(trace, each, at) for each, at in later
+        )
+    names = torchvision.parameter_names(place.library) or ()
+    inside = f"{place.path}." if place.path else ""
+    layers = [
+        name.removeprefix(inside)
+        for name in names
+        if name.startswith(inside)
+        and torchvision.holds(place.library, name.rpartition(".")[0], LayerKind.BATCH_NORM)
+    ]
+    frozen = [
+        name
+        for name in layers
+        if _picks(part.predicate, name) is True
+        and not any(_may_reach(trace, each, at, part.key, name) for each, at in later)
+    ]
+    return bool(layers) and len(frozen) >= _ENOUGH * len(layers)
+
+
+def _is_without_statistics(trace: Trace, part: Part, at: int) -> bool:
+    return holds(trace, part.key, at, LayerKind.BATCH_NORM) is False
+
+
+def _may_reach(trace: Trace, part: Part, at: int, key: int, name: str) -> bool:
+    """Whether a part may hold the parameter of this name below a module."""
+    down = trace.objects.route(key, part.key, at)
+    if down is not None:
+        inside = f"{down}." if down else ""
+        below = name.removeprefix(inside)
+        return name.startswith(inside) and _picks(part.predicate, below) is not False
+    up = trace.objects.route(part.key, key, at)
+    return up is None or _picks(part.predicate, f"{up}.{name}") is not False
+
+
+def _picks(predicate: Predicate, name: str) -> bool | None:
+    """Whether a predicate picks the parameter of this name; None where it is not known."""
+    answer: bool | None = True
+    for atom in predicate:
+        if isinstance(atom, OfChildren):
+            continue
+        if not isinstance(atom, NameTest):
+            answer = None
+        elif atom.is_met_by(name) is False:
+            return False
+    return answer

@@ -1,0 +1,186 @@
+"""What is frozen holds BatchNorm and runs in training mode: its statistics move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.contents import holds
+from freezelint.analysis.events import Event, FlagWritten, ForwardRan, ModeSet, Stepped
+from freezelint.analysis.followers import follows_another
+from freezelint.analysis.frozen_statistics import frozen_with_statistics
+from freezelint.analysis.knowledge.layers import LayerKind
+from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.modes import is_set_up, is_teacher, training_passes
+from freezelint.analysis.trace import implies
+from freezelint.analysis.values import Part
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+
+class FrozenBatchnormDrifts(Rule):
+    """Finds `train()` on a frozen part with BatchNorm, whose statistics then move.
+
+    What it does:
+        Reports `train()` on a model, when a part of it that is frozen by flags is
+        known to hold BatchNorm, nothing puts that part back into evaluation mode, and
+        forward passes of training follow.
+
+    Why is this bad:
+        `requires_grad=False` holds parameters. The running mean and variance of
+        BatchNorm are buffers: every forward pass in training mode changes them, under
+        `no_grad` too. The frozen part becomes another one than was loaded, depends on
+        what else is in the batch, and gives other features in evaluation than it gave
+        while the head was trained.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for param in model.backbone.parameters():
+            param.requires_grad = False
+        optimizer = torch.optim.Adam(model.head.parameters(), lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            model.train()  # expect: FZ401
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Classifier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.backbone = nn.Sequential(nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU())
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.backbone(x))
+
+
+        model = Classifier()
+        for param in model.backbone.parameters():
+            param.requires_grad = False
+        optimizer = torch.optim.Adam(model.head.parameters(), lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            model.train()
+            model.backbone.eval()
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Parts without BatchNorm or of which nothing is known, FrozenBatchNorm, a part
+        that is put back into evaluation mode (after `train()`, in an override of it
+        or in `forward`), models that were never put into training mode explicitly,
+        parts that are frozen under a condition, half-way or for a while, BatchNorms whose
+        weights are trained, momentum encoders and other copies, and code that adapts
+        statistics without training anything.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+        https://github.com/pytorch/pytorch/issues/86590
+        https://github.com/lightly-ai/lightly/issues/1438
+        https://github.com/ultralytics/ultralytics/issues/8753
+    """
+
+    code = "FZ401"
+    name = "frozen-batchnorm-drifts"
+    level = Level.WARNING
+    claims = (Claim("drifts", "model.backbone.*"),)
+    triggers = (("requires_grad",), ("train(",), ("step(", "backward("))
+    trigger_patterns = (
+        FLAG_WRITES,
+        (r"\.train\((?:True|mode=True)?\)",),
+        (r"\.backward\(", r"\.step\("),
+    )
+    fixable = False
+    events = ("ModeSet",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a train() that reaches a frozen part with BatchNorm."""
+        assert isinstance(event, ModeSet)
+        if event.training is not True or event.repeated:
+            return
+        for freeze in trace.all(FlagWritten):
+            if freeze.value is not False or not freeze.certain or freeze.repeated:
+                continue
+            if next(trace.before(freeze, Stepped), None) is not None:
+                # Frozen half-way: these statistics are this training's own.
+                continue
+            for key in frozen_with_statistics(trace, freeze):
+                if _drifts(trace, event, freeze, key):
+                    yield _report(trace, event, freeze, key)
+                    return
+
+
+def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Report:
+    label = trace.objects.label(key)
+    if event.part.key == key:
+        advice = f"call `{label}.eval()` instead, and `train()` on what is trained only"
+    else:
+        advice = f"call `{label}.eval()` after it, each time, or override `train` to do so"
+    return Report(
+        trace.meeting_place(event, freeze),
+        f"the frozen `{label}` holds BatchNorm and is put into training mode: its running "
+        "statistics change with every batch",
+        advice,
+        ((trace.meeting_place(freeze, event), "frozen here, which does not hold statistics"),),
+    )
+
+
+def _drifts(trace: Trace, train: ModeSet, freeze: FlagWritten, key: int) -> bool:
+    part = Part(key)
+    if follows_another(trace, key) or is_teacher(trace, key):
+        return False
+    if _is_pinned_once(trace, train, part):
+        return False
+    return any(
+        forward.index > freeze.index
+        and implies(forward.path, freeze.path)
+        and _may_hold_statistics(trace, key, forward)
+        for forward, _ in training_passes(trace, part, train)
+    )
+
+
+def _may_hold_statistics(trace: Trace, key: int, forward: ForwardRan) -> bool:
+    return holds(trace, key, forward.index, LayerKind.BATCH_NORM) is True
+
+
+def _is_pinned_once(trace: Trace, train: ModeSet, part: Part) -> bool:
+    """Whether an `eval()` in the set-up is undone: that is another rule's finding."""
+    return any(
+        mode.training is not True
+        and mode.part != train.part
+        and is_set_up(trace, mode)
+        and trace.parts_overlap(mode.part, part, mode.index)
+        for mode in trace.before(train, ModeSet)
+    )
