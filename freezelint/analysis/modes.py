@@ -36,7 +36,7 @@ def training_passes(trace: Trace, part: Part, train: ModeSet) -> Iterator[tuple[
             continue
         if put_into_training(trace, part, forward) is not train:
             continue
-        step = _step_of(trace, forward)
+        step = step_of(trace, forward)
         if step is not None and not _is_put_back(trace, part, forward, step):
             yield forward, step
 
@@ -72,7 +72,7 @@ def _covers(trace: Trace, mode: ModeSet, part: Part) -> bool:
     )
 
 
-def _step_of(trace: Trace, forward: ForwardRan) -> Event | None:
+def step_of(trace: Trace, forward: ForwardRan) -> Event | None:
     """The backward pass or step that follows a forward pass in the same round of a loop."""
     found: Event | None = None
     for kind in (BackwardRan, Stepped):
