@@ -134,6 +134,10 @@ class Index:
     def _mentioned(self, name: str, owner: ClassDefinition | None) -> Iterator[Definition]:
         if owner is not None and name in owner.methods:
             yield owner.methods[name]
+        if name == "super" and owner is not None:
+            for base in filter(None, map(self.classes.get, owner.bases)):
+                if "__init__" in base.methods:
+                    yield base.methods["__init__"]
         if name in self.functions:
             yield self.functions[name]
         elif name in self.classes:
