@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import AttributeWritten, MethodCalled
+from freezelint.analysis.events import AttributeWritten, HandedOver, MethodCalled
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
     ModuleValue,
@@ -15,13 +16,17 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from freezelint.analysis.objects import Attachment
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
 
 def follows_another(trace: Trace, key: int) -> bool:
-    """Whether a module is a copy of another, or its weights are written or copied by hand."""
-    if trace.objects.module(key).origin is Origin.COPY:
+    """Whether a module is a copy of another, or its weights are written or copied by hand.
+
+    Also if they may be, by code out of sight that is given both networks.
+    """
+    if trace.objects.module(key).origin is Origin.COPY or _goes_with_another(trace, key):
         return True
     return any(
         _writes_weights(call) and _is_of(trace, call.receiver, key, call.index)
@@ -29,6 +34,27 @@ def follows_another(trace: Trace, key: int) -> bool:
     ) or any(
         write.attribute == "data" and _is_of(trace, write.receiver, key, write.index)
         for write in trace.all(AttributeWritten)
+    )
+
+
+def _goes_with_another(trace: Trace, key: int) -> bool:
+    return any(
+        len(event.keys) > 1
+        and any(trace.objects.route(key, each, event.index) is not None for each in event.keys)
+        for event in trace.all(HandedOver)
+    ) or any(_is_passed_on(trace, each) for each in trace.objects.module(key).attachments)
+
+
+def _is_passed_on(trace: Trace, attachment: Attachment) -> bool:
+    """Whether a method passes an attribute on: not every method is run."""
+    owner = trace.objects.module(attachment.parent).owner_class
+    if owner is None or not attachment.attribute.isidentifier():
+        return False
+    passed = re.compile(rf"[(,=]\s*self\.{attachment.attribute}\s*[,)]")
+    return any(
+        passed.search(method.text) is not None
+        for name, method in owner.definition.methods.items()
+        if name != "__init__" and attachment.attribute in method.words
     )
 
 

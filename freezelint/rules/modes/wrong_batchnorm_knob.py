@@ -182,13 +182,20 @@ def _freeze_of(trace: Trace, event: AttributeWritten, part: Part) -> FlagWritten
     for write in trace.all(FlagWritten):
         if not compatible(write.path, event.path):
             continue
-        for mine in write.parts:
-            if write.value is False and write.certain and _is_of_layers(trace, write, mine, part):
+        if write.value is False:
+            if write.certain and any(
+                _is_of_layers(trace, write, each, part) for each in write.parts
+            ):
                 found = write
-            elif write.value is not False and trace.parts_overlap(mine, part, write.index):
-                if holds(trace, mine.key, write.index, LayerKind.BATCH_NORM) is not False:
-                    return None
+        elif any(_may_train(trace, write, each, part) for each in write.parts):
+            return None
     return found
+
+
+def _may_train(trace: Trace, write: FlagWritten, trained: Part, part: Part) -> bool:
+    return trace.parts_overlap(trained, part, write.index) and (
+        holds(trace, trained.key, write.index, LayerKind.BATCH_NORM) is not False
+    )
 
 
 def _is_of_layers(trace: Trace, write: FlagWritten, frozen: Part, part: Part) -> bool:
