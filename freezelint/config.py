@@ -86,7 +86,12 @@ def nearest_code(code: str, known: Sequence[str]) -> str | None:
     """Return the known code that a misspelled one most likely stands for."""
     import difflib
 
-    return next(iter(difflib.get_close_matches(code.upper(), known, n=1, cutoff=0.5)), None)
+    digits = code.upper().translate(_DIGITS_FOR_LETTERS)
+    return next(iter(difflib.get_close_matches(digits, known, n=1, cutoff=0.5)), None)
+
+
+_DIGITS_FOR_LETTERS = str.maketrans("OIL", "011")
+"""Letters that people type for the digits that they look like; no code has them."""
 
 
 def _specificity(code: str, selectors: Iterable[str]) -> int:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.contents import holds, known_place
+from freezelint.analysis.architectures import known_place
+from freezelint.analysis.contents import holds
 from freezelint.analysis.events import FlagWritten
-from freezelint.analysis.knowledge import torchvision
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.predicates import NameTest, OfChildren, is_total
 from freezelint.analysis.values import Part
@@ -17,6 +17,7 @@ from freezelint.analysis.values import Part
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.architectures import KnownPlace
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.trace import Trace
 
@@ -55,13 +56,10 @@ def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
         return is_total(part.predicate) and all(
             _is_without_statistics(trace, each, at) for each, at in later
         )
-    names = torchvision.parameter_names(place.library) or ()
-    inside = f"{place.path}." if place.path else ""
     layers = [
-        name.removeprefix(inside)
-        for name in names
-        if name.startswith(inside)
-        and torchvision.holds(place.library, name.rpartition(".")[0], LayerKind.BATCH_NORM)
+        name
+        for name in place.parameter_names or ()
+        if _owner_of(place, name).holds(LayerKind.BATCH_NORM)
     ]
     frozen = [
         name
@@ -70,6 +68,13 @@ def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
         and not any(_may_reach(trace, each, at, part.key, name) for each, at in later)
     ]
     return bool(layers) and len(frozen) >= _ENOUGH * len(layers)
+
+
+def _owner_of(place: KnownPlace, parameter: str) -> KnownPlace:
+    """The place of the submodule that owns a parameter below here."""
+    for step in parameter.split(".")[:-1]:
+        place = place.below(step)
+    return place
 
 
 def _is_without_statistics(trace: Trace, part: Part, at: int) -> bool:

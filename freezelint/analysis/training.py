@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
+    FlagsSetByLibrary,
     FlagWritten,
     ForwardRan,
     GradientsCleared,
@@ -220,13 +221,20 @@ def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | 
     return writes[-1]
 
 
+def _set_by_libraries(trace: Trace, event: Event) -> Iterator[Part]:
+    return (part for each in trace.before(event, FlagsSetByLibrary) for part in each.parts)
+
+
 def lasting_freeze(trace: Trace, key: int, at: int, event: Event) -> FlagWritten | None:
     """A write that left nothing trainable in a module, to which nothing joined until an event.
 
-    None also where a new head was frozen with the rest, which is another mistake.
+    None also where a new head was frozen with the rest, which is another mistake, and where
+    a library set flags in it as a part of something else: that has rules of its own.
     """
     write = freeze_of_all(trace, key, at, event.path)
     if write is None or trace.objects.module(key).is_subject:
+        return None
+    if any(trace.overlaps(part, key, at) for part in _set_by_libraries(trace, event)):
         return None
     for change in trace.before(event, SubmoduleReplaced):
         if change.new is None or not (

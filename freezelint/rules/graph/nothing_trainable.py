@@ -152,6 +152,9 @@ def _freeze_of_all(trace: Trace, event: BackwardRan, built: OptimizerBuilt) -> F
     """One of the writes that froze all parameters of an optimizer; None if one may train."""
     if not built.complete or any(built.key in each.keys for each in trace.all(GroupAdded)):
         return None
+    if any(other.key != built.key for other in trace.all(OptimizerBuilt)):
+        # What the others hold may take part in the loss.
+        return None
     if any(map(filters_by_flag, built.parts)):
         # Built after the freeze, it is empty, and its constructor has raised.
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagsSetByLibrary, OptimizerBuilt
+from freezelint.analysis.events import Event, OptimizerBuilt
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.training import filters_by_flag, lasting_freeze
@@ -138,6 +138,4 @@ def _freeze_of(trace: Trace, built: OptimizerBuilt, part: Part) -> FlagWritten |
         return None
     test = next(test for test in flag_tests(part.predicate) if test.value)
     at = built.index if test.at is None else test.at
-    write = lasting_freeze(trace, part.key, at, built)
-    # What a library froze has rules of its own, which know why.
-    return None if isinstance(write, FlagsSetByLibrary) else write
+    return lasting_freeze(trace, part.key, at, built)

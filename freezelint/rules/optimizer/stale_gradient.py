@@ -160,7 +160,8 @@ class StaleGradient(Rule):
             return None
         if is_rebuilt(trace, freeze, part, built.key):
             return None
-        if is_written_again(trace, freeze, True, step.index):
+        if is_written_again(trace, freeze, True, trace.now if freeze.loops else step.index):
+            # Off for another network's turn, and on again: its gradient is meant to be applied.
             return None
         how = self._how_it_moves(built, trained, step, part, trace)
         return None if how is None else self._report(freeze, built, trained, step, how, trace)
