@@ -94,7 +94,7 @@ class HeadUnderWrongName(Rule):
     code = "FZ609"
     name = "head-under-wrong-name"
     level = Level.ERROR
-    claims = (Claim("dead", "model.classifier.*"),)
+    claims = (Claim("dead", "model.classifier.*", instead="model.fc.*"),)
     triggers = (
         ("torchvision", "timm"),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
