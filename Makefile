@@ -13,7 +13,7 @@ LINT := .venv-lint
 # The oldest torch that the runtime checker supports, and what it needs on Python 3.11.
 OLDEST_TORCH ?= torch==2.1.* torchvision==0.16.* numpy<2
 
-.PHONY: demo test lint test-pythons test-oldest-torch clean
+.PHONY: demo test lint proofs test-pythons test-oldest-torch clean
 
 demo: $(DEMO)/.ready
 	$(DEMO)/bin/freezelint check --exit-zero fixtures/
@@ -26,6 +26,10 @@ lint: $(LINT)/.ready
 	$(LINT)/bin/ruff format --check .
 	$(LINT)/bin/mypy
 	$(LINT)/bin/lint-imports
+
+# Runs the examples of all rules and writes docs/proofs.md.
+proofs: $(TEST)/.ready
+	$(TEST)/bin/python -m proofs $(ARGS)
 
 # The tests that need no torch, on every Python that is there.
 test-pythons:

@@ -67,7 +67,12 @@ def prepare(sources: Iterable[str]) -> None:
 def _start(statements: str) -> None:
     _CONTEXT.set_forkserver_preload(list(_PRELOADED))
     paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    wanted = {STATEMENTS: statements, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    wanted = {
+        STATEMENTS: statements,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        # Processes end at once, with whatever locks libraries have made in them.
+        "PYTHONWARNINGS": "ignore:resource_tracker",
+    }
     with _environment(wanted):
         forkserver.ensure_running()
 
@@ -176,6 +181,6 @@ def _environment(wanted: dict[str, str]) -> Iterator[None]:
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value

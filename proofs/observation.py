@@ -46,14 +46,27 @@ class Observation:
         self.steps = 0
         self._models: dict[str, nn.Module] = {}
         self._watch: Watch | None = None
+        self._listens_early = False
         self._stale: dict[str, tuple[int, int]] = {}
+
+    def listen(self, stepping: Optimizer) -> None:
+        """Let the runtime checker look earlier: at what trains later it looks from the first step.
+
+        Else it would not know that it was frozen before.
+        """
+        self._models = models_of(self.namespace, self.claim.subject)
+        if self.claim.consequence in _MEANT_TO_TRAIN and self._models:
+            self._watch = self._watching(stepping)
+            self._watch.__enter__()
+            self._listens_early = True
 
     def begin(self, stepping: Optimizer | None) -> None:
         """Look from now on, and forget what was seen before; wait if there is no subject yet."""
         named = tensors_of(self.namespace, self.claim.subject)
         if not named:
             return
-        self.end()
+        if not self._listens_early:
+            self.end()
         self.named = named
         with quietly():
             self.values = {name: each.tensor.detach().clone() for name, each in named.items()}
@@ -65,7 +78,7 @@ class Observation:
         self._models = models_of(self.namespace, self.claim.subject)
         if self.claim.consequence == "differs":
             self.outputs = Outputs(self._models, self.claim.subject)
-        if self._models:
+        if self._models and not self._listens_early:
             self._watch = self._watching(stepping)
             self._watch.__enter__()
 

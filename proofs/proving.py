@@ -72,6 +72,8 @@ def prove(script: Script, number: int, example: Example) -> Proof:
     else:
         if errors:
             objections.append(f"the script ends with {errors[0]}")
+        if found.trouble is not None and "names no tensor" in found.trouble:
+            objections.append("say in the claim's `instead` what the good example calls it")
         if found.is_shown:
             objections.append(f"what is claimed happens here too: {claim.consequence}")
         if not done.accounts[0].has_trained:

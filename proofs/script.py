@@ -128,6 +128,8 @@ def observed(observations: list[Observation], progress: Progress) -> Iterator[No
         for each in waiting:
             if progress.steps == each.claim.after + 1:
                 each.begin(optimizer)
+            elif progress.steps == 1:
+                each.listen(optimizer)
             each.before_step(optimizer)
 
     def on_backward(_roots: Any) -> Callable[[], None]:

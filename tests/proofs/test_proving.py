@@ -10,9 +10,10 @@ from textwrap import dedent
 import pytest
 
 from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Rule
 from proofs import execution
 from proofs.execution import Script
-from proofs.proving import Example, Proof, prove
+from proofs.proving import Example, Proof, prove, script_of
 
 pytestmark = pytest.mark.torch
 
@@ -52,6 +53,35 @@ train(model, torch.optim.SGD(model.head.parameters(), lr=0.1))
 UNFROZEN = "train(model, torch.optim.SGD(model.parameters(), lr=0.1))"
 
 HEAD_LEFT_OUT = "train(model, torch.optim.SGD(model.backbone.parameters(), lr=0.1))"
+
+
+class ClassifierHead(Rule):
+    """The new head hangs where nothing looks.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        model = nn.Linear(4, 2)
+        model.head = nn.Linear(4, 3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            model(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        model = nn.Linear(4, 3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            model(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+    """
+
+    code = "FZ999"
+    claims = (Claim("dead", "model.head.*", instead="model.*"),)
 
 
 def proof_of(
@@ -178,6 +208,15 @@ def test_a_subject_that_names_nothing_is_an_error(example: Example) -> None:
     assert "model.backbone.0.weight" in against
 
 
+def test_the_good_example_may_call_it_otherwise() -> None:
+    rule = ClassifierHead()
+    assert not prove(script_of(rule, "bad"), 0, "bad").objections
+    assert not prove(script_of(rule, "good"), 0, "good").objections
+    without = rule.claims[0]._replace(instead="")
+    script = script_of(rule, "good")._replace(claims=(without,))
+    assert "`instead`" in said_against(prove(script, 0, "good"))
+
+
 def test_a_subject_without_buffers_cannot_drift() -> None:
     against = said_against(proof_of(UNFROZEN, Claim("drifts", "model.head.*")))
     assert "names no buffer" in against
@@ -268,6 +307,19 @@ Watch._compare = lambda *_: None
 {UNFROZEN}
 """
     assert "the runtime checker did not see" in said_against(proof_of(code, MOVES))
+
+
+def test_what_is_unfrozen_later_is_known_to_have_been_frozen() -> None:
+    code = """
+    model.backbone.requires_grad_(False)
+    optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
+    train(model, optimizer)
+    model.backbone.requires_grad_(True)
+    train(model, optimizer)
+    """
+    proof = proof_of(code, Claim("dead", "model.backbone.*", after=3))
+    assert not proof.objections
+    assert {each.cause for each in proof.heard} == {"FZ304"}
 
 
 # -- processes -----------------------------------------------------------------
