@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from freezelint.rules.claims import Claim
 
 
+SHOWN = 3
+"""Tensors that a measurement spells out."""
+
+
 class Job(NamedTuple):
     """A script and what to look at while it runs."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from freezelint.runtime.quiet import quietly
-from proofs.account import Heard, Measurement, Value
+from proofs.account import SHOWN, Heard, Measurement, Value
 from proofs.names import tensors_of
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from proofs.names import Named
     from proofs.observation import Observation
-
-SHOWN = 3
-"""Tensors that a measurement spells out."""
 
 
 def moves(seen: Observation) -> Measurement:
@@ -56,8 +53,9 @@ def cut(seen: Observation) -> Measurement:
     if not parameters:
         return Measurement(trouble=f"{seen.claim.subject!r} names no parameter")
     moved = _changed(seen, parameters)
-    reached = [each for each in parameters if each.name in seen.gradients or each.name in moved]
-    without = [each for each in parameters if each not in reached]
+    has_gradient = {*seen.gradients, *moved}
+    reached = [each for each in parameters if each.name in has_gradient]
+    without = [each for each in parameters if each.name not in has_gradient]
     if not without:
         return Measurement(sentences=(f"a gradient reaches {_names(reached)}",))
     gradients = {"None" if each.tensor.grad is None else "zero" for each in without}
@@ -114,13 +112,16 @@ def differs(seen: Observation) -> Measurement:
 
 
 def random(seen: Observation) -> Measurement:
-    """Hand over what stayed, to be compared with a run that has other seeds."""
+    """Hand over what stayed and was never loaded, to be compared with a run with other seeds."""
     parameters = _parameters(seen)
     moved = _changed(seen, parameters)
     stayed = [each for each in parameters if each.name not in moved]
     if not stayed:
         return Measurement(trouble=f"nothing of {seen.claim.subject!r} stayed as it was")
-    return Measurement(values=_contents(stayed))
+    drawn = [each for each in stayed if not seen.loading.reached(each.tensor)]
+    loaded = len(stayed) - len(drawn)
+    sentences = (f"weights were loaded into {_count(loaded, 'parameter')}",) if loaded else ()
+    return Measurement(sentences=sentences, values=_contents(drawn))
 
 
 def diverges(seen: Observation) -> Measurement:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from freezelint.rules.claims import Claim
     from freezelint.runtime.violations import Violation
+    from proofs.loading import Loading
     from proofs.names import Named
 
 _WRITTEN = (Kind.FROZEN_CHANGED, Kind.BUFFER_CHANGED, Kind.ROWS_CHANGED, Kind.FROZEN_REPLACED)
@@ -29,11 +30,12 @@ _MEANT_TO_TRAIN = ("dead", "cut")
 class Observation:
     """Looks at one claim's subject, with the runtime checker and with copies of all values."""
 
-    def __init__(self, claim: Claim, namespace: Mapping[str, Any]) -> None:
+    def __init__(self, claim: Claim, namespace: Mapping[str, Any], loading: Loading) -> None:
         """Nothing is looked at before :meth:`begin`."""
         self.claim = claim
         self.namespace = namespace
         """The variables of the script, as they are at any time."""
+        self.loading = loading
         self.named: dict[str, Named] = {}
         """The subject's tensors at the beginning; empty before that."""
         self.values: dict[str, Tensor] = {}

@@ -59,7 +59,7 @@ def prove_all(rules: Iterable[Rule], has_device: bool, tell: Callable[[str], Non
 
 def page(rules: Sequence[Rule], proven: Proven, torch: str, device: str) -> str:
     """The whole page, as Markdown."""
-    lines = [_HEAD.format(torch=torch, device=device)]
+    lines = [_HEAD.format(torch=torch, device=device), *_summary(rules, proven), ""]
     for rule in rules:
         lines += [heading(rule), ""]
         if rule.unproven:
@@ -79,11 +79,25 @@ def page(rules: Sequence[Rule], proven: Proven, torch: str, device: str) -> str:
     return "\n".join(lines)
 
 
+def _summary(rules: Sequence[Rule], proven: Proven) -> Iterator[str]:
+    yield "| rule | claims | the checker says on the bad example |"
+    yield "|--|--|--|"
+    for rule in rules:
+        claims = ", ".join(claim.consequence for claim in rule.claims) or "none"
+        said = {
+            each.cause or each.kind: None
+            for number in range(len(rule.claims))
+            if (rule.code, number, "bad") in proven
+            for each in proven[rule.code, number, "bad"].heard
+        }
+        causes = [each for each in said if each.startswith("FZ")]
+        yield f"| {rule.code} {rule.name} | {claims} | {', '.join(causes or said)} |"
+
+
 def outline(text: str) -> list[str]:
     """What of a page depends on the rules alone: headings, claims, and reasons for none."""
-    return [line for line in text.splitlines() if line and not line.startswith("  - ")][
-        _head_lines() :
-    ]
+    _, _, rules = text.partition("\n## ")
+    return [line for line in f"## {rules}".splitlines() if line and not line.startswith("  - ")]
 
 
 def outline_of(rules: Sequence[Rule]) -> list[str]:
@@ -92,8 +106,8 @@ def outline_of(rules: Sequence[Rule]) -> list[str]:
 
 
 def without_numbers(text: str) -> str:
-    """A page with its numbers, and the order in which they sort, taken out."""
-    return re.sub(r"\d[\d,.]*(e[+-]\d+)?", "#", text)
+    """A page without the numbers that another machine may measure otherwise."""
+    return re.sub(r"(?<![\w.])\d[\d,.]*(e[+-]\d+)?", "#", text)
 
 
 def heading(rule: Rule) -> str:
@@ -124,7 +138,3 @@ def _spoken(heard: Sequence[Heard]) -> Iterator[str]:
     for (kind, cause), said in firsts.items():
         more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
         yield f"`{kind}`{f', {cause}' if cause else ''}: {said[0].message}{more}"
-
-
-def _head_lines() -> int:
-    return sum(bool(line) for line in _HEAD.splitlines())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from freezelint.rules.documentation import Documentation
+from proofs.account import SHOWN, Measurement
 from proofs.execution import Script, run
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from freezelint.rules.claims import Claim
     from freezelint.rules.rule import Rule
-    from proofs.account import Account, Heard, Measurement, Value
+    from proofs.account import Account, Heard
     from proofs.execution import Run
 
 Example = Literal["bad", "good"]
@@ -61,56 +62,49 @@ def prove(script: Script, number: int, example: Example) -> Proof:
     """Run an example and judge one of its claims, by its place among them."""
     claim = script.claims[number]
     done = run(script)
-    found = _found(script, claim, done)
+    found = _found(script, number, done)
+    errors = [f"the script ends with {each.error}" for each in done.accounts if each.error]
     objections = [] if found.trouble is None else [found.trouble]
-    errors = [each.error for each in done.accounts if each.error]
     if example == "bad":
-        if errors and claim.consequence != "raises":
-            objections.append(f"the script ends with {errors[0]}")
+        if claim.consequence != "raises":
+            objections += errors[:1]
         if not found.is_shown and not objections:
             objections.append(f"what is claimed does not happen: {claim.consequence}")
     else:
-        if errors:
-            objections.append(f"the script ends with {errors[0]}")
+        objections += errors[:1]
         if found.trouble is not None and "names no tensor" in found.trouble:
             objections.append("say in the claim's `instead` what the good example calls it")
         if found.is_shown:
             objections.append(f"what is claimed happens here too: {claim.consequence}")
         if not done.accounts[0].has_trained:
             objections.append("nothing trains: no parameter of any model changes")
-    return Proof(found.sentences, tuple(dict.fromkeys(objections)), found.heard, _printed(done))
+    return Proof(found.sentences, tuple(objections), found.heard, _printed(done))
 
 
-def _found(script: Script, claim: Claim, done: Run) -> _Finding:
+def _found(script: Script, number: int, done: Run) -> _Finding:
+    claim = script.claims[number]
     if claim.consequence == "raises":
         return _raised(claim, done.accounts)
-    measurements = [_of(script, claim, account) for account in done.accounts]
-    if any(each is None for each in measurements):
-        return _Finding(False, (), "the process ended before it could tell what it had seen")
-    first = measurements[0]
-    assert first is not None
+    first = _of(number, done.accounts[0])
     if first.trouble is not None:
         return _Finding(first.is_shown, first.sentences, first.trouble, first.heard)
     if claim.consequence == "random":
-        again = run(script._replace(seed_offset=1))
-        other = _of(script, claim, again.accounts[0])
-        if other is None or other.trouble is not None:
-            reason = "the process ended early" if other is None else other.trouble
-            return _Finding(False, (), f"with other seeds: {reason}", first.heard)
-        return _compared(first.values, other.values, "two seeds")._replace(heard=first.heard)
-    if claim.consequence == "diverges":
-        if len(measurements) < 2:
-            return _Finding(False, (), "a lone process cannot diverge: set `processes = 2`")
-        second = measurements[1]
-        assert second is not None
-        return _compared(first.values, second.values, "two processes")._replace(heard=first.heard)
-    return _Finding(first.is_shown, first.sentences, None, first.heard)
+        again = run(script._replace(seed_offset=1)).accounts[0]
+        compared = _compared(first, _of(number, again), "two seeds")
+    elif claim.consequence == "diverges":
+        if len(done.accounts) == 1:
+            trouble = "a lone process cannot diverge: set `processes = 2`"
+            return _Finding(False, (), trouble, first.heard)
+        compared = _compared(first, _of(number, done.accounts[1]), "two processes")
+    else:
+        return _Finding(first.is_shown, first.sentences, None, first.heard)
+    return compared._replace(sentences=(*first.sentences, *compared.sentences))
 
 
-def _of(script: Script, claim: Claim, account: Account) -> Measurement | None:
+def _of(number: int, account: Account) -> Measurement:
     if not account.measurements:
-        return None
-    return account.measurements[script.claims.index(claim)]
+        return Measurement(trouble="the process ended before it could tell what it had seen")
+    return account.measurements[number]
 
 
 def _raised(claim: Claim, accounts: Sequence[Account]) -> _Finding:
@@ -124,23 +118,26 @@ def _raised(claim: Claim, accounts: Sequence[Account]) -> _Finding:
     return _Finding(False, said or ("it ends without an error",))
 
 
-def _compared(values: Sequence[Value], others: Sequence[Value], of: str) -> _Finding:
+def _compared(one: Measurement, other: Measurement, of: str) -> _Finding:
     """Compare the same tensors of two runs or processes."""
-    contents = {each.name: each.content for each in others}
+    if other.trouble is not None:
+        return _Finding(False, (), f"the other of {of}: {other.trouble}", one.heard)
+    contents = {each.name: each.content for each in other.values}
     different = []
-    for name, size, content in values:
-        other = contents.get(name, b"")
+    for name, size, content in one.values:
+        there = contents.get(name, b"")
         count = sum(
-            content[start : start + size] != other[start : start + size]
+            content[start : start + size] != there[start : start + size]
             for start in range(0, len(content), size)
         )
         if count:
             total = len(content) // size
             different.append(f"{name}: {count:,} of {total:,} values differ between {of}")
     if not different:
-        return _Finding(False, (f"all {len(values)} tensors are equal in {of}",))
-    more = [f"and {len(different) - 3} more"] if len(different) > 3 else []
-    return _Finding(True, (*different[:3], *more))
+        said = f"{len(one.values)} tensors are compared, and equal in {of}"
+        return _Finding(False, (said,), None, one.heard)
+    more = [f"and {len(different) - SHOWN} more"] if len(different) > SHOWN else []
+    return _Finding(True, (*different[:SHOWN], *more), None, one.heard)
 
 
 def _printed(done: Run) -> str:

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from freezelint.runtime.backward import around_backward
 from proofs.account import Account, Measurement
+from proofs.loading import Loading
 from proofs.measurements import MEASURES, heard
 from proofs.names import all_names
 from proofs.observation import Observation
@@ -81,10 +82,11 @@ def account_of(job: Job) -> Account:
     sys.modules["__main__"] = main
     sys.argv = [path]
     sys.path.insert(0, job.folder)
-    observations = [Observation(claim, vars(main)) for claim in job.claims]
+    loading = Loading()
+    observations = [Observation(claim, vars(main), loading) for claim in job.claims]
     progress = Progress(vars(main))
     error, trace = None, ""
-    with observed(observations, progress):
+    with loading.noted(), observed(observations, progress):
         try:
             exec(compile(job.source, path, "exec"), vars(main))
         except SystemExit as ended:

@@ -256,6 +256,21 @@ def test_tensors_that_no_module_has_registered_are_found() -> None:
     assert not proof_of(code, Claim("dead", "model.scale")).objections
 
 
+def test_what_was_loaded_is_not_random() -> None:
+    code = """
+    teacher = Net()
+    train(teacher, torch.optim.SGD(teacher.parameters(), lr=0.1))
+    model.backbone.load_state_dict(teacher.backbone.state_dict(), strict={strict})
+    model.backbone.requires_grad_(False).eval()
+    train(model, torch.optim.SGD(model.head.parameters(), lr=0.1))
+    """
+    claim = Claim("random", "model.backbone.*", after=3)
+    loaded = code.format(strict=True)
+    assert not proof_of(loaded, claim, "good").objections
+    nothing_fits = loaded.replace("teacher.backbone.state_dict()", "teacher.state_dict()")
+    assert not proof_of(nothing_fits.replace("strict=True", "strict=False"), claim).objections
+
+
 # -- when it happens ----------------------------------------------------------
 
 
