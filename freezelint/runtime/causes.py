@@ -112,7 +112,12 @@ def why_wrote_outside(entry: Entry) -> Reason:
 
 
 def why_not_trained(
-    entry: Entry, place: Place | None, *, was_reached: bool | None, ran: bool | None
+    entry: Entry,
+    place: Place | None,
+    *,
+    was_reached: bool | None,
+    ran: bool | None,
+    begins_at_leaves: bool,
 ) -> Reason:
     """Why a parameter that should train has not moved.
 
@@ -121,11 +126,16 @@ def why_not_trained(
         place: Where an optimizer holds it, if one does.
         was_reached: Whether a backward pass reached it; None when nobody looked.
         ran: Whether its module ran; None when nobody looked.
+        begins_at_leaves: Whether no backward pass begins at the result of anything.
     """
     gradient = entry.tensor.grad
     if not entry.tensor.requires_grad:
         return Reason("its flag is off", "FZ602" if not entry.requires_grad else None)
     if was_reached is False:
+        if begins_at_leaves:
+            return Reason(
+                "backward() begins at a tensor that was made a leaf: it is no loss", "FZ503"
+            )
         if ran:
             return Reason(
                 "it gets no gradient: its module ran, but the result reaches the loss only "

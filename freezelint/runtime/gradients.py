@@ -35,6 +35,11 @@ def leaves_below(roots: Iterable[Tensor]) -> list[Tensor]:
     return leaves
 
 
+def is_result(root: object) -> bool:
+    """Whether something was computed, so that a backward pass from there leads anywhere."""
+    return not isinstance(root, Tensor) or root.grad_fn is not None
+
+
 class _Suspect(NamedTuple):
     """A leaf that takes gradients and belongs to nobody."""
 
@@ -77,7 +82,7 @@ class GradientWatch:
             else:
                 self._suspects[leaf] = known._replace(times=known.times + 1)
         if new:
-            self._suspect(new, dict(_hidden_tensors(inventory)))
+            self._suspect(new, _names_of_hidden(inventory))
 
     def _suspect(self, leaves: list[Tensor], hidden: Mapping[int, str]) -> None:
         of_modules: set[int] = set()
@@ -106,15 +111,22 @@ class GradientWatch:
             return []
         owned = find_owned()
         suspects = [(leaf, suspect) for leaf, suspect in suspects if id(leaf) not in owned]
-        hidden = dict(_hidden_tensors(inventory))
+        hidden, computed = _names_of_hidden(inventory), _names_of_results(inventory)
         found = []
         for leaf, suspect in suspects:
             self._clear(leaf)
             if suspect.bits != self._bits_of(leaf):
                 # Somebody moves it by hand.
                 continue
-            name = hidden.get(id(leaf))
-            where = f"{name}, which is not registered as a parameter," if name else "a leaf"
+            name, where, cause = hidden.get(id(leaf)), "a leaf", None
+            if name is not None:
+                where, cause = f"{name}, which is not registered as a parameter,", "FZ606"
+            elif id(leaf) in computed:
+                name = computed[id(leaf)]
+                where, cause = (
+                    f"what {name} was made of, which is not registered as a parameter,",
+                    "FZ605",
+                )
             found.append(
                 Violation(
                     Kind.UNOWNED_GRADIENT,
@@ -122,7 +134,7 @@ class GradientWatch:
                     step,
                     f"gradients arrive at {where} of shape {tuple(leaf.shape)} that is in no "
                     "optimizer: it never moves",
-                    cause="FZ606" if name else None,
+                    cause=cause,
                 )
             )
         return found
@@ -149,7 +161,21 @@ def _tensors_within(thing: object) -> Iterator[Tensor]:
             yield from _tensors_within(each)
 
 
-def _hidden_tensors(inventory: Inventory) -> Iterator[tuple[int, str]]:
+def _names_of_hidden(inventory: Inventory) -> dict[int, str]:
+    return {id(tensor): name for tensor, name in _hidden_tensors(inventory)}
+
+
+def _names_of_results(inventory: Inventory) -> dict[int, str]:
+    """By the identity of a leaf, the hidden tensor that was computed from it."""
+    return {
+        id(leaf): name
+        for tensor, name in _hidden_tensors(inventory)
+        if not tensor.is_leaf
+        for leaf in leaves_below([tensor])
+    }
+
+
+def _hidden_tensors(inventory: Inventory) -> Iterator[tuple[Tensor, str]]:
     """Tensors that modules keep in plain attributes, lists and dicts, with a name for each."""
     for path, module in inventory.modules.items():
         prefix = f"{path}." if path else ""
@@ -158,12 +184,12 @@ def _hidden_tensors(inventory: Inventory) -> Iterator[tuple[int, str]]:
                 yield from _tensors_in(f"{prefix}{name}", value)
 
 
-def _tensors_in(name: str, value: object) -> Iterator[tuple[int, str]]:
+def _tensors_in(name: str, value: object) -> Iterator[tuple[Tensor, str]]:
     if isinstance(value, Tensor):
-        yield id(value), name
+        yield value, name
     elif isinstance(value, nn.Module):
         for inner, parameter in value.named_parameters():
-            yield id(parameter), f"{name}.{inner}"
+            yield parameter, f"{name}.{inner}"
     elif isinstance(value, (list, tuple)):
         for number, each in enumerate(value):
             yield from _tensors_in(f"{name}[{number}]", each)

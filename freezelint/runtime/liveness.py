@@ -73,7 +73,9 @@ class Liveness:
         for optimizer in watch.optimizers.values():
             place = place or place_of(optimizer, entry.tensor)
         reached, ran = watch.took_part(entry)
-        reason = why_not_trained(entry, place, was_reached=reached, ran=ran)
+        reason = why_not_trained(
+            entry, place, was_reached=reached, ran=ran, begins_at_leaves=watch.begins_at_leaves
+        )
         if not self.is_patient:
             return reason
         is_unused = watch.contract.is_inferred and reached is False and not ran

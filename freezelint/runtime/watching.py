@@ -14,7 +14,7 @@ from freezelint.runtime.changes import (
     switched_on,
 )
 from freezelint.runtime.contract import Contract
-from freezelint.runtime.gradients import GradientWatch, leaves_below
+from freezelint.runtime.gradients import GradientWatch, is_result, leaves_below
 from freezelint.runtime.hooks import Hooks
 from freezelint.runtime.inventory import noticed
 from freezelint.runtime.liveness import Liveness
@@ -147,6 +147,7 @@ class Watch:
         self._stepping: Stepper | None = None
         self._last: Stepper | None = None
         self._backward_passes = 0
+        self._has_losses = False
         self._knows_membership = False
 
     @property
@@ -312,7 +313,9 @@ class Watch:
         self._backward_passes += 1
         if not self._looks_at_graph():
             return _nothing
-        leaves = leaves_below(roots if isinstance(roots, (list, tuple)) else (roots,))
+        roots = roots if isinstance(roots, (list, tuple)) else (roots,)
+        self._has_losses |= any(map(is_result, roots))
+        leaves = leaves_below(roots)
         return lambda: self._gradients.note(leaves, self.stock.inventory, self._owned())
 
     def _looks_at_graph(self) -> bool:
@@ -392,6 +395,11 @@ class Watch:
             for _, each in parameters_of(optimizer):
                 taken[id(each)] = taken.get(id(each), 0) + steps
         return taken
+
+    @property
+    def begins_at_leaves(self) -> bool:
+        """Whether each backward pass begins at a tensor that nothing led to, and ends there."""
+        return self._backward_passes > 0 and not self._has_losses
 
     def took_part(self, entry: Entry) -> tuple[bool | None, bool]:
         """Whether backward reached a parameter (None if nobody looked), and its module ran."""

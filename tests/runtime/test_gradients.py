@@ -50,6 +50,17 @@ class PlainTensor(Prompted):
         return self.prompt
 
 
+class MovedAtBirth(Prompted):
+    """A parameter of which only what was computed from it is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(prompt=nn.Parameter(torch.ones(WIDTH)).double().float())
+
+    def added(self) -> Tensor:
+        """The result."""
+        return self.prompt
+
+
 class InList(Prompted):
     """Parameters in a list."""
 
@@ -84,15 +95,16 @@ class LayerInList(Prompted):
 
 
 @pytest.mark.parametrize(
-    ("model", "name"),
+    ("model", "name", "cause"),
     [
-        (PlainTensor, "prompt"),
-        (InList, "prompts[1]"),
-        (InDict, "prompts['task']"),
-        (LayerInList, "layers[0].weight"),
+        (PlainTensor, "prompt", "FZ606"),
+        (MovedAtBirth, "prompt", "FZ605"),
+        (InList, "prompts[1]", "FZ606"),
+        (InDict, "prompts['task']", "FZ606"),
+        (LayerInList, "layers[0].weight", "FZ606"),
     ],
 )
-def test_what_a_module_hides_is_named(model: Callable[[], Net], name: str) -> None:
+def test_what_a_module_hides_is_named(model: Callable[[], Net], name: str, cause: str) -> None:
     net = model()
     optimizer = SGD(net.head.parameters(), lr=0.1)
     with watch(net, optimizer, on_violation="collect") as seen:
@@ -100,7 +112,7 @@ def test_what_a_module_hides_is_named(model: Callable[[], Net], name: str) -> No
             step(net, optimizer)
         assert said(seen) == on(name, kind="unowned-gradient")
     (violation,) = seen.violations
-    assert violation.cause == "FZ606"
+    assert violation.cause == cause
     assert "not registered" in violation.message
 
 

@@ -84,6 +84,20 @@ def test_the_reason_lies_in_the_graph(
     assert {each.cause for each in seen.violations} == {cause}
 
 
+def test_the_reason_is_a_loss_that_was_made_a_leaf() -> None:
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, on_violation="collect") as seen:
+        for _ in range(3):
+            loss = model(INPUTS).argmax(dim=1).float().mean()
+            loss.requires_grad = True
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert {each.kind for each in seen.violations} == {"not-trained"}
+    assert {each.cause for each in seen.violations} == {"FZ503"}
+
+
 def test_the_reason_is_a_learning_rate_of_zero() -> None:
     model = Net()
     groups = [{"params": model.backbone.parameters()}, {"params": model.head.parameters(), "lr": 0}]
