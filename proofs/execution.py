@@ -11,6 +11,7 @@ import socket
 import tempfile
 import time
 from multiprocessing import forkserver
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,9 @@ ROOT = Path(__file__).parents[1]
 
 LIMIT = 120
 """Seconds after which a script is stopped."""
+
+GRACE = 10
+"""Seconds that processes have left when one of them has ended with an error."""
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _PRELOADED = ("torch", "torch._dynamo", "proofs.imports", "proofs.script")
@@ -119,19 +123,34 @@ def _environment_of(script: Script, rank: int, port: int) -> dict[str, str]:
     return environment
 
 
-def _told(jobs: Sequence[Job]) -> Iterator[Account]:
-    deadline = time.monotonic() + LIMIT
+def _told(jobs: Sequence[Job]) -> list[Account]:
+    """Start a process for each job, and wait for all, but not long for those that are left alone."""
     started = [_started(job) for job in jobs]
+    limit, deadline = LIMIT, time.monotonic() + LIMIT
+    accounts: dict[int, Account] = {}
     try:
-        for process, connection in started:
-            yield _account_of(process, connection, deadline)
+        while len(accounts) < len(jobs):
+            waiting = {
+                connection: rank
+                for rank, (_, connection) in enumerate(started)
+                if rank not in accounts
+            }
+            ready = wait([*waiting], max(deadline - time.monotonic(), 0))
+            if not ready:
+                late = Account(error=f"TimeoutError: it was not done after {limit} seconds")
+                accounts.update((rank, late) for rank in waiting.values())
+            for rank in (rank for connection, rank in waiting.items() if connection in ready):
+                accounts[rank] = _account_of(*started[rank])
+                if accounts[rank].error is not None:
+                    limit, deadline = GRACE, min(deadline, time.monotonic() + GRACE)
     finally:
         for process, connection in started:
             connection.close()
-            # It has told all it has to tell, or waits for another one that has ended.
+            # It has told all it has to tell.
             process.kill()
             process.join()
             process.close()
+    return [accounts[rank] for rank in range(len(jobs))]
 
 
 def _started(job: Job) -> tuple[ForkServerProcess, Connection]:
@@ -148,13 +167,11 @@ def _perform(job: Job, connection: Connection) -> None:
     perform(job, connection)
 
 
-def _account_of(process: ForkServerProcess, connection: Connection, deadline: float) -> Account:
-    if not connection.poll(max(deadline - time.monotonic(), 0)):
-        return Account(error=f"TimeoutError: it was not done after {LIMIT} seconds")
+def _account_of(process: ForkServerProcess, connection: Connection) -> Account:
     try:
         account = connection.recv()
     except EOFError:
-        process.join(5)
+        process.join(GRACE)
         return Account(error=f"ProcessError: the process ended with code {process.exitcode}")
     assert isinstance(account, Account)
     return account

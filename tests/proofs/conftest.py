@@ -6,18 +6,18 @@ from importlib.util import find_spec
 
 import pytest
 
-from proofs.execution import prepare
+from proofs.execution import Script, prepare
 
 collect_ignore_glob = [] if find_spec("torch") else ["*.py"]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _imports_are_loaded(request: pytest.FixtureRequest) -> None:
-    scripts = {
-        item.callspec.params["script"]
+    parameters = [
+        parameter
         for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and hasattr(item, "callspec")
-        and "script" in item.callspec.params
-    }
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        for parameter in item.callspec.params.values()
+    ]
+    scripts = {each for each in parameters if isinstance(each, Script)}
     prepare(script.source for script in scripts)

@@ -388,3 +388,12 @@ def test_an_error_of_any_process_counts() -> None:
     code = TOGETHER.format(seed="0", after="assert dist.get_rank() == 0, 'not the first'")
     claim = Claim("raises", error="AssertionError: not the first")
     assert not proof_of(code, claim, processes=2).objections
+
+
+def test_nobody_waits_long_for_a_process_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "GRACE", 1)
+    code = TOGETHER.replace("import torch.d", "assert os.environ['RANK'] != '0'\nimport torch.d", 1)
+    proof = proof_of(
+        code.format(seed="0", after=""), Claim("raises", error="Assertion"), processes=2
+    )
+    assert not proof.objections
