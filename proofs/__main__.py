@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -30,6 +31,7 @@ def main(codes: tuple[str, ...], check: bool) -> None:
     rules = [rule for rule in all_rules() if not codes or rule.code in codes]
     if not rules:
         raise click.UsageError(f"there is no rule {', '.join(codes)}")
+    began = time.monotonic()
     prepare(script_of(rule, example).source for rule in rules for example in EXAMPLES)
     if codes:
         sys.exit(show(rules))
@@ -47,7 +49,8 @@ def main(codes: tuple[str, ...], check: bool) -> None:
     if is_old:
         click.echo("docs/proofs.md is not up to date: run python -m proofs", err=True)
     claims = sum(len(rule.claims) for rule in rules)
-    click.echo(f"{claims} claims of {len(rules)} rules, {len(refuted)} refuted")
+    seconds = time.monotonic() - began
+    click.echo(f"{claims} claims of {len(rules)} rules, {len(refuted)} refuted, in {seconds:.0f} s")
     sys.exit(bool(refuted) or is_old)
 
 

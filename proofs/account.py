@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from freezelint.rules.claims import Claim
 
 
+OUTPUT = "output.txt"
+"""The file, in the folder of a script, that holds what it printed."""
+
 SHOWN = 3
 """Tensors that a measurement spells out."""
 

@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from proofs.account import Account, Job
+from proofs.account import OUTPUT, Account, Job
 from proofs.imports import STATEMENTS
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ class Run(NamedTuple):
 
     accounts: tuple[Account, ...]
     output: str
-    seconds: float
 
 
 def prepare(sources: Iterable[str]) -> None:
@@ -85,26 +84,24 @@ def _start(statements: str) -> None:
 def run(script: Script) -> Run:
     """Run a script in as many processes as it wants; the same one is not run again at once."""
     _start("")
-    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="proof-", ignore_cleanup_errors=True) as folder:
+        port = _free_port()
         jobs = [
-            Job(
-                script.source,
-                script.claims,
-                str(_made(Path(folder) / str(rank))),
-                _environment_of(script, rank, port),
-                script.seed_offset,
-            )
-            for port in [_free_port()]
-            for rank in range(script.processes)
+            _job(script, Path(folder) / str(rank), rank, port) for rank in range(script.processes)
         ]
         accounts = tuple(_told(jobs))
-        output = "".join(
-            (Path(job.folder) / "output.txt").read_text(encoding="utf-8", errors="replace")
-            for job in jobs
-            if (Path(job.folder) / "output.txt").exists()
-        )
-    return Run(accounts, output, time.monotonic() - began)
+        output = "".join(_printed(Path(job.folder) / OUTPUT) for job in jobs)
+    return Run(accounts, output)
+
+
+def _job(script: Script, folder: Path, rank: int, port: int) -> Job:
+    folder.mkdir()
+    environment = _environment_of(script, rank, port)
+    return Job(script.source, script.claims, str(folder), environment, script.seed_offset)
+
+
+def _printed(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
 
 
 def _environment_of(script: Script, rank: int, port: int) -> dict[str, str]:
@@ -175,11 +172,6 @@ def _account_of(process: ForkServerProcess, connection: Connection) -> Account:
         return Account(error=f"ProcessError: the process ended with code {process.exitcode}")
     assert isinstance(account, Account)
     return account
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 def _free_port() -> int:

@@ -70,6 +70,8 @@ def cut(seen: Observation) -> Measurement:
 def wastes(seen: Observation) -> Measurement:
     """Whether an optimizer holds what is frozen, or gradients are computed for what never moves."""
     parameters = _parameters(seen)
+    if not parameters:
+        return Measurement(trouble=f"{seen.claim.subject!r} names no parameter")
     moved = _changed(seen, parameters)
     idle = {
         each.name: seen.gradients[each.name]

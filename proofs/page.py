@@ -10,7 +10,7 @@ from proofs.proving import EXAMPLES, Example, Proof, prove, script_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from freezelint.rules.claims import Claim
+    from freezelint.rules.claims import Claim, Consequence
     from freezelint.rules.rule import Rule
     from proofs.account import Heard
 
@@ -22,14 +22,15 @@ _HEAD = """\
 
 Every rule claims that something happens. Here its bad example was run, and it happened; its good
 example was run, and it did not, while something else trained. Each script runs unchanged in a process
-of its own, under the runtime checker (`freezelint.runtime.watch`) and beside copies of all values, which
-are compared bit by bit; a change that the checker does not see refutes the proof too. The lines that
-begin with "the checker" are its own words on the bad example.
+of its own, under the runtime checker (`freezelint.runtime.watch`) and beside copies of all values; a
+change that the checker does not see refutes the proof too. The lines that begin with "the checker" are
+its own words on the bad example. Tensors are named by the script's variables; `freezelint explain FZ101`
+prints both scripts of a rule.
 
 Written by `python -m proofs` with PyTorch {torch}, on {device}. The numbers may differ elsewhere.
 """
 
-_WORDS = {
+_WORDS: dict[Consequence, str] = {
     "moves": "parameters that were meant to stay change",
     "drifts": "buffers of a frozen part change",
     "dead": "parameters that were meant to train never change",

@@ -72,8 +72,6 @@ def prove(script: Script, number: int, example: Example) -> Proof:
             objections.append(f"what is claimed does not happen: {claim.consequence}")
     else:
         objections += errors[:1]
-        if found.trouble is not None and "names no tensor" in found.trouble:
-            objections.append("say in the claim's `instead` what the good example calls it")
         if found.is_shown:
             objections.append(f"what is claimed happens here too: {claim.consequence}")
         if not done.accounts[0].has_trained:

@@ -18,7 +18,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 
 from freezelint.runtime.backward import around_backward
-from proofs.account import Account, Measurement
+from proofs.account import OUTPUT, Account, Measurement
 from proofs.loading import Loading
 from proofs.measurements import MEASURES, heard
 from proofs.names import all_names
@@ -54,10 +54,6 @@ def settle(job: Job) -> None:
     if job.seed_offset:
         shift_seeds(job.seed_offset)
     torch.manual_seed(0)
-
-
-OUTPUT = "output.txt"
-"""What the script printed."""
 
 
 def shift_seeds(offset: int) -> None:
@@ -112,7 +108,10 @@ def why_nothing_was_seen(seen: Observation, steps: int) -> str:
         return f"the claim begins after {seen.claim.after} steps, and the script takes {steps}"
     names = all_names(seen.namespace)
     there = f"the script has {', '.join(names[:12])}" if names else "the script has no model"
-    return f"{seen.claim.subject!r} names no tensor of the script: {there}"
+    return (
+        f"{seen.claim.subject!r} names no tensor of the script: {there}; what a good example "
+        "calls otherwise stands in the claim's `instead`"
+    )
 
 
 @contextlib.contextmanager

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from click.testing import CliRunner
 
 from freezelint.findings import Level
 from freezelint.rules import all_rules
-from freezelint.rules.claims import Claim
+from freezelint.rules.claims import Claim, Consequence
 from freezelint.rules.rule import Rule
 from proofs import __main__ as command
 from proofs.account import Heard
-from proofs.page import outline, outline_of, page, without_numbers
+from proofs.page import claimed, outline, outline_of, page, without_numbers
 from proofs.proving import Proof
 
 pytestmark = pytest.mark.torch
@@ -66,6 +68,14 @@ It only happens to models that are too large to be run here.
 """ in written()
     assert "| FZ998 wandering-backbone | moves | FZ305 |" in written()
     assert "| FZ999 unseen-harm | none |  |" in written()
+
+
+@pytest.mark.parametrize("consequence", get_args(Consequence))
+def test_each_consequence_has_words_and_a_measure(consequence: Consequence) -> None:
+    from proofs.measurements import MEASURES
+
+    assert claimed(Claim(consequence, "model.*")).startswith(f"- **{consequence}** `model.*`: ")
+    assert consequence in MEASURES
 
 
 def test_what_is_refuted_is_shown_as_that() -> None:

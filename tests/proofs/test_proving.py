@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from freezelint.rules.claims import Claim
+from freezelint.rules.claims import Claim, Consequence
 from freezelint.rules.rule import Rule
 from proofs import execution
 from proofs.execution import Script
@@ -222,6 +222,12 @@ def test_a_subject_without_buffers_cannot_drift() -> None:
     assert "names no buffer" in against
 
 
+@pytest.mark.parametrize("consequence", ["moves", "dead", "cut", "wastes"])
+def test_buffers_are_no_parameters(consequence: Consequence) -> None:
+    claim = Claim(consequence, "model.backbone.1.running_*")
+    assert "names no parameter" in said_against(proof_of(UNFROZEN, claim, "good"))
+
+
 def test_dead_holds_of_all_or_not_at_all() -> None:
     for example in ("bad", "good"):
         against = said_against(proof_of(HEAD_LEFT_OUT, Claim("dead", "model.*"), example))
@@ -348,6 +354,16 @@ def test_the_script_computes_what_it_computes_alone() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=one_thread
     ).stdout
     assert execution.run(script).output == alone
+
+
+@pytest.mark.gpu
+def test_a_script_for_a_device_has_it() -> None:
+    if not pytest.importorskip("torch").cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    on_device = UNFROZEN.replace("model,", "model.cuda(),").replace("model.p", "model.cuda().p")
+    code = (MODEL + on_device).replace("torch.randn(6, 4)", "torch.randn(6, 4, device='cuda')")
+    assert not prove(Script(code, (MOVES,), device="cuda"), 0, "bad").objections
+    assert prove(Script(code, (MOVES,), device="cpu"), 0, "bad").objections
 
 
 def test_a_script_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
