@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from freezelint.runtime.names import matches
@@ -132,9 +133,11 @@ _OWN = frozenset(vars(nn.Module()))
 
 def _registered(prefix: str, module: nn.Module) -> Iterator[Named]:
     for name, parameter in module.named_parameters(prefix, remove_duplicate=False):
-        yield Named(name, parameter, "parameter")
+        if not is_lazy(parameter):
+            yield Named(name, parameter, "parameter")
     for name, buffer in module.named_buffers(prefix, remove_duplicate=False):
-        yield Named(name, buffer, "buffer")
+        if not is_lazy(buffer):
+            yield Named(name, buffer, "buffer")
 
 
 def _parts(name: str, value: object) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from freezelint.runtime.names import matches
+from freezelint.runtime.quiet import quietly
 from proofs.names import tensors_within
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ class Outputs:
         for path, module in paths.items():
             above, _, name = path.rpartition(".")
             inner = getattr(copies[above], name, None) if above in copies else None
-            copies[path] = copy.deepcopy(module).eval() if inner is None else inner
+            if inner is None:
+                with quietly():
+                    inner = copy.deepcopy(module).eval()
+            copies[path] = inner
         for path, module in paths.items():
             self._compare(path, module, copies[path])
 

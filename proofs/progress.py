@@ -40,7 +40,12 @@ class Progress:
     def has_trained(self) -> bool:
         """Whether any of them is another now."""
         with quietly():
-            return any(not torch.equal(now, before) for now, before in self._first.values())
+            return any(
+                now.dtype == before.dtype
+                and now.device == before.device
+                and not torch.equal(now, before)
+                for now, before in self._first.values()
+            )
 
     def _keep(self, parameters: list[Tensor]) -> None:
         with quietly():

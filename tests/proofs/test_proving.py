@@ -293,6 +293,21 @@ def test_a_change_needs_no_optimizer() -> None:
     assert not proof_of(code, Claim("dead", "model.head.*"), "good").objections
 
 
+@pytest.mark.parametrize(
+    ("head", "mode"), [("nn.LazyLinear(2)", "no_grad"), ("nn.Linear(8, 2)", "inference_mode")]
+)
+def test_a_first_look_may_come_too_early(head: str, mode: str) -> None:
+    code = f"""
+    model.head = {head}
+    with torch.{mode}():
+        model.eval()(torch.randn(6, 4))
+    model.train()
+    train(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    """
+    assert not proof_of(code, Claim("moves", "model.head.*")).objections
+    assert not proof_of(code, Claim("differs", "model.backbone")).objections
+
+
 def test_what_happens_before_the_steps_that_are_meant_is_no_proof() -> None:
     code = UNFROZEN + FROZEN
     assert not proof_of(code, MOVES).objections
