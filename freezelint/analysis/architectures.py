@@ -105,6 +105,29 @@ def known_place(trace: Trace, key: int) -> KnownPlace | None:
     return place
 
 
+def own_parameters(trace: Trace, key: int, at: int) -> tuple[str, ...] | None:
+    """The parameters that a module owns itself and that nobody made frozen, at a moment.
+
+    None where they are not known, unless a class in sight has some.
+    """
+    place = known_place(trace, key)
+    if place is not None:
+        return place.own_parameters
+    module = trace.objects.module(key)
+    if module.origin is not Origin.OWN_CLASS:
+        return None
+    trace.look_inside(key)
+    names = tuple(
+        each.attribute
+        for held, each in trace.objects.attachments_to(key)
+        if trace.objects.module(held).origin is Origin.PARAMETER
+        and trace.objects.module(held).flag_at_birth is True
+        and each.since <= at
+        and (each.until is None or each.until > at)
+    )
+    return names if names or module.is_complete else None
+
+
 def root_of(trace: Trace, module: ModuleObject) -> tuple[ModuleObject, list[str]]:
     """The module that was made with this one in it, and the attributes that lead down to it."""
     steps: list[str] = []

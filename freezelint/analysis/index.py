@@ -158,6 +158,10 @@ class Index:
             self._call_sites[name] = len(calls)
         return self._call_sites[name]
 
+    def mentions(self, word: str) -> bool:
+        """Whether a word stands anywhere in the file, as a name or in a string or comment."""
+        return re.search(rf"\b{re.escape(word)}\b", self._text) is not None
+
     def computes_with(self, name: str) -> bool:
         """Whether an attribute of that name may be computed with, judged by the text.
 

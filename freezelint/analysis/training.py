@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.architectures import own_parameters
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
@@ -19,7 +20,14 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total, lies_below
+from freezelint.analysis.predicates import (
+    OF_CHILDREN,
+    SOME,
+    FlagTest,
+    flag_tests,
+    is_total,
+    lies_below,
+)
 from freezelint.analysis.trace import implies
 from freezelint.analysis.values import Part
 
@@ -207,6 +215,8 @@ def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | 
     """A write that froze a module, where nothing below it is trainable; None where it may be."""
     state = trace.flag(Part(key), at, path)
     if state.value is False:
+        if state.write is not None and _leaves_own_out(trace, state.write, key, at):
+            return None
         return state.write
     module = trace.objects.module(key)
     if not module.is_complete or module.is_subject:
@@ -245,6 +255,12 @@ def lasting_freeze(trace: Trace, key: int, at: int, event: Event) -> FlagWritten
         if change.index > write.index or change.old is not None:
             return None
     return write
+
+
+def _leaves_own_out(trace: Trace, write: FlagWritten, key: int, at: int) -> bool:
+    """Whether a write over the children of a module leaves parameters of its own as they were."""
+    by_children = any(part.key == key and OF_CHILDREN in part.predicate for part in write.parts)
+    return by_children and bool(own_parameters(trace, key, at))
 
 
 def _has_no_parameters(trace: Trace, key: int) -> bool:
