@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place, root_of
-from freezelint.analysis.events import HandedOver
 from freezelint.analysis.knowledge.layers import (
     BATCH_NORMS,
     CONTAINERS,
@@ -55,18 +54,9 @@ def holds(
         None where it is not known: models of other libraries, arguments, classes whose
         constructor is out of sight, layers with a computed probability.
     """
-    if not trusting and _was_handed_over(trace, key, at):
+    if not trusting and trace.was_handed_over(key, at):
         return None
     return _Question(trace, kind).holds(key, at, _DEEPEST)
-
-
-def _was_handed_over(trace: Trace, key: int, at: int) -> bool:
-    since = trace.objects.module(key).born
-    return any(
-        since <= event.index < at and trace.related(each, key, event.index)
-        for event in trace.all(HandedOver)
-        for each in event.keys
-    )
 
 
 class _Question:

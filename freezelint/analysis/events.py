@@ -309,6 +309,14 @@ class ConditionTested(Event):
     expression: cst.CSTNode
 
 
+class NamesTested(Event):
+    """A condition picked elements by their names; the texts are as in the test it became."""
+
+    test: str
+    """``contains``, ``startswith``, ``endswith``, ``equals`` or ``child``."""
+    texts: tuple[str, ...]
+
+
 class ContextEntered(Event):
     """``with value:``."""
 

@@ -169,6 +169,15 @@ class Trace:
             for each in self.objects.sources(second, at)
         )
 
+    def was_handed_over(self, key: int, at: int) -> bool:
+        """Whether code out of sight had a module in hands between its birth and a moment."""
+        since = self.objects.module(key).born
+        return any(
+            since <= event.index < at and self.related(each, key, event.index)
+            for event in self.all(HandedOver)
+            for each in event.keys
+        )
+
     def meeting_place(self, event: Event, *others: Event) -> Place:
         """Where to point at for an event, as seen from the code that caused the others too.
 

@@ -45,7 +45,7 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             "endswith",
         ):
             texts = evaluate(run, arguments[0])
-            return name_test(function.attr.value, texts)
+            return name_test(run, function.attr.value, texts, node)
     return None
 
 
@@ -76,7 +76,7 @@ def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
         if isinstance(comparison.operator, cst.In) and _is_name(test.left, variable):
             name = evaluate(run, comparison.comparator)
             if isinstance(name, ParameterName):
-                return name_test("contains", texts)
+                return name_test(run, "contains", texts, node)
     if (
         isinstance(test, cst.Call)
         and isinstance(test.func, cst.Attribute)
@@ -86,7 +86,7 @@ def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
     ):
         name = evaluate(run, test.func.value)
         if isinstance(name, ParameterName):
-            return name_test(test.func.attr.value, texts)
+            return name_test(run, test.func.attr.value, texts, node)
     return None
 
 

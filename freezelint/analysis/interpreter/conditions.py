@@ -105,10 +105,10 @@ def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNod
     if isinstance(left, FlagValue) and isinstance(right, Constant) and operator in ("!=", "is not"):
         return flag_test(run, left, node, wanted=not right.value)
     if isinstance(right, ParameterName) and operator in ("in", "not in"):
-        return name_test("contains", left, negated=operator == "not in")
+        return name_test(run, "contains", left, node, negated=operator == "not in")
     if isinstance(left, ParameterName) and operator in ("in", "not in", "==", "!="):
         kind = "child" if left.loop == 1 else "equals"
-        return name_test(kind, right, negated=operator in ("not in", "!="))
+        return name_test(run, kind, right, node, negated=operator in ("not in", "!="))
     return _judge_constants(left, operator, right)
 
 

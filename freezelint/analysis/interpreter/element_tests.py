@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
+from freezelint.analysis.events import NamesTested
 from freezelint.analysis.interpreter.names import frame_of, look_up
 from freezelint.analysis.interpreter.turns import without_negation
 from freezelint.analysis.predicates import (
@@ -78,11 +79,14 @@ def flag_test(
     return None
 
 
-def name_test(kind: str, texts: Value, *, negated: bool = False) -> ElementTest:
+def name_test(
+    run: Interpreter, kind: str, texts: Value, node: cst.CSTNode, *, negated: bool = False
+) -> ElementTest:
     """A test of an element's name against texts that may not be known."""
     found = _texts(texts)
     if found is None:
         return UNDECIDED
+    run.announce(NamesTested(place=run.place(node), test=kind, texts=found))
     return ElementTest((NameTest(kind, found, negated),), (NameTest(kind, found, not negated),))
 
 

@@ -134,7 +134,10 @@ def _wrap(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> 
     if value is None:
         value = arguments.keywords.get("model", UNKNOWN)
     if not isinstance(value, ModuleValue):
-        return value if isinstance(value, Unknown) else UNKNOWN
+        if not name.endswith("Parallel") and not name.startswith("peft."):
+            return value if isinstance(value, Unknown) else UNKNOWN
+        # Nothing else can be wrapped in these.
+        value = ModuleValue(run.given_module(None).key)
     run.prove(value)
     if name in PARAMETER_REPLACERS:
         run.announce(
