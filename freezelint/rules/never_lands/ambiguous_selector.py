@@ -1,0 +1,215 @@
+"""A freeze by name takes in parameters of longer names that begin alike."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import Event, FlagWritten
+from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.predicates import FlagTest, NameTest, NotAll
+from freezelint.analysis.selectors import listing, meets, selectors
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.predicates import Predicate
+    from freezelint.analysis.selectors import Selector
+    from freezelint.analysis.trace import Trace
+
+_SHOWN = 3
+
+
+class AmbiguousSelector(Rule):
+    """Finds tests for a numbered name that longer numbers pass too.
+
+    What it does:
+        Reports a test such as `"features.1" in name` or `name.startswith("layer1")`
+        that sets flags, where the model also has parameters in `features.10` or
+        `layer10`, and no other test asks for those.
+
+    Why is this bad:
+        A text is found in every name that goes on behind it. Who means block 1 gets
+        blocks 10 to 19 along with it: they stay frozen, or train, without anybody
+        having asked for it, and nothing says so.
+
+    Bad:
+        import torch
+        from torch import nn
+        from torchvision.models import mobilenet_v2
+
+        torch.manual_seed(0)
+        pretrained = mobilenet_v2(weights=None).state_dict()
+        model = mobilenet_v2(weights=None)
+        model.load_state_dict(pretrained)
+        model.classifier[1] = nn.Linear(1280, 4)
+        for block in range(3):
+            for name, parameter in model.named_parameters():
+                if f"features.{block}" in name:  # expect: FZ115
+                    parameter.requires_grad = False
+
+        trained = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.SGD(trained, lr=0.1)
+        images, labels = torch.randn(4, 3, 64, 64), torch.randint(4, (4,))
+        for epoch in range(2):
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+        from torchvision.models import mobilenet_v2
+
+        torch.manual_seed(0)
+        pretrained = mobilenet_v2(weights=None).state_dict()
+        model = mobilenet_v2(weights=None)
+        model.load_state_dict(pretrained)
+        model.classifier[1] = nn.Linear(1280, 4)
+        for block in range(3):
+            for name, parameter in model.named_parameters():
+                if f"features.{block}." in name:
+                    parameter.requires_grad = False
+
+        trained = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.SGD(trained, lr=0.1)
+        images, labels = torch.randn(4, 3, 64, 64), torch.randint(4, (4,))
+        for epoch in range(2):
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Texts that end with a dot, numbers that no longer one begins with, tests that
+        together ask for the longer names as well, flags that these have anyway or get
+        afterwards, and models of which not all names are known.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters
+        https://github.com/zbf1991/WeCLIP/issues/13
+    """
+
+    code = "FZ115"
+    name = "ambiguous-selector"
+    level = Level.WARNING
+    claims = (Claim("dead", "model.features.1?.*"),)
+    triggers = (
+        ("requires_grad",),
+        ("named_parameters(", "named_modules(", "named_children("),
+        ("startswith", " in "),
+    )
+    trigger_patterns = (FLAG_WRITES,)
+    fixable = False
+    events = ("FlagWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a test that decides about flags and that longer numbers pass too."""
+        assert isinstance(event, FlagWritten)
+        if event.value is None or not event.certain:
+            return
+        for part in event.parts:
+            if (
+                trace.flag(part._replace(predicate=()), event.index, event.path).value
+                is event.value
+            ):
+                continue
+            for selector in _undivided(list(selectors(trace, event, part)), part.predicate):
+                for text in selector.test.texts:
+                    longer = _longer(selector, text) - _asked_for(trace, event, part.key)
+                    if longer and not _is_set_again(trace, event, part.key):
+                        yield _report(event, selector, text, longer)
+                        break
+
+
+def _undivided(tests: list[Selector], predicate: Predicate) -> Iterator[Selector]:
+    """The tests that decided about flags, each put to the names that pass the others."""
+    if not all(isinstance(atom, (NameTest, NotAll, FlagTest)) for atom in predicate):
+        return
+    for mine in tests:
+        if mine.names is None or mine.place is None or mine.test.negated:
+            continue
+        others = [each for each in tests if each is not mine]
+        names = tuple(name for name in mine.names if all(_passes(other, name) for other in others))
+        yield mine._replace(names=names)
+
+
+def _passes(selector: Selector, name: str) -> bool:
+    is_met = any(
+        meets(selector.test.kind, text, prefix + name)
+        for text in selector.test.texts
+        for prefix in selector.prefixes
+    )
+    return is_met is not selector.test.negated
+
+
+def _report(event: FlagWritten, selector: Selector, text: str, longer: set[str]) -> Report:
+    assert selector.place is not None
+    named = sorted({_whole(text, name) for name in longer})
+    shown = ", ".join(f"`{name}`" for name in named[:_SHOWN])
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    done = "freezes" if event.value is False else "unfreezes"
+    return Report(
+        selector.place.place,
+        f"`{text}` is in the names of {shown}{more} too: this {done} them as well",
+        f"end the text with the dot that ends the name: `{text}.`",
+        ((event.place, f"this {done} what passes"),),
+    )
+
+
+def _whole(text: str, name: str) -> str:
+    """The part of a name that goes on where the text ends."""
+    found = re.search(rf"\d*{re.escape(text)}\d+", name)
+    return text if found is None else found[0]
+
+
+def _met(selector: Selector, text: str) -> tuple[set[str], set[str]]:
+    """The names that a text meets with a number that ends where it does, and the others."""
+    exact: set[str] = set()
+    longer: set[str] = set()
+    begins = "^" if selector.test.kind == "startswith" else ""
+    for name in selector.names or ():
+        for prefix in selector.prefixes:
+            if re.search(rf"{begins}{re.escape(text)}", prefix + name) is None:
+                continue
+            is_exact = re.search(rf"{begins}{re.escape(text)}(?!\d)", prefix + name)
+            (exact if is_exact else longer).add(name)
+    return exact, longer - exact
+
+
+def _longer(selector: Selector, text: str) -> set[str]:
+    """The names that go on with a digit, where others do not."""
+    if selector.test.kind not in ("contains", "startswith") or not text[-1:].isdigit():
+        return set()
+    exact, longer = _met(selector, text)
+    return longer if exact else set()
+
+
+def _asked_for(trace: Trace, event: FlagWritten, key: int) -> set[str]:
+    """The names that tests of the same model for the same flag meet exactly."""
+    asked: set[str] = set()
+    for other in trace.all(FlagWritten):
+        for part in other.parts:
+            if part.key == key and other.value is event.value:
+                tests = [each for each in selectors(trace, other, part) if not each.test.negated]
+                met = [_met_exactly(each) for each in tests]
+                asked |= met[0].intersection(*met[1:]) if met else set()
+    return asked
+
+
+def _met_exactly(selector: Selector) -> set[str]:
+    return set().union(*(_met(selector, text)[0] for text in selector.test.texts))
+
+
+def _is_set_again(trace: Trace, event: FlagWritten, key: int) -> bool:
+    """Whether a later loop, or write, may give the longer names the other flag."""
+    return any(
+        later.value is not event.value
+        and any(trace.objects.route(part.key, key, later.index) is not None for part in later.parts)
+        and listing(trace, later, key) is not listing(trace, event, key)
+        for later in trace.after(event, FlagWritten)
+    )
