@@ -47,6 +47,7 @@ class ModuleObject:
         "attribute",
         "born",
         "born_path",
+        "born_with_grad",
         "flag_at_birth",
         "has_own",
         "is_complete",
@@ -80,6 +81,8 @@ class ModuleObject:
         """Whether it is certain that this is a module (or parameter), not something else."""
         self.born = -1
         self.born_path: Path = ()
+        self.born_with_grad: bool | None = True
+        """Whether gradients were on where it was made; it makes no difference to its flags."""
         self.place: Place | None = None
         self.source: int | None = None
         """What it is a copy of, or what its submodules are taken from."""
@@ -157,6 +160,10 @@ class Objects:
     def module(self, key: int) -> ModuleObject:
         """The module with this identity."""
         return self._modules[key]
+
+    def born_without_grad(self) -> list[ModuleObject]:
+        """Modules that were made where gradients were off."""
+        return [each for each in self._modules.values() if each.born_with_grad is False]
 
     def optimizer(self, key: int) -> OptimizerObject:
         """The optimizer with this identity."""

@@ -121,9 +121,10 @@ class Interpreter:
         return module
 
     def mark_birth(self, module: ModuleObject) -> None:
-        """Note when and on which path a module came to be."""
+        """Note when, on which path and with or without gradients a module came to be."""
         module.born = self.trace.now
         module.born_path = self.path
+        module.born_with_grad = self.grad_enabled
 
     def bind(self, name: str, value: Value) -> None:
         """Assign a name in the current frame."""
@@ -187,12 +188,25 @@ class Interpreter:
             return
         outer = self.backdated
         self.backdated = module.born
-        saved = (self.statement, self.path, self.loop_exits, self.element_names)
+        saved = (
+            self.statement,
+            self.path,
+            self.loop_exits,
+            self.element_names,
+            self.grad_enabled,
+        )
+        self.grad_enabled = module.born_with_grad
         try:
             constructor()
         finally:
             self.backdated = outer
-            self.statement, self.path, self.loop_exits, self.element_names = saved
+            (
+                self.statement,
+                self.path,
+                self.loop_exits,
+                self.element_names,
+                self.grad_enabled,
+            ) = saved
 
     def look_inside(self, key: int) -> None:
         """Catch up on a constructor, after the run; nothing is known of one that takes too long."""

@@ -1,0 +1,223 @@
+"""A model is built under `no_grad`, which does not freeze it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    BackwardRan,
+    Called,
+    Event,
+    FlagWritten,
+    ForwardRan,
+    MethodCalled,
+    OptimizerBuilt,
+    OutputDetached,
+)
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.training import (
+    filters_by_flag,
+    is_handed_on,
+    steps_after,
+    without_flag_tests,
+)
+from freezelint.analysis.values import Part
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.objects import ModuleObject
+    from freezelint.analysis.trace import Trace
+
+
+class BuiltUnderNoGrad(Rule):
+    """Finds a model that is built under `no_grad` and trains with the rest.
+
+    What it does:
+        Reports a model that is built or loaded inside `torch.no_grad()` or
+        `torch.inference_mode()`, is part of a larger one that is not, runs with
+        gradients on, and reaches an optimizer that does not ask for it by name, while
+        nothing writes its flags.
+
+    Why is this bad:
+        `no_grad` acts on what is computed inside it, not on what is made there. A
+        parameter is created with `requires_grad=True` in either case, so the model
+        trains with everything else, without a message. Under `inference_mode` the first
+        step raises a RuntimeError instead ("Inplace update to inference tensor").
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Encoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+
+            def forward(self, x):
+                return self.layers(x)
+
+
+        class Fusion(nn.Module):
+            def __init__(self):
+                super().__init__()
+                with torch.no_grad():
+                    self.encoder = Encoder()  # expect: FZ112
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.encoder(x))
+
+
+        model = Fusion()
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Encoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+
+            def forward(self, x):
+                return self.layers(x)
+
+
+        class Fusion(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder = Encoder().requires_grad_(False)
+                self.head = nn.Linear(32, 4)
+
+            def forward(self, x):
+                return self.head(self.encoder(x))
+
+
+        model = Fusion()
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Weights that are copied or initialised under `no_grad`, single layers, a model
+        that is handed to the optimizer by name, a model of which no other part trains,
+        flags that are written, and a model that only runs without gradients.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
+        https://docs.pytorch.org/docs/stable/notes/autograd.html#grad-modes
+        https://github.com/Vibashan/Image-Fusion-Transformer/issues/7
+    """
+
+    code = "FZ112"
+    name = "built-under-no-grad"
+    level = Level.WARNING
+    claims = (Claim("moves", "model.encoder.*"),)
+    triggers = (("no_grad", "inference_mode"), ("parameters(",), ("backward(", "training_step"))
+    trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
+    fixable = False
+    events = ("OptimizerBuilt",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report what was built without gradients and is trained with other things."""
+        assert isinstance(event, OptimizerBuilt)
+        if not any(steps_after(trace, event, event.key)) and not is_handed_on(
+            trace, event, event.key
+        ):
+            return
+        for module in trace.objects.born_without_grad():
+            if not _is_model(module) or module.place is None or module.born > event.index:
+                continue
+            if _is_swept_in(trace, event, module) and _trains(trace, event, module):
+                optimizer = trace.objects.optimizer(event.key).label or event.name
+                yield Report(
+                    module.place,
+                    f"`{trace.objects.label(module.key)}` is built without gradients, which "
+                    f"does not freeze it: `{optimizer}` trains it with the rest",
+                    "freeze it with `requires_grad_(False)`",
+                    ((event.place, "the optimizer takes it here"),),
+                )
+
+
+def _is_model(module: ModuleObject) -> bool:
+    """Whether this is more than a layer: made of a class of the file, or by a library whole."""
+    if module.origin is Origin.OWN_CLASS:
+        return not module.is_subject
+    library = module.library or "torch.nn."
+    return module.origin is Origin.BUILT and not library.startswith("torch.nn.")
+
+
+def _is_swept_in(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
+    """Whether the optimizer takes the model for being part of something that is to train."""
+    holders = trace.objects.holders(module.key, event.index)
+    if any(trace.objects.module(each).born_with_grad is False for each in holders[1:]):
+        return False
+    for part in event.parts:
+        if part.key == module.key:
+            others = [each for each in event.parts if each.key not in holders]
+            if filters_by_flag(part) and others:
+                return True
+        elif trace.covers(without_flag_tests(part), module.key, event.index):
+            return True
+    return False
+
+
+def _trains(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
+    """Whether gradients reach the model, and nobody says what is to become of it."""
+    piece = Part(module.key)
+    if any(
+        trace.parts_overlap(part, piece, write.index)
+        for write in trace.all(FlagWritten)
+        for part in write.parts
+    ):
+        return False
+    if _is_filled_in(trace, event, module):
+        return False
+    if any(module.key in each.keys for each in trace.all(OutputDetached)):
+        return False
+    own, around = [], []
+    for forward in trace.after(event, ForwardRan):
+        if trace.objects.route(module.key, forward.key, forward.index) is not None:
+            own.append(forward)
+        elif trace.objects.route(forward.key, module.key, forward.index) is not None:
+            around.append(forward)
+    return any(
+        forward.grad_enabled is True and any(True for _ in trace.after(forward, BackwardRan))
+        for forward in own or around
+    )
+
+
+def _is_filled_in(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
+    """Whether values are written without gradients meanwhile: that is what it is for."""
+    calls: list[Called | MethodCalled] = [
+        *trace.before(event, Called),
+        *trace.before(event, MethodCalled),
+    ]
+    return any(
+        each.index >= module.born
+        and each.grad_enabled is False
+        and (each.name.startswith("torch.nn.init.") or each.name.endswith("_"))
+        for each in calls
+    )
