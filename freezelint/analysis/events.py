@@ -341,3 +341,11 @@ class MethodCalled(Event):
     arguments: tuple[Value, ...]
     keywords: dict[str, Value]
     label: str
+
+
+class OptionTypedAsBool(Event):
+    """``parser.add_argument("--option", type=bool)``."""
+
+    option: str
+    is_argparse: bool
+    """Whether the parser certainly is one of ``argparse``."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COARSE_WORDS = (
     *(b"grad", b"arameter", b"optim", b"freeze", b".eval", b".train", b"inference_mode"),
     *(b"Optim", b"Adam", b"SGD", b"step(", b"eval(", b"train(", b"detach()"),
-    b".frozen",
+    *(b".frozen", b"type=bool", b"type = bool"),
 )
 """No rule can fire without one of these, or the pattern: see :func:`is_covered`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis import events
 from freezelint.analysis.values import (
     UNKNOWN,
     BuiltinValue,
@@ -18,6 +19,8 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import libcst as cst
+
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
 
@@ -31,10 +34,11 @@ _SAME_PARSER = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
 
 
 def call_on_parser(
-    run: Interpreter, parser: LibraryInstance, name: str, arguments: Arguments
+    run: Interpreter, parser: LibraryInstance, name: str, arguments: Arguments, node: cst.Call
 ) -> Value:
     """Define options, or parse them."""
     if name == "add_argument":
+        note_type(run, arguments, node, is_argparse=True)
         option = _destination(arguments)
         if option is not None:
             run.bindings[parser.key, option] = _option(arguments)
@@ -48,6 +52,16 @@ def call_on_parser(
     elif name == "parse_known_args":
         return SequenceValue((_parsed(run, parser), UNKNOWN))
     return UNKNOWN
+
+
+def note_type(run: Interpreter, arguments: Arguments, node: cst.Call, *, is_argparse: bool) -> None:
+    """Announce an option of the type ``bool``, which takes every text for True."""
+    names = [each.value for each in arguments.positional if isinstance(each, Constant)]
+    option = next((each for each in names if isinstance(each, str) and each[:2] == "--"), None)
+    if option is not None and arguments.keywords.get("type") == BuiltinValue("bool"):
+        run.announce(
+            events.OptionTypedAsBool(place=run.place(node), option=option, is_argparse=is_argparse)
+        )
 
 
 def _parsed(run: Interpreter, parser: LibraryInstance) -> NamespaceValue:

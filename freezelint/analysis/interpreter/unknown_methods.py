@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser
+from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser, note_type
 from freezelint.analysis.interpreter.module_methods import parameters_of
 from freezelint.analysis.interpreter.optimizers import LIST_CHANGES, note_edited_groups
 from freezelint.analysis.interpreter.out_of_sight import hand_over
@@ -62,7 +62,7 @@ def call_on_library_instance(
     if isinstance(receiver, InstanceValue) or receiver.name in HUGGING_FACE_TRAINERS:
         return call_on_trainer(run, receiver, name, arguments, node)
     if receiver.name == PARSER:
-        return call_on_parser(run, receiver, name, arguments)
+        return call_on_parser(run, receiver, name, arguments, node)
     done = call_for_training(run, name, arguments, node)
     if done is not None:
         return done
@@ -100,6 +100,9 @@ def call_on_unknown(
         return UNKNOWN
     if name == "scale" and len(arguments.positional) == 1:
         return arguments.positional[0]
+    if name == "add_argument":
+        note_type(run, arguments, node, is_argparse=False)
+        return UNKNOWN
     if name == "step":
         run.announce(events.Stepped(place=run.place(node), keys=()))
         return UNKNOWN
