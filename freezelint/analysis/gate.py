@@ -26,6 +26,7 @@ COARSE_WORDS = (
     *(b"grad", b"arameter", b"optim", b"freeze", b".eval", b".train", b"inference_mode"),
     *(b"Optim", b"Adam", b"SGD", b"step(", b"eval(", b"train(", b"detach()"),
     *(b".frozen", b"type=bool", b"type = bool"),
+    *(b"Embedding.from_pretrained", b"EmbeddingBag.from_pretrained"),
 )
 """No rule can fire without one of these, or the pattern: see :func:`is_covered`."""
 

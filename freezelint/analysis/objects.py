@@ -11,6 +11,8 @@ from freezelint.analysis.values import Part
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import libcst as cst
+
     from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.syntax import Place
@@ -160,6 +162,11 @@ class Objects:
     def module(self, key: int) -> ModuleObject:
         """The module with this identity."""
         return self._modules[key]
+
+    def made_by(self, call: cst.CSTNode | None) -> ModuleObject | None:
+        """The module that a call built last; a call in a loop builds one in each round."""
+        made = [each for each in self._modules.values() if each.place and each.place.node is call]
+        return made[-1] if made else None
 
     def born_without_grad(self) -> list[ModuleObject]:
         """Modules that were made where gradients were off."""
