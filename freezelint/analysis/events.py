@@ -273,6 +273,14 @@ class TrainerStarted(Event):
     """False if an optimizer was passed, or may be built in another way than usual."""
 
 
+class Aliased(Event):
+    """A name was given to a module that another name holds, and goes on holding."""
+
+    name: str
+    other: str
+    key: int
+
+
 class Wrapped(Event):
     """A module went into DataParallel, DDP or ``torch.compile``."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter import assignment, branches, loops
+from freezelint.analysis.interpreter import aliasing, assignment, branches, loops
 from freezelint.analysis.interpreter.adapters import leave_context
 from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.expressions import evaluate
@@ -105,7 +105,7 @@ def _ends_the_program(run: Interpreter, node: cst.Call) -> bool:
 
 
 def _assign(run: Interpreter, node: cst.Assign) -> Flow:
-    value = evaluate(run, node.value)
+    value = aliasing.named(run, node, evaluate(run, node.value))
     for target in node.targets:
         if isinstance(target.target, cst.Name):
             name = target.target.value

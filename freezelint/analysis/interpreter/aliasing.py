@@ -1,0 +1,68 @@
+"""Second names for one module: by plain assignment, or by methods that return the module itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis import events
+from freezelint.analysis.interpreter.names import by_use, look_up, uses_of
+from freezelint.analysis.knowledge.torch import SAME_MODULE_METHODS
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.values import ModuleValue, Unknown, Value
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
+
+
+def named(run: Interpreter, node: cst.Assign, value: Value) -> Value:
+    """Announce that a module gets one more name; return what is assigned.
+
+    What only its new name tells to be a module, the old name holds as well.
+    """
+    if isinstance(value, ModuleValue):
+        _announce(run, node, value)
+    elif isinstance(value, Unknown) and type(node.value) is cst.Call:
+        return _judged_by_new_name(run, node, value)
+    return value
+
+
+def _announce(run: Interpreter, node: cst.Assign, value: ModuleValue) -> None:
+    source = _source(node.value)
+    other = None if source is None else dotted(source)
+    for target in node.targets:
+        name = dotted(target.target)
+        if name is not None and other is not None and name != other:
+            run.announce(
+                events.Aliased(
+                    place=run.place(target.target), name=name, other=other, key=value.key
+                )
+            )
+        other = name if other is None else other
+
+
+def _source(node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """The name behind calls that return what they are called on."""
+    while isinstance(node, cst.Call):
+        function = node.func
+        if not isinstance(function, cst.Attribute):
+            return None
+        if function.attr.value not in SAME_MODULE_METHODS:
+            return None
+        node = function.value
+    return node if isinstance(node, (cst.Name, cst.Attribute)) else None
+
+
+def _judged_by_new_name(run: Interpreter, node: cst.Assign, value: Value) -> Value:
+    source = _source(node.value)
+    if not isinstance(source, cst.Name) or len(node.targets) != 1:
+        return value
+    name = dotted(node.targets[0].target)
+    if name is None or not isinstance(look_up(run, source.value), Unknown):
+        return value
+    made = by_use(run, uses_of(run, name), name)
+    if not isinstance(made, ModuleValue):
+        return value
+    run.bind(source.value, made)
+    return made

@@ -1,0 +1,190 @@
+"""What is meant to be a copy of a network is the network itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    Aliased,
+    AttributeWritten,
+    Event,
+    IteratorConsumed,
+    MethodCalled,
+)
+from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
+from freezelint.analysis.values import ModuleValue, ParameterValue, StateDictValue, TensorValue
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
+
+_COPYING = frozenset({"copy_", "lerp_", "mul_", "add_"})
+"""Methods with which one parameter takes over the values of another, or some of them."""
+
+
+class AliasedCopy(Rule):
+    """Finds a target network that is the trained network itself.
+
+    What it does:
+        Reports two names that hold one and the same module, where the weights of the
+        one are copied or averaged into the other: by `load_state_dict`, or by a loop
+        over the parameters of both.
+
+    Why is this bad:
+        An assignment makes no copy, and `.to()`, `.cuda()`, `.eval()` and `.train()` of
+        a module return the module itself. The target moves with every step of the
+        network that it should lag behind, and to copy weights onto themselves does
+        nothing, without a message.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+        network = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+        policy = network.to("cpu")
+        target = network.to("cpu")  # expect: FZ604
+        target.load_state_dict(policy.state_dict())
+
+        optimizer = torch.optim.Adam(policy.parameters(), lr=1e-2)
+        states, actions, rewards = torch.randn(64, 4), torch.randint(2, (64, 1)), torch.randn(64)
+        for step in range(3):
+            with torch.no_grad():
+                returns = rewards + 0.9 * target(states).amax(1)
+            values = policy(states).gather(1, actions).squeeze(1)
+            loss = nn.functional.smooth_l1_loss(values, returns)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import copy
+
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+        network = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+        policy = network.to("cpu")
+        target = copy.deepcopy(policy)
+        target.load_state_dict(policy.state_dict())
+
+        optimizer = torch.optim.Adam(policy.parameters(), lr=1e-2)
+        states, actions, rewards = torch.randn(64, 4), torch.randint(2, (64, 1)), torch.randn(64)
+        for step in range(3):
+            with torch.no_grad():
+                returns = rewards + 0.9 * target(states).amax(1)
+            values = policy(states).gather(1, actions).squeeze(1)
+            loss = nn.functional.smooth_l1_loss(values, returns)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Networks that share weights on purpose (siamese networks, tied encoders) and so
+        are never copied onto each other, second names for convenience
+        (`net = model.module`), deep copies, and networks that are built twice.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to
+        https://docs.python.org/3/library/copy.html#copy.deepcopy
+        https://github.com/datawhalechina/easy-rl/issues/140
+        https://github.com/higgsfield/RL-Adventure/issues/32
+    """
+
+    code = "FZ604"
+    name = "aliased-copy"
+    level = Level.ERROR
+    claims = (Claim("moves", "target.*"),)
+    triggers = (("load_state_dict(", "zip("), ("parameters(", "optim", "Optim"))
+    trigger_patterns = (
+        (
+            r"load_state_dict\([\w.]+\.state_dict\(\)",
+            r"zip\([ \t\n]*[\w.]+\.(?:named_)?parameters\(\),",
+        ),
+    )
+    fixable = False
+    events = ("MethodCalled", "AttributeWritten")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a module whose weights are copied onto themselves under another name."""
+        if isinstance(event, MethodCalled):
+            if event.name == "load_state_dict":
+                pair = _loaded(event, trace)
+            elif event.name in _COPYING:
+                pair = _looped_over(event, event.receiver, trace)
+            else:
+                return
+        elif isinstance(event, AttributeWritten) and event.attribute == "data":
+            pair = _looped_over(event, event.receiver, trace)
+        else:
+            return
+        if pair is None or event.repeated:
+            return
+        first, second = pair
+        alias = _alias(trace, first, second)
+        where = event.place if alias is None else trace.meeting_place(event, alias)
+        yield Report(
+            where if alias is None else alias.place,
+            f"`{first.label}` and `{second.label}` are one module: what trains the one changes "
+            "the other, and its weights are copied onto themselves",
+            "make the second one with `copy.deepcopy`",
+            () if alias is None else ((where, "copied onto themselves here"),),
+        )
+
+
+def _loaded(event: MethodCalled, trace: Trace) -> tuple[MethodCalled, MethodCalled] | None:
+    """The two calls in ``target.load_state_dict(policy.state_dict())`` if both are one module."""
+    state = event.arguments[0] if event.arguments else None
+    saved = trace.events[event.index - 1]
+    if not isinstance(state, StateDictValue) or not isinstance(saved, MethodCalled):
+        return None
+    if saved.name != "state_dict" or not _is_one_module(event, saved):
+        return None
+    return event, saved
+
+
+def _looped_over(
+    event: Event, receiver: Value, trace: Trace
+) -> tuple[MethodCalled, MethodCalled] | None:
+    """The two calls of ``parameters()`` in the ``zip`` whose loop an event happens in."""
+    if not isinstance(receiver, (ParameterValue, TensorValue)) or not receiver.parts:
+        return None
+    for second in trace.before(event, MethodCalled):
+        if second.name not in MODULE_ITERATORS:
+            continue
+        first = trace.events[second.index - 1]
+        used_up = trace.events[second.index + 1 : second.index + 3]
+        if not isinstance(first, MethodCalled) or first.name not in MODULE_ITERATORS:
+            return None
+        if len(used_up) < 2 or not all(isinstance(each, IteratorConsumed) for each in used_up):
+            return None
+        is_written = any(
+            isinstance(first.receiver, ModuleValue) and part.key == first.receiver.key
+            for part in receiver.parts
+        )
+        return (first, second) if is_written and _is_one_module(first, second) else None
+    return None
+
+
+def _is_one_module(first: MethodCalled, second: MethodCalled) -> bool:
+    """Whether two names hold the same module, and neither is the way to the other."""
+    if not isinstance(first.receiver, ModuleValue) or first.receiver != second.receiver:
+        return False
+    one, other = f"{first.label}.", f"{second.label}."
+    return not one.startswith(other) and not other.startswith(one)
+
+
+def _alias(trace: Trace, first: MethodCalled, second: MethodCalled) -> Aliased | None:
+    """Where the module got its second name; if there are more, the one that is used here."""
+    assert isinstance(first.receiver, ModuleValue)
+    aliases = [each for each in trace.before(first, Aliased) if each.key == first.receiver.key]
+    used = [each for each in aliases if each.name in (first.label, second.label)]
+    return next(iter(used or aliases), None)
