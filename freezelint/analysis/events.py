@@ -173,6 +173,25 @@ class GradientsCleared(Event):
     to_none: bool | None = True
 
 
+class GradientsMasked(Event):
+    """Gradients are set to zero, or some of their elements are."""
+
+    parts: tuple[Part, ...]
+    label: str
+    by_hook: bool
+    """In every backward pass from here on, not just once."""
+    is_partial: bool
+    """Some rows or elements, so that the flag could not do it."""
+
+
+class ParametersWritten(Event):
+    """Values of parameters were set by hand."""
+
+    parts: tuple[Part, ...]
+    may_be_zero: bool = True
+    """Whether some of them may be zero from here on, as a mask makes them."""
+
+
 class BackwardRan(Event):
     """``loss.backward()`` in any of its forms."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter import gradients
 from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume, narrowed
@@ -140,10 +141,7 @@ def write_attribute(
         _write_flag(run, receiver, value, node, source)
         return
     if attribute == "grad" and isinstance(receiver, ParameterValue):
-        to_none = isinstance(value, Constant) and value.value is None
-        run.announce(
-            events.GradientsCleared(place=run.place(node), parts=receiver.parts, to_none=to_none)
-        )
+        _write_gradient(run, receiver, value, node)
         return
     path = dotted(node) if isinstance(node, cst.Attribute) else None
     if path is not None:
@@ -157,6 +155,22 @@ def write_attribute(
         run.bindings[receiver.key, attribute] = value
     elif path is not None and attribute not in ("data",):
         run.bindings[run.frame.key, path] = value
+
+
+def _write_gradient(
+    run: Interpreter, receiver: ParameterValue, value: Value, node: cst.CSTNode
+) -> None:
+    """``p.grad = value``."""
+    if gradients.is_gradient(value):
+        assert isinstance(value, TensorValue)
+        gradients.note_masked(run, value._replace(parts=receiver.parts), node)
+        return
+    to_none: bool | None = None
+    if isinstance(value, Constant) or gradients.is_zero(value):
+        to_none = isinstance(value, Constant) and value.value is None
+    run.announce(
+        events.GradientsCleared(place=run.place(node), parts=receiver.parts, to_none=to_none)
+    )
 
 
 def _is_declared(run: Interpreter, receiver: Value, attribute: str) -> bool:
@@ -243,6 +257,14 @@ def augmented(run: Interpreter, node: cst.AugAssign) -> None:
     value = evaluate(run, node.value)
     before = evaluate(run, node.target)
     result: Value = UNKNOWN
+    if gradients.is_gradient(before):
+        if isinstance(node.operator, cst.MultiplyAssign):
+            gradients.note_masked(run, gradients.product(before, value), node)
+        return
+    if isinstance(before, ParameterValue):
+        # In place: the name holds the parameter that it held.
+        run.announce(events.ParametersWritten(place=run.place(node), parts=before.parts))
+        return
     if isinstance(node.operator, cst.AddAssign):
         result = concatenated(run, before, value, node.value)
     assign(run, node.target, result, node.value)

@@ -20,6 +20,7 @@ from freezelint.analysis.interpreter.element_tests import (
     unread_test,
 )
 from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.gradients import is_gradient
 from freezelint.analysis.values import (
     BoundMethod,
     ComparisonValue,
@@ -109,6 +110,9 @@ def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNod
     if isinstance(left, ParameterName) and operator in ("in", "not in", "==", "!="):
         kind = "child" if left.loop == 1 else "equals"
         return name_test(run, kind, right, node, negated=operator in ("not in", "!="))
+    if is_gradient(left) and right == Constant(None) and run.selection is None:
+        # Before something is done to a gradient, the case that there is one counts.
+        return operator in ("is not", "!=")
     return _judge_constants(left, operator, right)
 
 

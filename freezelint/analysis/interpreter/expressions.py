@@ -238,6 +238,7 @@ def _dictionary(run: Interpreter, node: cst.Dict) -> Value:
 
 def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
     from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
+    from freezelint.analysis.interpreter.gradients import is_gradient, product
 
     left, right = evaluate(run, node.left), evaluate(run, node.right)
     if isinstance(node.operator, cst.Add):
@@ -254,6 +255,8 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
                 part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in kept.parts
             )
             return kept._replace(parts=parts)
+    if isinstance(node.operator, cst.Multiply) and (is_gradient(left) or is_gradient(right)):
+        return product(left, right)
     if isinstance(node.operator, cst.BitOr):
         return concatenated(run, left, right, node)
     return _arithmetic(run, left, right)

@@ -221,6 +221,15 @@ def _head(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: c
     return head
 
 
+def _embeddings(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    """The way of transformers to the table of token embeddings."""
+    table = run.child(receiver.key, "get_input_embeddings()")
+    run.prove(table)
+    return table
+
+
 def _new_head(
     run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
 ) -> Value:
@@ -269,5 +278,6 @@ _SPECIAL: dict[str, Callable[[Interpreter, ModuleValue, Arguments, cst.Call], Va
     "insert": _extend,
     "load_state_dict": _load,
     "get_classifier": _head,
+    "get_input_embeddings": _embeddings,
     "reset_classifier": _new_head,
 }

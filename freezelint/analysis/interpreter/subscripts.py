@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from freezelint.analysis.events import ParametersWritten
 from freezelint.analysis.interpreter.expressions import by_path, evaluate
+from freezelint.analysis.interpreter.gradients import is_zero, with_zeros_at
 from freezelint.analysis.interpreter.iteration import element_module, element_of, narrow_to_some
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.submodules import (
@@ -143,7 +145,9 @@ def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> N
     """``receiver[index] = value``."""
     receiver = evaluate(run, target.value)
     path = dotted(target)
-    if isinstance(receiver, SubmoduleTable):
+    if isinstance(receiver, (TensorValue, ParameterValue)):
+        _assign_elements(run, receiver, target, value)
+    elif isinstance(receiver, SubmoduleTable):
         _assign_submodule(run, receiver, target, value)
     elif isinstance(receiver, ModuleValue):
         _assign_element(run, receiver, target, value)
@@ -153,6 +157,22 @@ def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> N
     elif path is not None:
         name_object(run, value, path)
         run.bindings[run.frame.key, path] = value
+
+
+def _assign_elements(
+    run: Interpreter, tensor: TensorValue | ParameterValue, target: cst.Subscript, value: Value
+) -> None:
+    """Some elements of a tensor get other values."""
+    if isinstance(tensor, ParameterValue) or tensor.kind is TensorKind.TEMPORARY:
+        run.announce(
+            ParametersWritten(
+                place=run.place(target), parts=tensor.parts, may_be_zero=is_zero(value)
+            )
+        )
+    elif is_zero(value):
+        changed = with_zeros_at(run, tensor, target)
+        if isinstance(target.value, cst.Name):
+            run.bind(target.value.value, changed)
 
 
 def _index_of(run: Interpreter, target: cst.Subscript) -> Value:

@@ -8,6 +8,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
 from freezelint.analysis.interpreter.gradients import call_on_gradient
 from freezelint.analysis.interpreter.graphs import derived, note_use, sources_of
 from freezelint.analysis.interpreter.training_loop import run_backward
@@ -39,6 +40,9 @@ def call_on_parameter(
     if name == "detach_":
         assignment.write_flag(run, receiver, False, node)
         return receiver
+    if name == "register_hook":
+        hook_on_parameter(run, receiver, arguments, node)
+        return UNKNOWN
     if name in CONVERSIONS:
         return TensorValue(TensorKind.CONVERTED, name, parts=receiver.parts)
     if name in ("detach", "clone"):
