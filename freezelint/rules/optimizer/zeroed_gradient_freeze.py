@@ -131,7 +131,7 @@ class ZeroedGradientFreeze(Rule):
     claims = (Claim("moves", "model.embedding.*"),)
     triggers = (
         ("register_hook", ".grad"),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        ("optim", "Optim", "Adam", "SGD"),
     )
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,
