@@ -192,6 +192,13 @@ class ParametersWritten(Event):
     """Whether some of them may be zero from here on, as a mask makes them."""
 
 
+class UpdatedWithoutGradient(Event):
+    """The ``step`` of an optimizer of the file writes parameters that have no gradient."""
+
+    optimizer: str
+    parameter: str
+
+
 class BackwardRan(Event):
     """``loss.backward()`` in any of its forms."""
 

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import BackwardRan, GradientsCleared, OptimizerBuilt, Stepped
+from freezelint.analysis.events import (
+    BackwardRan,
+    GradientsCleared,
+    OptimizerBuilt,
+    Stepped,
+    UpdatedWithoutGradient,
+)
 from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.budget import BudgetSpent
 from freezelint.analysis.interpreter.classes import (
     find_method,
     is_lightning_class,
     is_module_class,
+    is_optimizer_class,
     lineage,
 )
 from freezelint.analysis.interpreter.flow import Flow
@@ -22,8 +29,10 @@ from freezelint.analysis.interpreter.frames import is_module_use, merged, uses_b
 from freezelint.analysis.interpreter.machine import Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.interpreter.submodules import forget_lengths
+from freezelint.analysis.interpreter.updates import updates_without_gradient
 from freezelint.analysis.knowledge.frameworks import LIGHTNING, Act
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.syntax import Place
 from freezelint.analysis.values import (
     UNKNOWN,
     ClassValue,
@@ -128,6 +137,8 @@ class ClassRoot(Root):
         owner = self._owner
         self._collect_uses()
         receiver = self._receiver()
+        if is_optimizer_class(run, owner):
+            self._read_step()
 
         def call(*names: str) -> None:
             for name in names:
@@ -147,6 +158,22 @@ class ClassRoot(Root):
             run.path = (*path, (point, number))
             run.bindings = dict(start)
             self._try(lambda name=method.name: call(name))  # type: ignore[misc]
+
+    def _read_step(self) -> None:
+        """Announce what the ``step`` of an optimizer does where gradients are missing."""
+        definition = self._owner.definition
+        step = definition.methods.get("step")
+        code = None if step is None else step.chunk.body[0]
+        if step is None or not isinstance(code, cst.FunctionDef):
+            return
+        for update in updates_without_gradient(code):
+            self.interpreter.announce(
+                UpdatedWithoutGradient(
+                    place=Place(step.chunk, update.node, update.statement),
+                    optimizer=definition.name,
+                    parameter=update.parameter,
+                )
+            )
 
     def _entry_points_first(self) -> list[Definition]:
         """The methods, those that no other method mentions before the rest."""
