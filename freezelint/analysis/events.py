@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from freezelint.analysis.syntax import Place
-    from freezelint.analysis.values import Part, Value
+    from freezelint.analysis.values import ParameterSequence, Part, Value
 
 Path = tuple[tuple[int, int], ...]
 """The branches taken to get here: (branching point, arm)."""
@@ -197,6 +197,13 @@ class UpdatedWithoutGradient(Event):
 
     optimizer: str
     parameter: str
+
+
+class ParametersPaired(Event):
+    """``zip`` of several sequences, at least two of parameters."""
+
+    sequences: tuple[ParameterSequence, ...]
+    is_strict: bool
 
 
 class BackwardRan(Event):

@@ -141,7 +141,7 @@ def write_attribute(
         _write_flag(run, receiver, value, node, source)
         return
     if attribute == "grad" and isinstance(receiver, ParameterValue):
-        _write_gradient(run, receiver, value, node)
+        gradients.write_gradient(run, receiver, value, node)
         return
     path = dotted(node) if isinstance(node, cst.Attribute) else None
     if path is not None:
@@ -155,22 +155,6 @@ def write_attribute(
         run.bindings[receiver.key, attribute] = value
     elif path is not None and attribute not in ("data",):
         run.bindings[run.frame.key, path] = value
-
-
-def _write_gradient(
-    run: Interpreter, receiver: ParameterValue, value: Value, node: cst.CSTNode
-) -> None:
-    """``p.grad = value``."""
-    if gradients.is_gradient(value):
-        assert isinstance(value, TensorValue)
-        gradients.note_masked(run, value._replace(parts=receiver.parts), node)
-        return
-    to_none: bool | None = None
-    if isinstance(value, Constant) or gradients.is_zero(value):
-        to_none = isinstance(value, Constant) and value.value is None
-    run.announce(
-        events.GradientsCleared(place=run.place(node), parts=receiver.parts, to_none=to_none)
-    )
 
 
 def _is_declared(run: Interpreter, receiver: Value, attribute: str) -> bool:

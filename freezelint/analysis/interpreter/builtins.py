@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.events import ParametersPaired
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.attributes import read_attribute
 from freezelint.analysis.interpreter.command_line import forget_options
@@ -91,10 +92,20 @@ def _zip(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     known = [column for column in columns if column is not None]
     if known and len(known) == len(columns):
         return SequenceValue(tuple(SequenceValue(row) for row in zip(*known, strict=False)))
-    elements = []
+    elements, sequences = [], []
     for number, value in enumerate(arguments.positional):
         consumed = consume(run, value, arguments.node(number, "") or node)
         elements.append(element_of(run, consumed))
+        if isinstance(consumed, ParameterSequence):
+            sequences.append(consumed)
+    if len(sequences) > 1:
+        run.announce(
+            ParametersPaired(
+                place=run.place(node),
+                sequences=tuple(sequences),
+                is_strict="strict" in arguments.keywords,
+            )
+        )
     if all(each == UNKNOWN for each in elements):
         return UNKNOWN
     goes_over_parameters = any(isinstance(each, ParameterSequence) for each in arguments.positional)

@@ -85,6 +85,21 @@ def call_on_gradient(
     return changed
 
 
+def write_gradient(
+    run: Interpreter, parameter: ParameterValue, value: Value, node: cst.CSTNode
+) -> None:
+    """``p.grad = value``."""
+    if isinstance(value, TensorValue) and is_gradient(value):
+        note_masked(run, value._replace(parts=parameter.parts), node)
+        return
+    to_none: bool | None = None
+    if isinstance(value, Constant) or is_zero(value):
+        to_none = isinstance(value, Constant) and value.value is None
+    run.announce(
+        events.GradientsCleared(place=run.place(node), parts=parameter.parts, to_none=to_none)
+    )
+
+
 def note_masked(run: Interpreter, gradient: Value, node: cst.CSTNode) -> None:
     """Announce that the gradient of a parameter has lost some or all of its elements."""
     if not isinstance(gradient, TensorValue) or gradient.kind is not TensorKind.GRADIENT:
