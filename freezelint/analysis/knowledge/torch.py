@@ -146,6 +146,8 @@ TRANSPARENT_WRAPPERS = frozenset(
         "apex.parallel.DistributedDataParallel",
         "apex.parallel.convert_syncbn_model",
         "torch.jit.script",
+        "torch.nn.utils.spectral_norm",
+        "torch.nn.utils.parametrizations.spectral_norm",
     }
 )
 """Calls whose result holds the very same parameters."""
