@@ -28,6 +28,8 @@ _LOUD = re.compile(
     r"|track_running_stats|\.momentum ?="
 )
 
+_RECURRENT = re.compile(r"\bnn\.(?:LSTM|GRU|RNN)\(")
+
 _CALLED = re.compile(r"\bself\.(\w+)\(")
 
 _BUILDS = re.compile(
@@ -117,6 +119,11 @@ class ClassDefinition:
     def words(self) -> frozenset[str]:
         """Every identifier in the text, comments and strings included."""
         return frozenset(_WORD.findall(self.text))
+
+    @functools.cached_property
+    def makes_recurrent_layers(self) -> bool:
+        """Whether the class builds layers whose mode decides if one can go backward through them."""
+        return _RECURRENT.search(self.text) is not None
 
     @functools.cached_property
     def bases(self) -> tuple[str, ...]:

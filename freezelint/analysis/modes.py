@@ -47,10 +47,19 @@ def put_into_training(trace: Trace, part: Part, until: Event) -> ModeSet | None:
     None where there was none in sight, where some of the part may have been put back
     into evaluation mode since, or where code out of sight had it in hands.
     """
+    return _put_into(trace, part, until, training=True)
+
+
+def put_into_evaluation(trace: Trace, part: Part, until: Event) -> ModeSet | None:
+    """The ``eval()`` after which all of a part certainly is in evaluation mode before an event."""
+    return _put_into(trace, part, until, training=False)
+
+
+def _put_into(trace: Trace, part: Part, until: Event, *, training: bool) -> ModeSet | None:
     for mode in trace.before(until, ModeSet):
         if not trace.parts_overlap(mode.part, part, mode.index):
             continue
-        if mode.training is not True:
+        if mode.training is not training:
             return None
         if not implies(until.path, mode.path) or not _covers(trace, mode, part):
             continue

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.objects import ModuleObject
+    from freezelint.analysis.values import FunctionValue
 
 
 def run_forward(
@@ -42,7 +43,7 @@ def run_forward(
     )
     if known.owner_class is not None:
         method = find_method(run, known.owner_class, "forward", module)
-        if method is not None and is_short(method) and run.index.is_loud(method.definition):
+        if method is not None and is_short(method) and _is_worth_running(run, known, method):
             result = follow(run, method, arguments, node)
             if not isinstance(result, Unknown):
                 return _passed_through(run, module, result)
@@ -68,6 +69,14 @@ def _passed_through(run: Interpreter, module: ModuleValue, result: Value) -> Val
     if result.cut_from is None:
         return result._replace(upstream=(*result.upstream, module.key))
     return result._replace(cut_from=(*result.cut_from, module.key))
+
+
+def _is_worth_running(run: Interpreter, module: ModuleObject, method: FunctionValue) -> bool:
+    """Whether something happens in a ``forward``, or it matters what flows into which layer."""
+    assert module.owner_class is not None
+    return run.index.is_loud(method.definition) or (
+        module.owner_class.definition.makes_recurrent_layers
+    )
 
 
 def _call_attribute(
