@@ -12,6 +12,7 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import FlagWritten
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.predicates import NameTest, OfChildren, is_total
+from freezelint.analysis.trace import compatible
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
         (mine, write.index)
         for write in trace.all(FlagWritten)
         if write.index > freeze.index and write.value is not False
+        if compatible(write.path, freeze.path)
         for mine in write.parts
         if trace.parts_overlap(mine, part, write.index)
     ]

@@ -11,7 +11,7 @@ from freezelint.analysis.frozen_statistics import frozen_with_statistics
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.modes import is_set_up, is_teacher, training_passes
-from freezelint.analysis.trace import implies
+from freezelint.analysis.trace import compatible, implies
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -101,7 +101,7 @@ class FrozenBatchnormDrifts(Rule):
         Parts without BatchNorm or of which nothing is known, FrozenBatchNorm, a part
         that is put back into evaluation mode (after `train()`, in an override of it
         or in `forward`), models that were never put into training mode explicitly,
-        parts that are frozen under a condition, half-way or for a while, BatchNorms whose
+        parts that are frozen in some rounds of a loop, half-way or for a while, BatchNorms whose
         weights are trained, momentum encoders and other copies, and code that adapts
         statistics without training anything.
 
@@ -165,10 +165,19 @@ def _drifts(trace: Trace, train: ModeSet, freeze: FlagWritten, key: int) -> bool
         return False
     return any(
         forward.index > freeze.index
-        and implies(forward.path, freeze.path)
+        and _is_frozen_whenever(freeze, forward)
         and _may_hold_statistics(trace, key, forward)
         for forward, _ in training_passes(trace, part, train)
     )
+
+
+def _is_frozen_whenever(freeze: FlagWritten, forward: ForwardRan) -> bool:
+    """Whether the freeze holds for this forward pass, or for all runs with some option."""
+    if implies(forward.path, freeze.path):
+        return True
+    # What depends on the round of a loop is a schedule.
+    is_option = not set(freeze.loops) & set(forward.loops)
+    return is_option and compatible(forward.path, freeze.path)
 
 
 def _may_hold_statistics(trace: Trace, key: int, forward: ForwardRan) -> bool:
