@@ -218,8 +218,18 @@ class ForwardRan(Event):
 
     key: int
     arguments: tuple[Value, ...] = ()
+    is_followed: bool = False
+    """The code of its own ``forward`` was run, so what happened inside is in the trace too."""
+    is_kept: bool = False
+    """What it returned is all that a statement assigns, to one name."""
     graph_uses: Mapping[int, int]
-    """How often the output of each module was read, in the whole run, with a graph to go on."""
+    """How often the output of each module was read where its graph may go on, in the whole run."""
+
+
+class Borrowed(Event):
+    """Modules went to code of the file into which it is not worth looking."""
+
+    keys: tuple[int, ...]
 
     @property
     def inputs(self) -> tuple[int, ...]:

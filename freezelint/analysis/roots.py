@@ -39,6 +39,7 @@ from freezelint.analysis.values import (
     Constant,
     FunctionValue,
     InstanceValue,
+    MappingValue,
     ModuleValue,
     Value,
 )
@@ -79,11 +80,12 @@ class Root:
     def _run(self) -> None:
         raise NotImplementedError
 
-    def _call(self, function: FunctionValue | None) -> None:
+    def _call(self, function: FunctionValue | None) -> Value:
         """Call a function, if there is one, with arguments of which nothing is known."""
         code = None if function is None else function.chunk.body[0]
         if function is not None and isinstance(code, cst.FunctionDef):
-            follow(self.interpreter, function, _NOTHING_KNOWN, code)
+            return follow(self.interpreter, function, _NOTHING_KNOWN, code)
+        return UNKNOWN
 
 
 class TopLevel(Root):
@@ -140,9 +142,11 @@ class ClassRoot(Root):
         if is_optimizer_class(run, owner):
             self._read_step()
 
-        def call(*names: str) -> None:
+        def call(*names: str) -> Value:
+            result: Value = UNKNOWN
             for name in names:
-                self._call(find_method(run, owner, name, receiver))
+                result = self._call(find_method(run, owner, name, receiver))
+            return result
 
         call("__init__")
         first = ["__init__"]
@@ -183,7 +187,7 @@ class ClassRoot(Root):
 
         return sorted(self._methods, key=is_mentioned)
 
-    def _try(self, call: Callable[[], None]) -> None:
+    def _try(self, call: Callable[[], Value]) -> None:
         """Run one method; of one that is too large to be followed nothing is known."""
         run = self.interpreter
         run.budget.grant_a_method()
@@ -207,30 +211,33 @@ class ClassRoot(Root):
             if any(_grows(method) for method in each.definition.methods.values()):
                 forget_lengths(run)
 
-    def _train_under_lightning(self, call: Callable[..., None]) -> None:
+    def _train_under_lightning(self, call: Callable[..., Value]) -> None:
         """Call the hooks in the order in which Lightning does, for two epochs of one step."""
         run = self.interpreter
         call(*(each for each in LIGHTNING.start if isinstance(each, str)))
         optimizers = list(run.trace.all(OptimizerBuilt))
         for epoch in range(2):
             run.repeated = epoch > 0
+            loss: Value = UNKNOWN
             for moment in LIGHTNING.epoch:
-                if isinstance(moment, str):
+                if moment == "training_step":
+                    loss = _loss_in(call(moment))
+                elif isinstance(moment, str):
                     call(moment)
-                    continue
-                for built in optimizers:
-                    self._act(moment, built)
+                else:
+                    for built in optimizers:
+                        self._act(moment, built, loss)
         run.repeated = False
         call(*(each for each in LIGHTNING.end if isinstance(each, str)))
 
-    def _act(self, act: Act, built: OptimizerBuilt) -> None:
+    def _act(self, act: Act, built: OptimizerBuilt, loss: Value) -> None:
         """Do what Lightning does by itself with an optimizer."""
         run = self.interpreter
         keys = (built.key,)
         if act is Act.CLEAR:
             run.announce(GradientsCleared(place=built.place, optimizers=keys))
         elif act is Act.BACKWARD:
-            run.announce(BackwardRan(place=built.place, loss=UNKNOWN, label=None))
+            run.announce(BackwardRan(place=built.place, loss=loss, label=None))
         elif act is Act.STEP:
             run.announce(Stepped(place=built.place, keys=keys))
 
@@ -257,6 +264,13 @@ class ClassRoot(Root):
         uses = merged(uses_below(chunk, node) for chunk in chunks for node in chunk.body)
         for each in lineage(run, owner):
             run.class_uses[each.definition.name] = uses
+
+
+def _loss_in(returned: Value) -> Value:
+    """What Lightning differentiates of what a training step returned."""
+    if isinstance(returned, MappingValue):
+        return returned.get("loss") or UNKNOWN
+    return returned
 
 
 def _grows(method: Definition) -> bool:

@@ -224,7 +224,7 @@ def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | 
     writes = [
         freeze_of_all(trace, held, at, path)
         for held in trace.objects.held_by(key, at)
-        if not _has_no_parameters(trace, held)
+        if not has_no_parameters(trace, held)
     ]
     if not writes or any(write is None for write in writes):
         return None
@@ -263,7 +263,8 @@ def _leaves_own_out(trace: Trace, write: FlagWritten, key: int, at: int) -> bool
     return by_children and bool(own_parameters(trace, key, at))
 
 
-def _has_no_parameters(trace: Trace, key: int) -> bool:
+def has_no_parameters(trace: Trace, key: int) -> bool:
+    """Whether a module certainly owns no parameters."""
     library = trace.objects.module(key).library or ""
     package, _, last = library.rpartition(".")
     return package == "torch.nn" and last in LAYERS_WITHOUT_PARAMETERS

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
-from freezelint.analysis.interpreter.graphs import derived, note_use, sources_of
+from freezelint.analysis.interpreter.graphs import derived, note_use
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.names import by_use, judge_by_use, look_up, uses_of
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
+from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from freezelint.analysis.events import Borrowed
 from freezelint.analysis.interpreter.arguments import (
     Arguments,
     annotate_parameters,
@@ -45,6 +46,7 @@ def follow(
 ) -> Value:
     """Run a function of the file with these arguments."""
     if isinstance(node, cst.Call) and run.index.is_irrelevant(function.definition):
+        _lend(run, function, arguments, node)
         return UNKNOWN
     code = code_of(function)
     if (
@@ -63,6 +65,14 @@ def follow(
         hand_over(run, arguments.all, node)
         return UNKNOWN
     return _activate(run, function, code, arguments, node)
+
+
+def _lend(run: Interpreter, function: FunctionValue, arguments: Arguments, node: cst.Call) -> None:
+    """Say which modules a function may call that only computes."""
+    values = (function.receiver, *arguments.all)
+    keys = tuple(each.key for each in values if isinstance(each, ModuleValue))
+    if keys:
+        run.announce(Borrowed(place=run.place(node), keys=keys))
 
 
 def is_short(function: FunctionValue) -> bool:

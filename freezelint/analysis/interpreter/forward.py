@@ -8,12 +8,20 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.classes import find_method
-from freezelint.analysis.interpreter.following import follow, is_short
-from freezelint.analysis.interpreter.graphs import derived, sources_of, with_ancestry
+from freezelint.analysis.interpreter.following import code_of, follow, is_short
+from freezelint.analysis.interpreter.graphs import derived, with_ancestry
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import ModuleValue, TensorKind, TensorValue, Unknown, Value
+from freezelint.analysis.tensors import sources_of
+from freezelint.analysis.values import (
+    FunctionValue,
+    ModuleValue,
+    TensorKind,
+    TensorValue,
+    Unknown,
+    Value,
+)
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.arguments import Arguments
@@ -33,25 +41,38 @@ def run_forward(
     if known.origin is Origin.CHILD and _is_statement(run, node):
         # A forward pass whose output is dropped: rather a method that nobody knows.
         _call_attribute(run, known, arguments, node)
+    method = _own_forward(run, known, module)
     run.announce(
         events.ForwardRan(
             place=run.place(node),
             key=module.key,
             arguments=arguments.all,
+            is_followed=method is not None and code_of(method) not in run.active,
+            is_kept=_is_kept(run, node),
             graph_uses=run.graph_uses,
         )
     )
-    if known.owner_class is not None:
-        method = find_method(run, known.owner_class, "forward", module)
-        if method is not None and is_short(method) and _is_worth_running(run, known, method):
-            result = follow(run, method, arguments, node)
-            if not isinstance(result, Unknown):
-                return _passed_through(run, module, result)
+    if method is not None:
+        result = follow(run, method, arguments, node)
+        if not isinstance(result, Unknown):
+            return _passed_through(module, result)
     package, _, last = (known.library or "").rpartition(".")
     if package == "torch.nn" and last in LAYERS_WITHOUT_PARAMETERS:
         output = TensorValue(TensorKind.OUTPUT, modules=(module.key,))
         return derived(run, output, arguments.all)
     return _output(run, module, arguments)
+
+
+def _own_forward(
+    run: Interpreter, known: ModuleObject, module: ModuleValue
+) -> FunctionValue | None:
+    """The ``forward`` of a class of the file, where something happens that rules look at."""
+    if known.owner_class is None:
+        return None
+    method = find_method(run, known.owner_class, "forward", module)
+    if method is None or not is_short(method) or not _is_worth_running(run, known, method):
+        return None
+    return method
 
 
 def _output(run: Interpreter, module: ModuleValue, arguments: Arguments) -> TensorValue:
@@ -62,7 +83,7 @@ def _output(run: Interpreter, module: ModuleValue, arguments: Arguments) -> Tens
     return output
 
 
-def _passed_through(run: Interpreter, module: ModuleValue, result: Value) -> Value:
+def _passed_through(module: ModuleValue, result: Value) -> Value:
     """What the code of a module's own ``forward`` returned."""
     if not isinstance(result, TensorValue) or module.key in sources_of(result):
         return result
@@ -101,6 +122,19 @@ def _call_attribute(
             keywords=arguments.keywords,
             label=run.objects.label(attribute.parent),
         )
+    )
+
+
+def _is_kept(run: Interpreter, node: cst.Call) -> bool:
+    statement = run.statement
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+        return False
+    assigned = statement.body[0]
+    return (
+        isinstance(assigned, cst.Assign)
+        and assigned.value is node
+        and len(assigned.targets) == 1
+        and isinstance(assigned.targets[0].target, cst.Name)
     )
 
 

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.values import (
-    BoundMethod,
-    Constant,
-    MappingValue,
-    SequenceValue,
-    TensorValue,
-    Value,
-)
+from freezelint.analysis.tensors import cut_sources, graph_sources, operands_in, sources_of
+from freezelint.analysis.values import TensorValue, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from freezelint.analysis.interpreter.machine import Interpreter
 
@@ -27,7 +21,7 @@ def cut_from(
     None where there may be a graph: gradients are on, the result is not one of whole
     numbers, and not all of the values are known to have none.
     """
-    tensors = list(_tensors_in(values))
+    tensors = list(operands_in(values))
     has_graph = run.grad_enabled is not False and not is_discrete
     if not tensors or (has_graph and any(_may_have_graph(each) for each in tensors)):
         return None
@@ -50,46 +44,25 @@ def with_ancestry(result: TensorValue, values: Iterable[Value]) -> TensorValue:
     """A tensor that may have a graph, and the modules that what it was computed from came from."""
     upstream: dict[int, None] = {}
     severed: dict[int, None] = {}
-    for each in _tensors_in(values):
+    for each in operands_in(values):
         if isinstance(each, TensorValue):
-            if each.cut_from is None:
-                upstream.update(dict.fromkeys(each.modules + each.upstream))
-            severed.update(dict.fromkeys((each.cut_from or ()) + each.severed))
+            upstream.update(dict.fromkeys(graph_sources(each)))
+            severed.update(dict.fromkeys(cut_sources(each)))
     others = tuple(key for key in upstream if key not in result.modules)
     return result._replace(cut_from=None, upstream=others, severed=tuple(severed))
 
 
-def sources_of(tensor: TensorValue) -> tuple[int, ...]:
-    """All modules from whose output a tensor was computed, with a graph or without."""
-    return (tensor.cut_from or tensor.modules) + tensor.upstream + tensor.severed
-
-
 def note_use(run: Interpreter, tensor: TensorValue, times: int = 1) -> None:
     """Count an expression that reads a module's output where the graph may go on from it."""
-    if tensor.cut_from is None and run.grad_enabled is not False:
-        for key in tensor.modules + tensor.upstream:
+    if run.grad_enabled is not False:
+        for key in graph_sources(tensor):
             run.graph_uses[key] = run.graph_uses.get(key, 0) + times
 
 
-def tensors_in(values: Iterable[Value]) -> Iterator[TensorValue]:
-    """The tensors among values, and in sequences and dicts."""
-    for each in _tensors_in(values):
-        if isinstance(each, TensorValue):
-            yield each
-
-
-def _tensors_in(values: Iterable[Value]) -> Iterator[Value]:
-    """The values, and those in sequences, that may be tensors."""
-    for value in values:
-        if isinstance(value, SequenceValue):
-            yield from _tensors_in(value.items)
-        elif isinstance(value, MappingValue) and value.complete:
-            yield from _tensors_in(each for _, each in value.items)
-        elif isinstance(value, BoundMethod):
-            # An attribute that is read and not called, such as `.values`, is a tensor too.
-            yield value.receiver
-        elif not isinstance(value, Constant):
-            yield value
+def lose_sight(run: Interpreter, tensor: TensorValue) -> None:
+    """Note that a module's output may be read under a name of which nothing is known any more."""
+    for key in graph_sources(tensor):
+        run.graph_uses[key] = run.graph_uses.get(key, 0) + 1
 
 
 def _may_have_graph(value: Value) -> bool:

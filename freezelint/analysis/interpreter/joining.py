@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.interpreter.graphs import lose_sight
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.tensors import cut_sources
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -59,8 +61,8 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
             return other
     if isinstance(first, ModuleValue) and isinstance(second, ModuleValue):
         return _join_modules(run, first, second)
-    if isinstance(first, TensorValue) and isinstance(second, TensorValue):
-        return _join_tensors(first, second)
+    if isinstance(first, TensorValue) or isinstance(second, TensorValue):
+        return _join_tensors(run, first, second)
     if isinstance(first, OptimizerValue) and isinstance(second, OptimizerValue):
         return OptimizerValue(tuple(dict.fromkeys(first.keys + second.keys)))
     if isinstance(first, ParameterSequence) and isinstance(second, ParameterSequence):
@@ -76,14 +78,17 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
     return UNKNOWN
 
 
-def _join_tensors(first: TensorValue, second: TensorValue) -> Value:
+def _join_tensors(run: Interpreter, first: Value, second: Value) -> Value:
     """A tensor that has a graph on one of two paths only, or another one on each."""
-    bare = [each._replace(cut_from=None, upstream=(), severed=()) for each in (first, second)]
-    if bare[0] != bare[1]:
+    tensors = [each for each in (first, second) if isinstance(each, TensorValue)]
+    bare = [each._replace(cut_from=None, upstream=(), severed=()) for each in tensors]
+    if any(each != bare[0] for each in bare) or len(bare) == 1:
+        for each in tensors:
+            lose_sight(run, each)
         return UNKNOWN
-    upstream = dict.fromkeys(first.upstream + second.upstream)
-    others = set((second.cut_from or ()) + second.severed)
-    severed = [key for key in (first.cut_from or ()) + first.severed if key in others]
+    one, other = tensors
+    upstream = dict.fromkeys(one.upstream + other.upstream)
+    severed = [key for key in cut_sources(one) if key in cut_sources(other)]
     return bare[0]._replace(upstream=tuple(upstream), severed=tuple(dict.fromkeys(severed)))
 
 

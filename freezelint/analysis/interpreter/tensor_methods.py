@@ -10,9 +10,10 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
 from freezelint.analysis.interpreter.gradients import call_on_gradient
-from freezelint.analysis.interpreter.graphs import derived, note_use, sources_of
+from freezelint.analysis.interpreter.graphs import derived, note_use
 from freezelint.analysis.interpreter.training_loop import run_backward
 from freezelint.analysis.knowledge.torch import CONVERSIONS, DISCRETE_METHODS, ONE_TENSOR_METHODS
+from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,

@@ -352,6 +352,13 @@ LAYERS_WITHOUT_PARAMETERS = frozenset(
         "BCEWithLogitsLoss",
         "L1Loss",
         "NLLLoss",
+        "BCELoss",
+        "CosineEmbeddingLoss",
+        "CosineSimilarity",
+        "HuberLoss",
+        "KLDivLoss",
+        "SmoothL1Loss",
+        "TripletMarginLoss",
     }
 )
 

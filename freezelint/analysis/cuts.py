@@ -1,0 +1,191 @@
+"""What a trace tells about gradients that never arrive: where a graph is cut on all ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    Borrowed,
+    Event,
+    FlagWritten,
+    ForwardRan,
+    HandedOver,
+    MethodCalled,
+    OutputDetached,
+)
+from freezelint.analysis.knowledge.torch import (
+    HARMLESS_MODULE_METHODS,
+    MODULE_ITERATORS,
+    SAME_MODULE_METHODS,
+    SUBMODULE_ITERATORS,
+)
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.tensors import graph_sources, sources_of, tensors_in
+from freezelint.analysis.values import ModuleValue, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_WITHOUT_FORWARD = (
+    HARMLESS_MODULE_METHODS
+    | SAME_MODULE_METHODS
+    | frozenset(MODULE_ITERATORS)
+    | frozenset(SUBMODULE_ITERATORS)
+    | {"forward", "append", "extend", "insert", "add_module", "get_submodule"}
+) - {"generate"}
+"""Methods of a module that do not compute anything with it."""
+
+_KNOWN_BY_THEMSELVES = (Origin.BUILT, Origin.OWN_CLASS, Origin.COPY, Origin.CHILD, Origin.GIVEN)
+
+
+def is_never_reached(trace: Trace, key: int, at: int) -> bool:
+    """Whether no gradient can reach a module, from anything that the code in sight computes.
+
+    Each of its forward passes runs without gradients, or its output is cut off, unread
+    before. Where something may use the module out of sight, the answer is no.
+    """
+    module = trace.objects.module(key)
+    if module.origin not in _KNOWN_BY_THEMSELVES or not module.is_module or module.is_subject:
+        return False
+    if any(_is_concerned(trace, each.keys, key, at) for each in trace.all(HandedOver)):
+        return False
+    if any(
+        each.grad_enabled is not False and _is_concerned(trace, each.keys, key, at)
+        for each in trace.all(Borrowed)
+    ):
+        return False
+    if any(_may_compute(trace, each, key, at) for each in trace.all(MethodCalled)):
+        return False
+    if _has_weights_in_use(trace, key, at):
+        return False
+    return all(
+        forward.grad_enabled is False or _is_cut_off(trace, forward, key, at)
+        for forward in trace.all(ForwardRan)
+    )
+
+
+def _is_concerned(trace: Trace, keys: tuple[int, ...], key: int, at: int) -> bool:
+    return any(
+        trace.related(part.key, key, at) for each in keys for part in trace.objects.parts_of(each)
+    )
+
+
+def _may_compute(trace: Trace, call: MethodCalled, key: int, at: int) -> bool:
+    """Whether a method of unknown code may run the module with gradients on."""
+    return (
+        call.grad_enabled is not False
+        and isinstance(call.receiver, ModuleValue)
+        and call.name not in _WITHOUT_FORWARD
+        and _is_concerned(trace, (call.receiver.key,), key, at)
+    )
+
+
+def _has_weights_in_use(trace: Trace, key: int, at: int) -> bool:
+    """Whether the code mentions a parameter below the module, and may compute with it."""
+    return any(
+        module.origin is Origin.PARAMETER and module.attachments[0].since < 0
+        for held in _below(trace, key, at)
+        if (module := trace.objects.module(held)).attachments
+    )
+
+
+def _below(trace: Trace, key: int, at: int) -> Iterator[int]:
+    for held in trace.objects.held_by(key, at):
+        yield held
+        yield from _below(trace, held, at)
+
+
+def _is_cut_off(trace: Trace, forward: ForwardRan, key: int, at: int) -> bool:
+    """Whether a forward pass with gradients on leaves no way back to the module."""
+    if forward.key == key:
+        is_read = forward.graph_uses.get(key, 0) > 0
+        return not is_read and (forward.is_kept or _is_detached(trace, forward))
+    if forward.is_followed and forward.key in trace.objects.holders(key, at):
+        # Whatever it does with the module is in the trace, too.
+        return True
+    if _is_inside(trace, forward, key):
+        return True
+    if any(key in sources_of(each) for each in tensors_in(forward.arguments)):
+        # It works on the module's output; whether that has a graph is asked of the module.
+        return not _is_concerned(trace, (forward.key,), key, at)
+    return not _may_hold(trace, forward.key, key, at)
+
+
+def _is_inside(trace: Trace, forward: ForwardRan, key: int) -> bool:
+    """Whether a forward pass is a piece of one of the module itself."""
+    return any(whole.key == key and whole.place in forward.stack for whole in trace.all(ForwardRan))
+
+
+def _is_detached(trace: Trace, forward: ForwardRan) -> bool:
+    """Whether ``.detach()`` is called on the output, or on what takes it in, where it comes out."""
+    node = forward.place.node
+    if any(
+        getattr(getattr(each.place.node, "func", None), "value", None) is node
+        for each in trace.all(OutputDetached)
+    ):
+        return True
+    return any(
+        any(argument.value is node for argument in getattr(other.place.node, "args", ()))
+        and _is_detached(trace, other)
+        for other in trace.all(ForwardRan)
+    )
+
+
+def _may_hold(trace: Trace, other: int, key: int, at: int) -> bool:
+    """Whether a module may run another one in its forward pass."""
+    if _is_concerned(trace, (other,), key, at):
+        return True
+    module = trace.objects.module(other)
+    if module.origin is Origin.OWN_CLASS:
+        return module.unfinished is not None
+    if module.origin is Origin.JOINED:
+        return any(_may_hold(trace, each, key, at) for each in module.alternatives)
+    return module.origin is Origin.GIVEN and module.parent is None
+
+
+def entrances(trace: Trace, key: int) -> Iterator[ForwardRan | MethodCalled]:
+    """Where the output of a module, with its graph, enters another."""
+    calls: tuple[ForwardRan | MethodCalled, ...]
+    calls = (*trace.all(ForwardRan), *trace.all(MethodCalled))
+    for call in calls:
+        if any(key in graph_sources(each) for each in tensors_in(call.arguments)):
+            yield call
+
+
+def cuts_of(trace: Trace, key: int) -> Iterator[Event]:
+    """Where the graph behind a module is cut: its own passes, what it enters, and detaching."""
+    for forward in trace.all(ForwardRan):
+        if forward.key == key and forward.grad_enabled is False:
+            yield forward
+    yield from (each for each in entrances(trace, key) if each.grad_enabled is False)
+    for detached in trace.all(OutputDetached):
+        if key in detached.keys:
+            yield detached
+
+
+def is_ever_frozen(trace: Trace, key: int) -> bool:
+    """Whether something in sight may clear flags of a module, at whatever moment."""
+    return trace.objects.module(key).flag_at_birth is False or any(
+        write.value is not True
+        and any(trace.overlaps(part, key, write.index) for part in write.parts)
+        for write in trace.all(FlagWritten)
+    )
+
+
+def unfreeze_inside(trace: Trace, key: int, event: Event) -> FlagWritten | None:
+    """A write that switched on a module or a piece of it, and that counts at an event."""
+    for write in trace.before(event, FlagWritten):
+        if write.value is not True or not write.certain:
+            continue
+        for part in write.parts:
+            is_inside = trace.objects.route(key, part.key, event.index) is not None
+            if is_inside and trace.flag(part, event.index, event.path).value is True:
+                return write
+    return None
+
+
+def is_named(trace: Trace, parts: tuple[Part, ...], key: int, at: int) -> bool:
+    """Whether an optimizer was given the parameters of this very module, not of one around it."""
+    return any(part.key == key and trace.covers(part, key, at) for part in parts)

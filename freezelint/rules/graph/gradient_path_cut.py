@@ -1,0 +1,266 @@
+"""A module that is meant to train sits behind a cut in the graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from freezelint.analysis.cuts import (
+    cuts_of,
+    entrances,
+    is_ever_frozen,
+    is_named,
+    is_never_reached,
+    unfreeze_inside,
+)
+from freezelint.analysis.events import (
+    AttributeWritten,
+    BackwardRan,
+    Event,
+    FlagWritten,
+    ForwardRan,
+    MethodCalled,
+    OptimizerBuilt,
+    OutputDetached,
+    Stepped,
+)
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.tensors import cut_sources, graph_sources
+from freezelint.analysis.training import (
+    has_no_parameters,
+    has_parameters,
+    steps_after,
+    without_flag_tests,
+)
+from freezelint.analysis.values import ModuleValue, Part, TensorValue
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+
+class GradientPathCut(Rule):
+    """Finds what is meant to train behind `no_grad` or `detach()`.
+
+    What it does:
+        Reports a module that an optimizer trains while nothing but a cut copy of its
+        output reaches the loss: it runs under `no_grad`, its output enters a frozen
+        network under `no_grad`, or it is detached. Only modules count that are clearly
+        meant to train: the optimizer was given their very parameters, they were
+        unfrozen, or they stand before a network that is frozen by flag. A loss that has
+        no graph at all is reported too.
+
+    Why is this bad:
+        A frozen network still has to pass gradients on when something trainable comes
+        before it, such as a prompt, an adapter or a generator. `requires_grad_(False)`
+        does that; `no_grad` and `detach()` end the graph. What comes before gets no
+        gradient and never changes, without a message as long as anything else trains;
+        otherwise `backward()` raises "element 0 of tensors does not require grad".
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+        adapter = nn.Linear(16, 16)
+        backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+        backbone.requires_grad_(False)
+        head = nn.Linear(32, 4)
+        optimizer = torch.optim.SGD([*adapter.parameters(), *head.parameters()], lr=0.1)
+        inputs, labels = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            adapted = adapter(inputs)
+            with torch.no_grad():
+                features = backbone(adapted)  # expect: FZ501
+            loss = nn.functional.cross_entropy(head(features), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+        adapter = nn.Linear(16, 16)
+        backbone = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
+        backbone.requires_grad_(False)
+        head = nn.Linear(32, 4)
+        optimizer = torch.optim.SGD([*adapter.parameters(), *head.parameters()], lr=0.1)
+        inputs, labels = torch.randn(64, 16), torch.randint(4, (64,))
+        for epoch in range(3):
+            features = backbone(adapter(inputs))
+            loss = nn.functional.cross_entropy(head(features), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        A part that is frozen by `no_grad` alone and comes along in `model.parameters()`,
+        stop-gradients by design, where the same module also runs with a graph (VQ, BYOL,
+        SimSiam, actor-critic, GANs), targets and teachers that no optimizer was given,
+        probes and cached features, evaluation, and modules that code out of sight uses.
+
+    References:
+        https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation
+        https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html
+        https://github.com/pyg-team/pytorch_geometric/issues/9996
+        https://github.com/bboylyg/NAD/issues/8
+        https://github.com/raoyongming/DenseCLIP/issues/5
+    """
+
+    code = "FZ501"
+    name = "gradient-path-cut"
+    level = Level.ERROR
+    claims = (Claim("cut", "adapter.*"), Claim("dead", "adapter.*"))
+    triggers = (
+        ("no_grad", "inference_mode", "detach()", "set_grad_enabled"),
+        ("backward(", "training_step"),
+        ("parameters(",),
+    )
+    trigger_patterns = (
+        (r"no_grad\(", r"inference_mode\(", r"detach\(\)", r"set_grad_enabled\("),
+        OPTIMIZER_CONSTRUCTIONS,
+    )
+    fixable = False
+    events = ("BackwardRan",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report what a loss was computed from without a graph, and its optimizer trains."""
+        assert isinstance(event, BackwardRan)
+        if event.repeated or event.is_attempt or not isinstance(event.loss, TensorValue):
+            return
+        keys = tuple(dict.fromkeys(cut_sources(event.loss)))
+        if not keys or _is_made_leaf(event, trace):
+            return
+        for built in trace.all(OptimizerBuilt):
+            step = next(steps_after(trace, event, built.key), None)
+            if step is None or not built.complete:
+                continue
+            training = _Training(trace, event, built, step)
+            if event.loss.cut_from is not None:
+                yield from training.without_graph(keys)
+            elif _has_known_graph(event.loss, trace):
+                for key in keys:
+                    yield from training.behind_cut(key)
+
+
+def _has_known_graph(loss: TensorValue, trace: Trace) -> bool:
+    """Whether it is known what else trains; the module may be part of what is not known."""
+    return any(not has_no_parameters(trace, key) for key in graph_sources(loss))
+
+
+def _is_made_leaf(event: BackwardRan, trace: Trace) -> bool:
+    """Whether the flag of the loss itself is set, which another rule reports."""
+    return any(
+        write.attribute == "requires_grad" and write.receiver_name == event.label
+        for write in trace.before(event, AttributeWritten)
+    )
+
+
+class _Training(NamedTuple):
+    """A backward pass, and the step of an optimizer that follows it."""
+
+    trace: Trace
+    backward: BackwardRan
+    built: OptimizerBuilt
+    step: Stepped
+
+    def without_graph(self, keys: tuple[int, ...]) -> Iterator[Report]:
+        """Report a loss that has no graph at all, so that `backward()` raises."""
+        trace, backward, built = self.trace, self.backward, self.built
+        for key in keys:
+            if not any(trace.overlaps(part, key, built.index) for part in built.parts):
+                continue
+            cut = next((each for each in cuts_of(trace, key) if each.index < backward.index), None)
+            place = backward.place if cut is None else cut.place
+            label = trace.objects.label(key)
+            evidence = [] if cut is None else [(backward.place, "differentiated here")]
+            yield Report(
+                place,
+                f"the loss has no graph: it was computed from the output of `{label}` under "
+                "`no_grad`, or detached, so `backward()` raises a RuntimeError",
+                "run what trains with gradients on",
+                (*evidence, (built.place, f"`{self.optimizer}` is to train it")),
+            )
+            return
+
+    def behind_cut(self, key: int) -> Iterator[Report]:
+        """Report a module that is meant to train, and that no gradient can reach."""
+        trace, backward = self.trace, self.backward
+        if not is_never_reached(trace, key, backward.index):
+            return
+        unfreeze = unfreeze_inside(trace, key, backward)
+        if unfreeze is None and is_ever_frozen(trace, key):
+            return
+        cut = next((each for each in cuts_of(trace, key) if each.index < backward.index), None)
+        if cut is None or not self.is_meant(key, cut, unfreeze):
+            return
+        label = trace.objects.label(key)
+        evidence = [(self.built.place, f"`{self.optimizer}` is to train it")]
+        if unfreeze is not None:
+            evidence.insert(0, (unfreeze.place, f"`{unfreeze.label}` is unfrozen here"))
+        own = _runs(cut) == key
+        yield Report(
+            cut.place,
+            f"{_what(cut, label, trace, own=own)}: no gradient reaches `{label}`, and "
+            f"`{self.optimizer}` never changes it",
+            f"run `{label}` with gradients on, or leave it out of the optimizer"
+            if own
+            else "freeze what follows by `requires_grad_(False)`, which lets gradients pass",
+            tuple(evidence),
+        )
+
+    def is_meant(self, key: int, cut: Event, unfreeze: FlagWritten | None) -> bool:
+        """Whether the optimizer holds a module, and the code is clear on that it shall train."""
+        trace, built = self.trace, self.built
+        parts = tuple(map(without_flag_tests, built.parts))
+        pieces = unfreeze.parts if unfreeze is not None else (Part(key),)
+        if not any(
+            trace.part_covers(part, piece, built.index) for part in parts for piece in pieces
+        ):
+            return False
+        if unfreeze is not None or self.precedes_frozen(key):
+            return True
+        # What runs under `no_grad`, or is detached, may well be frozen by just that; but
+        # not if an optimizer was built for nothing else.
+        is_frozen_so = isinstance(cut, OutputDetached) or _runs(cut) == key
+        is_alone = not is_frozen_so or len(parts) == 1
+        return is_alone and is_named(trace, parts, key, built.index)
+
+    def precedes_frozen(self, key: int) -> bool:
+        """Whether the output of a trainable module goes through a network frozen by its flag."""
+        trace = self.trace
+        return has_parameters(trace, key, self.backward.index) and any(
+            trace.flag(Part(frozen), entrance.index, entrance.path).value is False
+            for entrance in entrances(trace, key)
+            if (frozen := _runs(entrance)) is not None
+        )
+
+    @property
+    def optimizer(self) -> str:
+        """What the code calls the optimizer."""
+        return self.trace.objects.optimizer(self.built.key).label or self.built.name
+
+
+def _runs(entrance: Event) -> int | None:
+    if isinstance(entrance, ForwardRan):
+        return entrance.key
+    if isinstance(entrance, MethodCalled) and isinstance(entrance.receiver, ModuleValue):
+        return entrance.receiver.key
+    return None
+
+
+def _what(cut: Event, label: str, trace: Trace, *, own: bool) -> str:
+    if own:
+        return f"`{label}` runs under `no_grad`"
+    if isinstance(cut, OutputDetached):
+        return f"the output of `{label}` is detached"
+    other = _runs(cut)
+    assert other is not None
+    return f"the output of `{label}` enters `{trace.objects.label(other)}` under `no_grad`"
