@@ -225,12 +225,6 @@ class ForwardRan(Event):
     graph_uses: Mapping[int, int]
     """How often the output of each module was read where its graph may go on, in the whole run."""
 
-
-class Borrowed(Event):
-    """Modules went to code of the file into which it is not worth looking."""
-
-    keys: tuple[int, ...]
-
     @property
     def inputs(self) -> tuple[int, ...]:
         """Modules whose output it was called with, as far as that can be told."""
@@ -240,6 +234,12 @@ class Borrowed(Event):
             if isinstance(value, TensorValue)
             for each in value.modules
         )
+
+
+class Borrowed(Event):
+    """Modules went to code of the file into which it is not worth looking."""
+
+    keys: tuple[int, ...]
 
 
 class OutputDetached(Event):

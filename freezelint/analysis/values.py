@@ -152,6 +152,8 @@ class TensorValue(NamedTuple):
     """Other modules from whose output it was computed, perhaps with a graph that leads there."""
     severed: tuple[int, ...] = ()
     """Modules whose output went into it without a graph, whatever else may have one."""
+    is_inference: bool = False
+    """Made under ``inference_mode``, or a view of what was."""
 
 
 class OptimizerValue(NamedTuple):

@@ -17,7 +17,7 @@ from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.joining import join, join_values
 from freezelint.analysis.interpreter.out_of_sight import hand_over
-from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
+from freezelint.analysis.knowledge.torch import GRAD_SWITCHES, INFERENCE_SWITCHES
 from freezelint.analysis.syntax import dotted, inner_nodes
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -112,7 +112,8 @@ def _activate(
     from freezelint.analysis.interpreter.statements import run_body
 
     outer = run.frame
-    saved = (run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scopes)
+    saved = (run.statement, run.path, run.stack, run.activations, run.scopes)
+    gradients = (run.grad_enabled, run.is_inference)
     elements, run.element_names = run.element_names, []
     exits, run.loop_exits = run.loop_exits, []
     place = run.place(node) if outer.chunk is not None else None
@@ -133,16 +134,15 @@ def _activate(
         if isinstance(code, cst.Lambda):
             result = evaluate(run, code.body)
         else:
-            switched = _grad_inside(run, code)
-            if switched is not None:
-                run.grad_enabled = switched
+            _switch_gradients(run, code)
             flow = run_body(run, code.body)
             result = _result(run, flow)
     finally:
         run.frame = outer
         run.active.pop()
         _forget_locals(run, frame.key)
-        run.statement, run.path, run.stack, run.activations, run.grad_enabled, run.scopes = saved
+        run.statement, run.path, run.stack, run.activations, run.scopes = saved
+        run.grad_enabled, run.is_inference = gradients
         run.element_names, run.loop_exits = elements, exits
     return result
 
@@ -172,8 +172,8 @@ def _result(run: Interpreter, flow: Flow) -> Value:
     return result
 
 
-def _grad_inside(run: Interpreter, code: cst.FunctionDef) -> bool | None:
-    """Whether a decorator turns gradients on or off; None when none does."""
+def _switch_gradients(run: Interpreter, code: cst.FunctionDef) -> None:
+    """Let decorators turn gradients on or off."""
     for decorator in code.decorators:
         function = decorator.decorator
         name = function.func if isinstance(function, cst.Call) else function
@@ -182,8 +182,8 @@ def _grad_inside(run: Interpreter, code: cst.FunctionDef) -> bool | None:
             continue
         value = evaluate(run, name)
         if isinstance(value, LibraryValue) and value.name in GRAD_SWITCHES:
-            return GRAD_SWITCHES[value.name]
-    return None
+            run.grad_enabled = GRAD_SWITCHES[value.name]
+            run.is_inference = run.is_inference or value.name in INFERENCE_SWITCHES
 
 
 def call_super(run: Interpreter, value: SuperValue, name: str) -> FunctionValue | None:

@@ -13,7 +13,7 @@ from freezelint.analysis.interpreter.graphs import derived, with_ancestry
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.tensors import sources_of
+from freezelint.analysis.tensors import sources_of, tensors_in
 from freezelint.analysis.values import (
     FunctionValue,
     ModuleValue,
@@ -41,7 +41,7 @@ def run_forward(
     if known.origin is Origin.CHILD and _is_statement(run, node):
         # A forward pass whose output is dropped: rather a method that nobody knows.
         _call_attribute(run, known, arguments, node)
-    method = _own_forward(run, known, module)
+    method = _own_forward(run, known, module, arguments)
     run.announce(
         events.ForwardRan(
             place=run.place(node),
@@ -64,20 +64,29 @@ def run_forward(
 
 
 def _own_forward(
-    run: Interpreter, known: ModuleObject, module: ModuleValue
+    run: Interpreter, known: ModuleObject, module: ModuleValue, arguments: Arguments
 ) -> FunctionValue | None:
-    """The ``forward`` of a class of the file, where something happens that rules look at."""
+    """The ``forward`` of a class of the file, where something happens that rules look at.
+
+    Also where it matters what flows into which layer.
+    """
     if known.owner_class is None:
         return None
     method = find_method(run, known.owner_class, "forward", module)
-    if method is None or not is_short(method) or not _is_worth_running(run, known, method):
+    if method is None or not is_short(method):
         return None
-    return method
+    is_worth_it = (
+        run.index.is_loud(method.definition)
+        or known.owner_class.definition.makes_recurrent_layers
+        or any(each.is_inference for each in tensors_in(arguments.all))
+    )
+    return method if is_worth_it else None
 
 
 def _output(run: Interpreter, module: ModuleValue, arguments: Arguments) -> TensorValue:
     """What a module computes: with gradients on, its own parameters make for a graph."""
-    output = with_ancestry(TensorValue(TensorKind.OUTPUT, modules=(module.key,)), arguments.all)
+    output = TensorValue(TensorKind.OUTPUT, modules=(module.key,))
+    output = with_ancestry(run, output, arguments.all)
     if run.grad_enabled is False:
         return output._replace(cut_from=sources_of(output), upstream=(), severed=())
     return output
@@ -90,14 +99,6 @@ def _passed_through(module: ModuleValue, result: Value) -> Value:
     if result.cut_from is None:
         return result._replace(upstream=(*result.upstream, module.key))
     return result._replace(cut_from=(*result.cut_from, module.key))
-
-
-def _is_worth_running(run: Interpreter, module: ModuleObject, method: FunctionValue) -> bool:
-    """Whether something happens in a ``forward``, or it matters what flows into which layer."""
-    assert module.owner_class is not None
-    return run.index.is_loud(method.definition) or (
-        module.owner_class.definition.makes_recurrent_layers
-    )
 
 
 def _call_attribute(

@@ -36,11 +36,11 @@ def derived(
     values = tuple(values)
     cut = cut_from(run, values, is_discrete=is_discrete)
     if cut is not None:
-        return result._replace(cut_from=cut, upstream=(), severed=())
-    return with_ancestry(result, values)
+        return result._replace(cut_from=cut, upstream=(), severed=(), is_inference=run.is_inference)
+    return with_ancestry(run, result, values)
 
 
-def with_ancestry(result: TensorValue, values: Iterable[Value]) -> TensorValue:
+def with_ancestry(run: Interpreter, result: TensorValue, values: Iterable[Value]) -> TensorValue:
     """A tensor that may have a graph, and the modules that what it was computed from came from."""
     upstream: dict[int, None] = {}
     severed: dict[int, None] = {}
@@ -49,7 +49,12 @@ def with_ancestry(result: TensorValue, values: Iterable[Value]) -> TensorValue:
             upstream.update(dict.fromkeys(graph_sources(each)))
             severed.update(dict.fromkeys(cut_sources(each)))
     others = tuple(key for key in upstream if key not in result.modules)
-    return result._replace(cut_from=None, upstream=others, severed=tuple(severed))
+    return result._replace(
+        cut_from=None,
+        upstream=others,
+        severed=tuple(severed),
+        is_inference=run.is_inference,
+    )
 
 
 def note_use(run: Interpreter, tensor: TensorValue, times: int = 1) -> None:

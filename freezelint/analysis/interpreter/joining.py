@@ -81,7 +81,7 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
 def _join_tensors(run: Interpreter, first: Value, second: Value) -> Value:
     """A tensor that has a graph on one of two paths only, or another one on each."""
     tensors = [each for each in (first, second) if isinstance(each, TensorValue)]
-    bare = [each._replace(cut_from=None, upstream=(), severed=()) for each in tensors]
+    bare = [_without_history(each) for each in tensors]
     if any(each != bare[0] for each in bare) or len(bare) == 1:
         for each in tensors:
             lose_sight(run, each)
@@ -89,7 +89,15 @@ def _join_tensors(run: Interpreter, first: Value, second: Value) -> Value:
     one, other = tensors
     upstream = dict.fromkeys(one.upstream + other.upstream)
     severed = [key for key in cut_sources(one) if key in cut_sources(other)]
-    return bare[0]._replace(upstream=tuple(upstream), severed=tuple(dict.fromkeys(severed)))
+    return bare[0]._replace(
+        upstream=tuple(upstream),
+        severed=tuple(dict.fromkeys(severed)),
+        is_inference=one.is_inference and other.is_inference,
+    )
+
+
+def _without_history(tensor: TensorValue) -> TensorValue:
+    return tensor._replace(cut_from=None, upstream=(), severed=(), is_inference=False)
 
 
 def _join_sequences(run: Interpreter, first: SequenceValue, second: SequenceValue) -> Value:

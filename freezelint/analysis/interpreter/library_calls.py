@@ -72,7 +72,7 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
     if is_optimizer(name):
         return build_optimizer(run, last, arguments, node, name)
     if name in GRAD_SWITCHES or last == "set_grad_enabled":
-        return LibraryInstance(name, 0, arguments.positional)
+        return LibraryInstance(name, 0, arguments.all)
     special = _SPECIAL.get(name)
     if special is not None:
         return special(run, arguments, node)
@@ -185,6 +185,7 @@ def _fresh_tensor(run: Interpreter, name: str, arguments: Arguments) -> TensorVa
         is_fresh=True,
         made=run.trace.now - 1,
         cut_from=() if is_leaf else None,
+        is_inference=run.is_inference,
     )
 
 

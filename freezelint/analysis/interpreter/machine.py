@@ -35,6 +35,7 @@ class Interpreter:
         self.path: events.Path = ()
         self.loops: tuple[int, ...] = ()
         self.grad_enabled: bool | None = True
+        self.is_inference = False
         self.graph_uses: dict[int, int] = {}
         """How often the output of a module was read where the graph may go on from it."""
         self.stack: tuple[Place, ...] = ()
@@ -69,6 +70,7 @@ class Interpreter:
             self.path,
             self.loops,
             self.grad_enabled,
+            self.is_inference,
             self.attempt,
             self.stack,
             self.activations,
@@ -89,6 +91,7 @@ class Interpreter:
             self.path,
             self.loops,
             self.grad_enabled,
+            self.is_inference,
             self.attempt,
             self.stack,
             self.activations,

@@ -15,7 +15,7 @@ from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.names import absolute, look_up
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import remove_child
-from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
+from freezelint.analysis.knowledge.torch import GRAD_SWITCHES, INFERENCE_SWITCHES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -216,7 +216,7 @@ def _while(run: Interpreter, node: cst.While) -> Flow:
 
 
 def _with(run: Interpreter, node: cst.With) -> Flow:
-    grad_before, attempt_before = run.grad_enabled, run.attempt
+    before = run.grad_enabled, run.is_inference, run.attempt
     entered: list[Value] = []
     for item in node.items:
         value = evaluate(run, item.item)
@@ -227,11 +227,11 @@ def _with(run: Interpreter, node: cst.With) -> Flow:
             run.attempt = 0
         if isinstance(value, LibraryInstance):
             entered.append(value)
-            run.grad_enabled = _grad_inside(value, run.grad_enabled)
+            _switch_gradients(run, value)
         if item.asname is not None:
             assignment.assign(run, item.asname.name, UNKNOWN, item.item)
     flow = run_body(run, node.body)
-    run.grad_enabled, run.attempt = grad_before, attempt_before
+    run.grad_enabled, run.is_inference, run.attempt = before
     for value in reversed(entered):
         leave_context(run, value, node.items[0].item)
     return flow
@@ -242,13 +242,17 @@ def _expects_error(context: cst.BaseExpression) -> bool:
     return name is not None and name.rpartition(".")[2] in _ERROR_EXPECTATIONS
 
 
-def _grad_inside(context: LibraryInstance, outside: bool | None) -> bool | None:
-    if context.name in GRAD_SWITCHES:
-        return GRAD_SWITCHES[context.name]
-    if context.name.endswith("set_grad_enabled"):
-        mode = context.arguments[0] if context.arguments else UNKNOWN
-        return mode.value if isinstance(mode, Constant) and isinstance(mode.value, bool) else None
-    return outside
+def _switch_gradients(run: Interpreter, context: LibraryInstance) -> None:
+    """What a context turns on or off for the code inside."""
+    mode = context.arguments[0] if context.arguments else Constant(True)
+    chosen = mode.value if isinstance(mode, Constant) and isinstance(mode.value, bool) else None
+    if context.name in INFERENCE_SWITCHES:
+        run.is_inference = chosen is True
+        run.grad_enabled = None if chosen is None else not chosen
+    elif context.name in GRAD_SWITCHES:
+        run.grad_enabled = GRAD_SWITCHES[context.name]
+    elif context.name.endswith("set_grad_enabled"):
+        run.grad_enabled = chosen if context.arguments else None
 
 
 def _define_function(run: Interpreter, node: cst.FunctionDef) -> Flow:

@@ -50,6 +50,8 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
     """``receiver[index]``."""
     receiver = evaluate(run, node.value)
     if isinstance(receiver, TensorValue):
+        if receiver.is_inference and not _is_view(node):
+            return receiver._replace(is_inference=False)
         return receiver
     if isinstance(receiver, BoundMethod) and isinstance(receiver.receiver, TensorValue):
         # An attribute that is read and not called: the output of a model has several.
@@ -68,6 +70,13 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
     index = evaluate(run, element.value)
     value = _indexed(run, receiver, index)
     return by_path(run, value, node)
+
+
+def _is_view(node: cst.Subscript) -> bool:
+    """Whether one row or column is taken, which shares the memory of the tensor."""
+    indices = [each.slice for each in node.slice]
+    picked = [each for each in indices if isinstance(each, cst.Index)]
+    return len(picked) == 1 and isinstance(picked[0].value, (cst.Integer, cst.UnaryOperation))
 
 
 def _sliced(run: Interpreter, receiver: Value) -> Value:

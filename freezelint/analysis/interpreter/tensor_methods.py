@@ -12,7 +12,12 @@ from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
 from freezelint.analysis.interpreter.gradients import call_on_gradient
 from freezelint.analysis.interpreter.graphs import derived, note_use
 from freezelint.analysis.interpreter.training_loop import run_backward
-from freezelint.analysis.knowledge.torch import CONVERSIONS, DISCRETE_METHODS, ONE_TENSOR_METHODS
+from freezelint.analysis.knowledge.torch import (
+    CONVERSIONS,
+    DISCRETE_METHODS,
+    ONE_TENSOR_METHODS,
+    VIEW_METHODS,
+)
 from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -72,7 +77,12 @@ def call_on_tensor(
     if name == "detach" and (receiver.modules or receiver.upstream):
         keys = receiver.modules + receiver.upstream
         run.announce(events.OutputDetached(place=run.place(node), keys=keys))
-        return TensorValue(TensorKind.TEMPORARY, name, cut_from=sources_of(receiver))
+        return TensorValue(
+            TensorKind.TEMPORARY,
+            name,
+            cut_from=sources_of(receiver),
+            is_inference=receiver.is_inference,
+        )
     operands = () if name in ONE_TENSOR_METHODS else arguments.all
     is_discrete = name in DISCRETE_METHODS or name == "detach"
     result = TensorValue()
@@ -83,7 +93,10 @@ def call_on_tensor(
         result = TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
     elif receiver.is_fresh:
         result = receiver
-    return derived(run, result, (receiver, *operands), is_discrete=is_discrete)
+    result = derived(run, result, (receiver, *operands), is_discrete=is_discrete)
+    if receiver.is_inference and name in VIEW_METHODS:
+        return result._replace(is_inference=True)
+    return result
 
 
 def _receiver_node(node: cst.Call) -> cst.BaseExpression | None:
