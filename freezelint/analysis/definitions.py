@@ -26,6 +26,7 @@ _LOUD = re.compile(
     r"|weight_norm|spectral_norm"
     r"|get_peft_model|(?:disable|set|load|add)_adapter|merge_and_unload|kbit_training|mark_only_lora"
     r"|track_running_stats|\.momentum ?="
+    r"|\bcheckpoint\("
 )
 
 _RECURRENT = re.compile(r"\bnn\.(?:LSTM|GRU|RNN)\(")

@@ -200,6 +200,16 @@ def _write_flag(
                 certain=False,
             )
         )
+    elif isinstance(receiver, TensorValue) and value != Constant(False):
+        make_leaf(run, receiver, node.value if isinstance(node, cst.Attribute) else None)
+
+
+def make_leaf(run: Interpreter, tensor: TensorValue, source: cst.CSTNode | None) -> TensorValue:
+    """Let a tensor require a gradient; what is computed from it has a graph from here on."""
+    leaf = tensor._replace(cut_from=None, how="requires_grad")
+    if isinstance(source, cst.Name):
+        run.bind(source.value, leaf)
+    return leaf
 
 
 def write_computed_flag(

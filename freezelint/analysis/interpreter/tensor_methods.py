@@ -68,7 +68,9 @@ def call_on_tensor(
         run_backward(run, receiver, _receiver_node(node), node)
         return Constant(None)
     if name == "requires_grad_":
-        return _with_grad(run, receiver, node)
+        if arguments.get(0, "requires_grad") == Constant(False):
+            return receiver
+        return assignment.make_leaf(run, receiver, _receiver_node(node))
     if name in ("item", "tolist", "numpy", "size", "dim", "numel", "shape"):
         return UNKNOWN
     if name == "detach" and isinstance(_receiver_node(node), (cst.Name, cst.Attribute)):
@@ -101,12 +103,3 @@ def call_on_tensor(
 
 def _receiver_node(node: cst.Call) -> cst.BaseExpression | None:
     return node.func.value if isinstance(node.func, cst.Attribute) else None
-
-
-def _with_grad(run: Interpreter, receiver: TensorValue, node: cst.Call) -> TensorValue:
-    """What is computed from it has a graph from here on."""
-    leaf = receiver._replace(cut_from=None)
-    source = _receiver_node(node)
-    if isinstance(source, cst.Name):
-        run.bind(source.value, leaf)
-    return leaf
