@@ -312,8 +312,10 @@ class TrainerStarted(Event):
     key: int
     label: str
     """What the code calls the model."""
+    trainer: int
+    optimizer: int
     builds_optimizer: bool = True
-    """False if an optimizer was passed, or may be built in another way than usual."""
+    """False if it has an optimizer, or may build one in another way than usual."""
 
 
 class Aliased(Event):

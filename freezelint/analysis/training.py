@@ -275,3 +275,17 @@ def shares_activation(first: Event, other: Event) -> bool:
     return bool(first.activations and other.activations) and (
         first.activations[0] == other.activations[0]
     )
+
+
+def is_frozen_but_for_pieces(trace: Trace, event: Event, part: Part) -> bool:
+    """Whether the part is frozen before an event: as a whole, but for a piece perhaps."""
+    if trace.flag(part, event.index, event.path).value is False:
+        return True
+    for write in trace.before(event, FlagWritten):
+        if any(trace.part_covers(mine, part, write.index) for mine in write.parts):
+            return write.value is False and write.certain
+        overlaps = any(trace.parts_overlap(mine, part, write.index) for mine in write.parts)
+        # A piece that was switched on again leaves the rest as it was.
+        if overlaps and (not is_total(part.predicate) or write.value is not True):
+            return False
+    return False

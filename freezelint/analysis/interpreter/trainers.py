@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.knowledge.frameworks import Moment
     from freezelint.analysis.values import ClassValue
 
+_OPTIMIZER = "optimizer()"
+"""The attribute under which the optimizer of a trainer is kept here, once it has one."""
+
 _COMPLETE = "arguments()"
 """The attribute under which it is kept whether all arguments of a trainer are known."""
 
@@ -97,19 +100,20 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
     if not isinstance(model, ModuleValue):
         return
     run.prove(model)
-    given = run.bindings.get((trainer.key, "optimizers"), _NOTHING)
-    optimizer = given.items[0] if isinstance(given, SequenceValue) and given.items else given
+    optimizer, is_new = _optimizer(run, trainer)
     run.announce(
         events.TrainerStarted(
             place=run.place(node),
             key=model.key,
             label=run.objects.label(model.key),
-            builds_optimizer=optimizer == _NOTHING and _is_plain(run, trainer),
+            trainer=trainer.key,
+            optimizer=optimizer.keys[0],
+            builds_optimizer=is_new and _is_plain(run, trainer),
         )
     )
     # What else the trainer does with the model is not in sight.
-    hand_over(run, (model, optimizer), node)
-    keys = optimizer.keys if isinstance(optimizer, OptimizerValue) else ()
+    hand_over(run, (model,), node)
+    keys = optimizer.keys
     acts: dict[Act, Callable[[], events.Event]] = {
         Act.TRAINING_MODE: lambda: events.ModeSet(
             place=run.place(node),
@@ -125,12 +129,13 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
         ),
     }
     callbacks = _callbacks(run, trainer)
+    passed: dict[str, Value] = {"model": model, "optimizer": optimizer}
 
     def pass_through(moments: tuple[Moment, ...]) -> None:
         for moment in moments:
             if isinstance(moment, str):
                 for callback in callbacks:
-                    _call_hook(run, callback, moment, model, node)
+                    _call_hook(run, callback, moment, passed, node)
             elif moment in acts:
                 run.announce(acts[moment]())
 
@@ -141,6 +146,24 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
         pass_through(HUGGING_FACE.epoch)
     run.repeated = before
     pass_through(HUGGING_FACE.end)
+
+
+def _optimizer(
+    run: Interpreter, trainer: LibraryInstance | InstanceValue
+) -> tuple[OptimizerValue, bool]:
+    """The optimizer of a trainer, and whether it builds it now: it does so once."""
+    held = run.bindings.get((trainer.key, _OPTIMIZER))
+    if isinstance(held, OptimizerValue):
+        return held, False
+    given = run.bindings.get((trainer.key, "optimizers"), _NOTHING)
+    if isinstance(given, SequenceValue) and given.items:
+        given = given.items[0]
+    optimizer = given
+    if not isinstance(optimizer, OptimizerValue):
+        made = run.objects.new_optimizer("Trainer")
+        optimizer = OptimizerValue((made.key,))
+    run.bindings[trainer.key, _OPTIMIZER] = optimizer
+    return optimizer, given == _NOTHING
 
 
 def _is_plain(run: Interpreter, trainer: LibraryInstance | InstanceValue) -> bool:
@@ -165,12 +188,13 @@ def _callbacks(run: Interpreter, trainer: LibraryInstance | InstanceValue) -> li
 
 
 def _call_hook(
-    run: Interpreter, callback: InstanceValue, name: str, model: ModuleValue, node: cst.Call
+    run: Interpreter, callback: InstanceValue, name: str, passed: dict[str, Value], node: cst.Call
 ) -> None:
     method = find_method(run, callback.owner, name, callback)
     if method is not None and run.index.is_loud(method.definition):
-        passed = Arguments((UNKNOWN,) * 3, {"model": model}, (), {}, complete=False)
-        follow(run, method, passed, node)
+        # Before what is passed by name: the arguments, the state and the control object.
+        arguments = Arguments((UNKNOWN,) * 3, passed, (), {}, complete=False)
+        follow(run, method, arguments, node)
 
 
 TRAINER_CALLS: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = dict.fromkeys(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
-from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
     filters_by_flag,
+    is_frozen_but_for_pieces,
     is_handed_on,
     is_rebuilt,
     is_written_again,
@@ -136,7 +136,7 @@ class UnfrozenNotOptimized(Rule):
                 return
 
     def _judge(self, unfreeze: FlagWritten, part: Part, trace: Trace) -> Report | None:
-        if not _is_frozen(trace, unfreeze, part):
+        if not is_frozen_but_for_pieces(trace, unfreeze, part):
             return None
         candidates = [
             built
@@ -186,20 +186,6 @@ def _holds(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
             continue
         if not filters_by_flag(held):
             return True
-        if not _is_frozen(trace, built, part):
+        if not is_frozen_but_for_pieces(trace, built, part):
             return True
-    return False
-
-
-def _is_frozen(trace: Trace, event: Event, part: Part) -> bool:
-    """Whether the part is frozen before an event: as a whole, but for a piece perhaps."""
-    if trace.flag(part, event.index, event.path).value is False:
-        return True
-    for write in trace.before(event, FlagWritten):
-        if any(trace.part_covers(mine, part, write.index) for mine in write.parts):
-            return write.value is False and write.certain
-        overlaps = any(trace.parts_overlap(mine, part, write.index) for mine in write.parts)
-        # A piece that was switched on again leaves the rest as it was.
-        if overlaps and (not is_total(part.predicate) or write.value is not True):
-            return False
     return False
