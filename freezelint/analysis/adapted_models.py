@@ -8,14 +8,13 @@ from freezelint.analysis.events import (
     AdaptersAdded,
     BackwardRan,
     Event,
-    FlagsSetByLibrary,
-    FlagWritten,
     HandedOver,
     MethodCalled,
     OptimizerBuilt,
     TrainerStarted,
 )
 from freezelint.analysis.training import (
+    flag_changes_after,
     is_handed_on,
     steps_after,
     trained_before,
@@ -99,17 +98,16 @@ def _is_alternative(trace: Trace, key: int, subject: Subject) -> bool:
 
 def _may_change(trace: Trace, event: Event, subject: Subject, training: Event) -> bool:
     """Whether the flags are set otherwise at any time, or code out of sight had the model."""
-    for kind in (FlagWritten, FlagsSetByLibrary):
-        for write in trace.after(event, kind):
-            if write.value is not False and any(
-                _reaches(trace, part.key, subject, write)
-                and (
-                    _held_by_alternative(trace, part.key, subject, write)
-                    or trace.parts_overlap(part, subject.part, write.index)
-                )
-                for part in write.parts
-            ):
-                return True
+    for write in flag_changes_after(trace, event):
+        if write.value is not False and any(
+            _reaches(trace, part.key, subject, write)
+            and (
+                _held_by_alternative(trace, part.key, subject, write)
+                or trace.parts_overlap(part, subject.part, write.index)
+            )
+            for part in write.parts
+        ):
+            return True
     return any(
         _reaches(trace, key, subject, handed)
         for handed in trace.between(event, training, HandedOver)

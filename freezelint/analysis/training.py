@@ -138,9 +138,15 @@ def _may_hold(trace: Trace, parts: tuple[Part, ...], part: Part, at: int) -> boo
     return any(trace.parts_overlap(mine, part, at) for mine in parts)
 
 
+def flag_changes_after(trace: Trace, event: Event) -> list[FlagWritten]:
+    """Writes of flags after an event, in order: those of the code, and those of libraries."""
+    changes = [*trace.after(event, FlagWritten), *trace.after(event, FlagsSetByLibrary)]
+    return sorted(changes, key=lambda change: change.index)
+
+
 def is_written_again(trace: Trace, event: FlagWritten, value: bool, until: int) -> bool:
     """Whether the flags of an event's parts may get another value before a moment."""
-    for later in trace.after(event, FlagWritten):
+    for later in flag_changes_after(trace, event):
         if later.index >= until:
             return False
         if later.value is (not value) or later.value is not value:

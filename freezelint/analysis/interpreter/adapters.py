@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge import peft
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import SOME, NameTest
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.objects import ModuleObject
 
-_ADAPTERS = "adapters()"
+ADAPTERS = "adapters()"
 """The attribute under which a model's adapters are kept here."""
 
 _KEYWORDS = "keywords()"
@@ -67,11 +67,11 @@ def add(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     keywords = _keywords(run, configuration)
     _say_that_parameters_come(run, base, "get_peft_model", node)
     wrapped = _wrap(run, base, node)
-    _set(run, (Part(base.key),), _freezes_all_else(keywords), "get_peft_model", node)
+    set_flags(run, (Part(base.key),), _freezes_all_else(keywords), "get_peft_model", node)
     prefix = peft.UNKNOWN_PREFIX
     if isinstance(configuration, LibraryInstance):
         prefix = peft.ADAPTER_PREFIXES.get(configuration.name, prefix)
-    _attach(run, wrapped, base, prefix, _trains(keywords), node, keywords)
+    attach(run, wrapped, base, prefix, _trains(keywords), node, keywords)
     return wrapped
 
 
@@ -127,8 +127,8 @@ def _load(run: Interpreter, base: ModuleValue, arguments: Arguments, node: cst.C
     if trains is True:
         _say_that_parameters_come(run, base, "from_pretrained", node)
     frozen = (Part(wrapped.key), Part(base.key))
-    _set(run, frozen, False if trains is False else None, "from_pretrained", node)
-    _attach(run, wrapped, base, peft.UNKNOWN_PREFIX, trains, node, is_loaded=True)
+    set_flags(run, frozen, False if trains is False else None, "from_pretrained", node)
+    attach(run, wrapped, base, peft.UNKNOWN_PREFIX, trains, node, is_loaded=True)
     return wrapped
 
 
@@ -146,8 +146,21 @@ def freeze_for_quantization(run: Interpreter, arguments: Arguments, node: cst.Ca
     if isinstance(model, ModuleValue):
         run.prove(model)
         parts = run.parts_of(model.key)
-        _set(run, parts, False, "prepare_model_for_kbit_training", node)
+        set_flags(run, parts, False, "prepare_model_for_kbit_training", node)
     return model
+
+
+def mark_only_lora(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``mark_only_lora_as_trainable(model)`` of loralib: freezes all the rest."""
+    model = arguments.get(0, "model")
+    if isinstance(model, ModuleValue):
+        run.prove(model)
+        rest = NameTest("contains", ("lora_",), negated=True)
+        set_flags(run, run.parts_of(model.key, (rest,)), False, "mark_only_lora_as_trainable", node)
+        if arguments.get(1, "bias") not in (None, Constant("none")):
+            biases = run.parts_of(model.key, (SOME,))
+            set_flags(run, biases, None, "mark_only_lora_as_trainable", node)
+    return Constant(None)
 
 
 def _known(run: Interpreter, model: Value) -> ModuleValue:
@@ -175,7 +188,7 @@ def _wrap(run: Interpreter, base: ModuleValue, node: cst.Call) -> ModuleValue:
     return ModuleValue(wrapped.key)
 
 
-def _attach(
+def attach(
     run: Interpreter,
     wrapped: ModuleValue,
     base: ModuleValue,
@@ -186,13 +199,14 @@ def _attach(
     *,
     is_loaded: bool = False,
 ) -> None:
+    """Put new adapters into a model that was handed out as ``wrapped``."""
     label = run.objects.label(base.key)
     adapters = run.objects.new_module(Origin.BUILT, f"the adapters of {label}")
     adapters.library = peft.TUNER
     adapters.flag_at_birth = trains
     run.mark_birth(adapters)
-    held = (*_adapters_of(run, base.key), adapters.key)
-    run.bindings[base.key, _ADAPTERS] = SequenceValue(tuple(map(ModuleValue, held)))
+    held = (*adapters_of(run, base.key), adapters.key)
+    run.bindings[base.key, ADAPTERS] = SequenceValue(tuple(map(ModuleValue, held)))
     run.objects.attach(adapters.key, base.key, f"*.{prefix}", run.trace.now)
     run.announce(
         events.AdaptersAdded(
@@ -208,16 +222,22 @@ def _attach(
     )
 
 
-def _adapters_of(run: Interpreter, base: int) -> tuple[int, ...]:
-    held = run.bindings.get((base, _ADAPTERS))
+def adapters_of(run: Interpreter, base: int) -> tuple[int, ...]:
+    """The adapters that are in a model."""
+    held = run.bindings.get((base, ADAPTERS))
     if not isinstance(held, SequenceValue):
         return ()
     return tuple(each.key for each in held.items if isinstance(each, ModuleValue))
 
 
-def _set(
-    run: Interpreter, parts: tuple[Part, ...], flag: bool | None, function: str, node: cst.Call
+def set_flags(
+    run: Interpreter,
+    parts: tuple[Part, ...],
+    flag: bool | None,
+    function: str,
+    node: cst.CSTNode,
 ) -> None:
+    """Announce that a library sets flags as a part of what it does."""
     run.announce(
         events.FlagsSetByLibrary(
             place=run.place(node),
@@ -246,112 +266,11 @@ def base_of(run: Interpreter, key: int) -> int | None:
     return None
 
 
-def call_on_adapted(
-    run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
-) -> Value:
-    """A method that peft gives to a model with adapters."""
-    base = base_of(run, receiver.key)
-    special = _METHODS.get(name)
-    if base is not None and special is not None:
-        return special(run, base, arguments, node)
-    if name == "disable_adapter":
-        return UNKNOWN
-    hand_over(run, (receiver, *arguments.all), node)
-    if name in ("merge_and_unload", "get_base_model"):
-        return ModuleValue(run.given_module(None).key)
-    return UNKNOWN
-
-
-def _remove(run: Interpreter, base: int, name: str, node: cst.Call) -> Value:
-    held = _adapters_of(run, base)
-    for each in held:
-        for attachment in run.objects.module(each).attachments:
-            run.objects.detach(each, attachment.parent, attachment.attribute, run.trace.now)
-    run.bindings[base, _ADAPTERS] = SequenceValue(())
-    run.announce(
-        events.AdaptersRemoved(
-            place=run.place(node),
-            base=base,
-            adapters=held,
-            label=run.objects.label(base),
-            method=name,
-        )
-    )
-    return ModuleValue(base)
-
-
-def _merge(run: Interpreter, base: int, arguments: Arguments, node: cst.Call) -> Value:
-    return _remove(run, base, "merge_and_unload", node)
-
-
-def _unload(run: Interpreter, base: int, arguments: Arguments, node: cst.Call) -> Value:
-    return _remove(run, base, "unload", node)
-
-
-def _base(run: Interpreter, base: int, arguments: Arguments, node: cst.Call) -> Value:
-    return ModuleValue(base)
-
-
-def _disable(run: Interpreter, base: int, arguments: Arguments, node: cst.Call) -> Value:
-    return LibraryInstance(peft.DISABLED_ADAPTERS, base)
-
-
-def leave_context(run: Interpreter, context: Value, node: cst.CSTNode) -> None:
-    """``with model.disable_adapter():`` ends: the adapters are on again, and trainable."""
-    if not isinstance(context, LibraryInstance) or context.name != peft.DISABLED_ADAPTERS:
-        return
-    held = _adapters_of(run, context.key)
-    run.announce(
-        events.FlagsSetByLibrary(
-            place=run.place(node),
-            parts=tuple(map(Part, held)),
-            # Of several, those are switched on that are active.
-            value=True if len(held) == 1 else None,
-            label=run.objects.label(context.key),
-            function="disable_adapter",
-        )
-    )
-
-
-def _switch(run: Interpreter, base: int, arguments: Arguments, node: cst.Call) -> Value:
-    held = _adapters_of(run, base)
-    mode = arguments.get(1, "inference_mode")
-    flag = True if len(held) == 1 and mode in (None, Constant(False)) else None
-    if held:
-        _set(run, tuple(map(Part, held)), flag, "set_adapter", node)
-    return UNKNOWN
-
-
-def _load_more(run: Interpreter, base: int, arguments: Arguments, node: cst.Call) -> Value:
-    choice = arguments.get(2, "is_trainable")
-    trains = False if choice is None and arguments.complete else None
-    if isinstance(choice, Constant) and isinstance(choice.value, bool):
-        trains = choice.value
-    value = ModuleValue(base)
-    _attach(run, value, value, peft.UNKNOWN_PREFIX, trains, node, is_loaded=True)
-    return UNKNOWN
-
-
-def _add_more(run: Interpreter, base: int, arguments: Arguments, node: cst.Call) -> Value:
-    value = ModuleValue(base)
-    _attach(run, value, value, peft.UNKNOWN_PREFIX, None, node)
-    return UNKNOWN
-
-
-_METHODS: dict[str, Callable[[Interpreter, int, Arguments, cst.Call], Value]] = {
-    "merge_and_unload": _merge,
-    "unload": _unload,
-    "get_base_model": _base,
-    "disable_adapter": _disable,
-    "set_adapter": _switch,
-    "load_adapter": _load_more,
-    "add_adapter": _add_more,
-}
-
 ADAPTER_CALLS: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "peft.get_peft_model": add,
     **dict.fromkeys(peft.FROZEN_ON_LOADING, load),
     **dict.fromkeys(peft.AUTO_FROZEN_ON_LOADING, build_and_load),
     **dict.fromkeys(peft.FREEZES_EVERYTHING, freeze_for_quantization),
+    **dict.fromkeys(peft.ONE_WAY_MARKERS, mark_only_lora),
 }
-"""Functions of peft that change a model."""
+"""Functions of peft, and of those before it, that change a model."""

@@ -120,8 +120,8 @@ def build_model(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
     module.library = name
     module.arguments = arguments
     module.place = run.place(node)
-    if name.startswith("peft."):
-        # One of its classes that nothing is known of.
+    if name.startswith(("peft.", "loralib.")):
+        # Frozen in parts.
         module.flag_at_birth = None
     run.mark_birth(module)
     return ModuleValue(module.key)

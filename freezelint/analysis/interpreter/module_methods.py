@@ -8,7 +8,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
-from freezelint.analysis.interpreter.adapters import call_on_adapted
+from freezelint.analysis.interpreter.adapted_methods import call_on_adapted
 from freezelint.analysis.interpreter.arguments import Arguments, passing
 from freezelint.analysis.interpreter.calls import apply
 from freezelint.analysis.interpreter.classes import find_method

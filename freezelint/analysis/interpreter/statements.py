@@ -8,7 +8,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import aliasing, assignment, branches, loops
-from freezelint.analysis.interpreter.adapters import leave_context
+from freezelint.analysis.interpreter.adapted_methods import leave_context
 from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow

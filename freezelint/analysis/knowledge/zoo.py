@@ -42,6 +42,7 @@ CLASS_PACKAGES = (
     "efficientnet_pytorch.",
     "timm.layers.",
     "timm.models.layers.",
+    "loralib.",
 )
 """Packages whose capitalised names build a model."""
 

@@ -8,7 +8,12 @@ from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Submo
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
-from freezelint.analysis.training import is_born_trainable, may_be_unknown, trained_before
+from freezelint.analysis.training import (
+    flag_changes_after,
+    is_born_trainable,
+    may_be_unknown,
+    trained_before,
+)
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -211,7 +216,7 @@ def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: Submodule
     return not any(
         write.value is not False
         and any(trace.parts_overlap(mine, part, write.index) for mine in write.parts)
-        for write in trace.after(freeze, FlagWritten)
+        for write in flag_changes_after(trace, freeze)
     ) and not any(
         later.new is not None and trace.covers(part, later.parent, later.index)
         for later in trace.after(freeze, SubmoduleReplaced)

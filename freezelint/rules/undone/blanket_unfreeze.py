@@ -16,6 +16,7 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.training import (
     filters_by_flag,
+    flag_changes_after,
     happens_whenever,
     may_be_unknown,
     shares_activation,
@@ -200,5 +201,5 @@ def _is_frozen_again(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -
             for mine in later.parts
             for part in freeze.parts
         )
-        for later in trace.after(unfreeze, FlagWritten)
+        for later in flag_changes_after(trace, unfreeze)
     )
