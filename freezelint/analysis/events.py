@@ -303,6 +303,17 @@ class AdaptersRemoved(Event):
     method: str
 
 
+class FrozenWithoutNorms(Event):
+    """A helper froze a module and made the layers of BatchNorm in it trainable."""
+
+    key: int
+    label: str
+    is_chosen: bool
+    """The code says that these layers are to train, or may say so."""
+    function: str
+    """What froze: ``freeze``, or the callback that calls it."""
+
+
 class TrainerStarted(Event):
     """A framework that builds the optimizer by itself begins to train a model.
 

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import (
-    BackwardRan,
-    GradientsCleared,
-    OptimizerBuilt,
-    Stepped,
-    UpdatedWithoutGradient,
-)
+from freezelint.analysis.events import UpdatedWithoutGradient
 from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.budget import BudgetSpent
 from freezelint.analysis.interpreter.classes import (
@@ -26,11 +20,12 @@ from freezelint.analysis.interpreter.classes import (
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.frames import is_module_use, merged, uses_below, uses_in
+from freezelint.analysis.interpreter.lightning import run_hooks
 from freezelint.analysis.interpreter.machine import Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.interpreter.submodules import forget_lengths
 from freezelint.analysis.interpreter.updates import updates_without_gradient
-from freezelint.analysis.knowledge.frameworks import LIGHTNING, Act
+from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import Place
 from freezelint.analysis.values import (
@@ -39,7 +34,6 @@ from freezelint.analysis.values import (
     Constant,
     FunctionValue,
     InstanceValue,
-    MappingValue,
     ModuleValue,
     Value,
 )
@@ -151,7 +145,7 @@ class ClassRoot(Root):
         call("__init__")
         first = ["__init__"]
         if is_lightning_class(run, owner):
-            self._train_under_lightning(call)
+            run_hooks(run, call)
             first += LIGHTNING.hooks
         self._forget_what_methods_change(receiver)
         point, path, start = run.points.new(), run.path, run.bindings
@@ -211,36 +205,6 @@ class ClassRoot(Root):
             if any(_grows(method) for method in each.definition.methods.values()):
                 forget_lengths(run)
 
-    def _train_under_lightning(self, call: Callable[..., Value]) -> None:
-        """Call the hooks in the order in which Lightning does, for two epochs of one step."""
-        run = self.interpreter
-        call(*(each for each in LIGHTNING.start if isinstance(each, str)))
-        optimizers = list(run.trace.all(OptimizerBuilt))
-        for epoch in range(2):
-            run.repeated = epoch > 0
-            loss: Value = UNKNOWN
-            for moment in LIGHTNING.epoch:
-                if moment == "training_step":
-                    loss = _loss_in(call(moment))
-                elif isinstance(moment, str):
-                    call(moment)
-                else:
-                    for built in optimizers:
-                        self._act(moment, built, loss)
-        run.repeated = False
-        call(*(each for each in LIGHTNING.end if isinstance(each, str)))
-
-    def _act(self, act: Act, built: OptimizerBuilt, loss: Value) -> None:
-        """Do what Lightning does by itself with an optimizer."""
-        run = self.interpreter
-        keys = (built.key,)
-        if act is Act.CLEAR:
-            run.announce(GradientsCleared(place=built.place, optimizers=keys))
-        elif act is Act.BACKWARD:
-            run.announce(BackwardRan(place=built.place, loss=loss, label=None))
-        elif act is Act.STEP:
-            run.announce(Stepped(place=built.place, keys=keys))
-
     def _receiver(self) -> Value:
         run, owner = self.interpreter, self._owner
         uses = run.class_uses.get(owner.definition.name, {}).get("self", set())
@@ -264,13 +228,6 @@ class ClassRoot(Root):
         uses = merged(uses_below(chunk, node) for chunk in chunks for node in chunk.body)
         for each in lineage(run, owner):
             run.class_uses[each.definition.name] = uses
-
-
-def _loss_in(returned: Value) -> Value:
-    """What Lightning differentiates of what a training step returned."""
-    if isinstance(returned, MappingValue):
-        return returned.get("loss") or UNKNOWN
-    return returned
 
 
 def _grows(method: Definition) -> bool:

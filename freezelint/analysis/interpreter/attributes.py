@@ -9,6 +9,7 @@ from freezelint.analysis.interpreter.arguments import passing
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
+from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
 from freezelint.analysis.interpreter.names import by_use, uses_of
 from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
 from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
@@ -257,10 +258,17 @@ def _of_instance(run: Interpreter, receiver: InstanceValue, name: str, node: cst
     method = find_method(run, receiver.owner, name, receiver)
     if method is not None:
         return _method_or_property(run, method, node)
-    if name in TRAINER_METHODS and is_trainer_class(run, receiver.owner):
+    if _inherits(run, receiver, name):
         return BoundMethod(receiver, name)
     path = dotted(node)
     judged = UNKNOWN if path is None else by_use(run, uses_of(run, path), path)
     if judged is not UNKNOWN:
         run.bindings[receiver.key, name] = judged
     return judged
+
+
+def _inherits(run: Interpreter, receiver: InstanceValue, name: str) -> bool:
+    """Whether a method is one that the class has from a framework."""
+    if name in TRAINER_METHODS:
+        return is_trainer_class(run, receiver.owner)
+    return name in FINETUNING_METHODS and is_finetuning_class(run, receiver.owner)

@@ -15,6 +15,7 @@ from freezelint.analysis.interpreter.building import (
 )
 from freezelint.analysis.interpreter.graphs import derived
 from freezelint.analysis.interpreter.iteration import consume, items_of
+from freezelint.analysis.interpreter.lightning import LIGHTNING_CALLS
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
 from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
 from freezelint.analysis.interpreter.trainers import TRAINER_CALLS
@@ -217,4 +218,5 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "functools.partial": _partial,
     **ADAPTER_CALLS,
     **TRAINER_CALLS,
+    **LIGHTNING_CALLS,
 }

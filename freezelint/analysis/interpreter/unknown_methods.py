@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter import lightning
 from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser, note_type
+from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS
 from freezelint.analysis.interpreter.module_methods import parameters_of
 from freezelint.analysis.interpreter.optimizers import LIST_CHANGES, note_edited_groups
 from freezelint.analysis.interpreter.out_of_sight import hand_over
@@ -15,6 +17,7 @@ from freezelint.analysis.knowledge.frameworks import (
     HANDS_BACK,
     HARMLESS_PREPARER_METHODS,
     HUGGING_FACE_TRAINERS,
+    LIGHTNING_TRAINERS,
     PREPARERS,
 )
 from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
@@ -59,8 +62,12 @@ def call_on_library_instance(
     node: cst.Call,
 ) -> Value:
     """A method of an object of an imported class, or one that a class of the file inherits."""
+    if isinstance(receiver, InstanceValue) and name in FINETUNING_METHODS:
+        return lightning.call_on_finetuning(run, name, arguments, node)
     if isinstance(receiver, InstanceValue) or receiver.name in HUGGING_FACE_TRAINERS:
         return call_on_trainer(run, receiver, name, arguments, node)
+    if receiver.name in LIGHTNING_TRAINERS:
+        return lightning.call_on_trainer(run, receiver, name, arguments, node)
     if receiver.name == PARSER:
         return call_on_parser(run, receiver, name, arguments, node)
     done = call_for_training(run, name, arguments, node)
@@ -108,8 +115,18 @@ def call_on_unknown(
         return UNKNOWN
     if name == "prepare" and len(arguments.positional) > 1:
         return SequenceValue(arguments.positional)
+    if name == "add_param_group":
+        _add_group(run, arguments, node)
+        return UNKNOWN
     if name == "unwrap_model" and arguments.positional:
         return arguments.positional[0]
     if name not in _HARMLESS:
         hand_over(run, arguments.all, node)
     return UNKNOWN
+
+
+def _add_group(run: Interpreter, arguments: Arguments, node: cst.Call) -> None:
+    """Some optimizer gets a group: ``trainer.optimizers[0].add_param_group(...)``."""
+    keys = tuple(built.key for built in run.trace.all(events.OptimizerBuilt))
+    run.announce(events.GroupAdded(place=run.place(node), keys=keys, parts=(), complete=False))
+    hand_over(run, arguments.all, node)

@@ -134,6 +134,24 @@ HARMLESS_PREPARER_METHODS = frozenset(
     }
 )
 
+LIGHTNING_CALLBACKS = frozenset(
+    f"{package}.Callback"
+    for package in (
+        *("lightning", "lightning.pytorch", "lightning.pytorch.callbacks"),
+        *("pytorch_lightning", "pytorch_lightning.callbacks", "pytorch_lightning.callbacks.base"),
+    )
+)
+
+LIGHTNING_TRAINERS = frozenset(
+    {
+        *("lightning.Trainer", "lightning.pytorch.Trainer", "pytorch_lightning.Trainer"),
+        *("lightning.pytorch.trainer.Trainer", "pytorch_lightning.trainer.Trainer"),
+    }
+)
+
+FINETUNING_HOOKS = {"setup": "freeze_before_training", "on_train_epoch_start": "finetune_function"}
+"""What ``BaseFinetuning`` calls in which hook."""
+
 FINETUNING_CALLBACKS = frozenset(
     f"{package}.callbacks.{module}{name}"
     for package in ("lightning.pytorch", "pytorch_lightning")
