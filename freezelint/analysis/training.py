@@ -264,9 +264,12 @@ def lasting_freeze(trace: Trace, key: int, at: int, event: Event) -> FlagWritten
 
 
 def _leaves_own_out(trace: Trace, write: FlagWritten, key: int, at: int) -> bool:
-    """Whether a write over the children of a module leaves parameters of its own as they were."""
+    """Whether a write over the children of a module may leave parameters of its own as they were."""
     by_children = any(part.key == key and OF_CHILDREN in part.predicate for part in write.parts)
-    return by_children and bool(own_parameters(trace, key, at))
+    if not by_children:
+        return False
+    own = own_parameters(trace, key, at)
+    return bool(own) or (own is None and trace.objects.module(key).library is None)
 
 
 def has_no_parameters(trace: Trace, key: int) -> bool:

@@ -10,6 +10,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.following import code_of, follow, is_short
 from freezelint.analysis.interpreter.graphs import derived, with_ancestry
+from freezelint.analysis.interpreter.optimizers import add_group_to_any
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
@@ -111,6 +112,9 @@ def _call_attribute(
     assert attribute.parent is not None
     assert attribute.attribute is not None
     values = arguments.all
+    if attribute.attribute == "add_param_group":
+        add_group_to_any(run, arguments, node)
+        return
     if _is_statement(run, node):
         values = (*values, ModuleValue(attribute.parent))
     hand_over(run, values, node)

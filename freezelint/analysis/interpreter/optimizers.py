@@ -11,6 +11,7 @@ from freezelint.analysis import events
 from freezelint.analysis.events import ParameterGroup
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume
+from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.optimizers import traits_of
 from freezelint.analysis.predicates import FlagTest, flag_tests, union
 from freezelint.analysis.syntax import dotted
@@ -222,3 +223,10 @@ def _is_an_option(target: cst.Subscript) -> bool:
     if not isinstance(index, cst.Index) or not isinstance(index.value, cst.SimpleString):
         return False
     return index.value.raw_value != "params"
+
+
+def add_group_to_any(run: Interpreter, arguments: Arguments, node: cst.Call) -> None:
+    """Some optimizer gets a group: ``trainer.optimizers[0].add_param_group(...)``."""
+    keys = tuple(built.key for built in run.trace.all(events.OptimizerBuilt))
+    run.announce(events.GroupAdded(place=run.place(node), keys=keys, parts=(), complete=False))
+    hand_over(run, arguments.all, node)

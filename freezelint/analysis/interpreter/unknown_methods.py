@@ -9,7 +9,11 @@ from freezelint.analysis.interpreter import lightning
 from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser, note_type
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS
 from freezelint.analysis.interpreter.module_methods import parameters_of
-from freezelint.analysis.interpreter.optimizers import LIST_CHANGES, note_edited_groups
+from freezelint.analysis.interpreter.optimizers import (
+    LIST_CHANGES,
+    add_group_to_any,
+    note_edited_groups,
+)
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.trainers import call_on_trainer
 from freezelint.analysis.interpreter.training_loop import BACKWARD, call_for_training, run_backward
@@ -116,17 +120,10 @@ def call_on_unknown(
     if name == "prepare" and len(arguments.positional) > 1:
         return SequenceValue(arguments.positional)
     if name == "add_param_group":
-        _add_group(run, arguments, node)
+        add_group_to_any(run, arguments, node)
         return UNKNOWN
     if name == "unwrap_model" and arguments.positional:
         return arguments.positional[0]
     if name not in _HARMLESS:
         hand_over(run, arguments.all, node)
     return UNKNOWN
-
-
-def _add_group(run: Interpreter, arguments: Arguments, node: cst.Call) -> None:
-    """Some optimizer gets a group: ``trainer.optimizers[0].add_param_group(...)``."""
-    keys = tuple(built.key for built in run.trace.all(events.OptimizerBuilt))
-    run.announce(events.GroupAdded(place=run.place(node), keys=keys, parts=(), complete=False))
-    hand_over(run, arguments.all, node)

@@ -10,6 +10,7 @@ from freezelint.analysis.events import (
     Event,
     IteratorConsumed,
     MethodCalled,
+    ParametersPaired,
 )
 from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
 from freezelint.analysis.values import ModuleValue, ParameterValue, StateDictValue, TensorValue
@@ -161,7 +162,8 @@ def _looped_over(
         if second.name not in MODULE_ITERATORS:
             continue
         first = trace.events[second.index - 1]
-        used_up = trace.events[second.index + 1 : second.index + 3]
+        later = trace.events[second.index + 1 : second.index + 4]
+        used_up = [each for each in later if not isinstance(each, ParametersPaired)][:2]
         if not isinstance(first, MethodCalled) or first.name not in MODULE_ITERATORS:
             return None
         if len(used_up) < 2 or not all(isinstance(each, IteratorConsumed) for each in used_up):
