@@ -102,6 +102,16 @@ def test_one_rule_can_be_asked_for() -> None:
     assert "measured: model.backbone.0.weight: 512 of 512 values changed" in answer.output
 
 
+def test_a_rule_that_needs_a_device_waits_for_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Wandering, "device", "cuda")
+    monkeypatch.setattr(command, "has_device", lambda: False)
+    assert command.show([Wandering()]) == 0
+    assert "FZ998 needs a CUDA device" in capsys.readouterr().out
+    assert "- bad: not measured: there was no device" in page(RULES, {}, "2.9", "the CPU")
+
+
 def test_an_unknown_rule_is_said_to_be_none() -> None:
     answer = CliRunner().invoke(command.main, ["--rule", "FZ000"])
     assert answer.exit_code == 2
