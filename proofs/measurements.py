@@ -209,8 +209,12 @@ def _contents(observed: Iterable[Named]) -> tuple[Value, ...]:
 
 
 def _parameters(seen: Observation) -> list[Named]:
-    """What should train or stay: parameters, and tensors that stand where one should."""
-    return [each for each in seen.named.values() if each.kind != "buffer"]
+    """What should train or stay: parameters, and tensors that stand where one should.
+
+    Of a model that is shared out, another process may have all values of one.
+    """
+    parameters = [each for each in seen.named.values() if each.kind != "buffer"]
+    return [each for each in parameters if each.tensor.numel()] or parameters
 
 
 def _only_some(some: Sequence[Named], others: Iterable[str]) -> str:

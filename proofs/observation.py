@@ -58,8 +58,7 @@ class Observation:
         """
         self._models = models_of(self.namespace, self.claim.subject)
         if self.claim.consequence in _MEANT_TO_TRAIN and self._models:
-            self._watch = self._watching(stepping)
-            self._watch.__enter__()
+            self._watch = self._watching(stepping).__enter__()
             self._listens_early = True
 
     def begin(self, stepping: Optimizer | None) -> None:
@@ -81,8 +80,7 @@ class Observation:
         if self.claim.consequence == "differs":
             self.outputs = Outputs(self._models, self.claim.subject)
         if self._models and not self._listens_early:
-            self._watch = self._watching(stepping)
-            self._watch.__enter__()
+            self._watch = self._watching(stepping).__enter__()
 
     def end(self) -> None:
         """Look no more."""

@@ -74,7 +74,7 @@ def prove(script: Script, number: int, example: Example) -> Proof:
         objections += errors[:1]
         if found.is_shown:
             objections.append(f"what is claimed happens here too: {claim.consequence}")
-        if not done.accounts[0].has_trained:
+        if not any(each.has_trained for each in done.accounts):
             objections.append("nothing trains: no parameter of any model changes")
     return Proof(found.sentences, tuple(objections), found.heard, _printed(done))
 
@@ -83,20 +83,33 @@ def _found(script: Script, number: int, done: Run) -> _Finding:
     claim = script.claims[number]
     if claim.consequence == "raises":
         return _raised(claim, done.accounts)
-    first = _of(number, done.accounts[0])
+    measured = [_of(number, account) for account in done.accounts]
+    first = _decisive(measured, claim)
     if first.trouble is not None:
         return _Finding(first.is_shown, first.sentences, first.trouble, first.heard)
     if claim.consequence == "random":
         again = run(script._replace(seed_offset=1)).accounts[0]
         compared = _compared(first, _of(number, again), "two seeds")
     elif claim.consequence == "diverges":
-        if len(done.accounts) == 1:
+        if len(measured) == 1:
             trouble = "a lone process cannot diverge: set `processes = 2`"
             return _Finding(False, (), trouble, first.heard)
-        compared = _compared(first, _of(number, done.accounts[1]), "two processes")
+        compared = _compared(first, measured[1], "two processes")
     else:
         return _Finding(first.is_shown, first.sentences, None, first.heard)
     return compared._replace(sentences=(*first.sentences, *compared.sentences))
+
+
+def _decisive(measured: Sequence[Measurement], claim: Claim) -> Measurement:
+    """The measurement of the process that decides: one suffices, but what is dead is so in all."""
+    for each in measured:
+        if each.trouble is not None or each.is_shown is (claim.consequence not in OF_ALL):
+            return each
+    return measured[0]
+
+
+OF_ALL = ("dead", "cut")
+"""Consequences that hold if they hold of everything that a subject names."""
 
 
 def _of(number: int, account: Account) -> Measurement:

@@ -428,3 +428,27 @@ def test_nobody_waits_long_for_a_process_that_has_ended(monkeypatch: pytest.Monk
         code.format(seed="0", after=""), Claim("raises", error="Assertion"), processes=2
     )
     assert not proof.objections
+
+
+SHARED_OUT = """
+from torch.distributed.fsdp import FullyShardedDataParallel
+
+import torch.distributed as dist
+
+dist.init_process_group("gloo")
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+model[0].requires_grad_(False)
+model = FullyShardedDataParallel(model, use_orig_params=True, device_id=torch.device("cpu"))
+trainable = [p for p in model.parameters() if p.requires_grad]
+train(model, torch.optim.SGD({parameters}, lr=0.1))
+dist.destroy_process_group()
+"""
+
+
+def test_a_model_that_is_shared_out_is_looked_at_in_all_processes() -> None:
+    claim = Claim("dead", "model.2.*")
+    trains = SHARED_OUT.format(parameters="trainable")
+    assert not proof_of(trains, claim, "good", processes=2).objections
+    assert not proof_of(trains, Claim("moves", "model.0.*"), "good", processes=2).objections
+    stays = SHARED_OUT.format(parameters="nn.Linear(1, 1).parameters()")
+    assert not proof_of(stays, claim, processes=2).objections
