@@ -216,8 +216,10 @@ def dense_pieces(tensor: Tensor) -> Iterator[Tensor]:
         return
     if hasattr(tensor, "__tensor_flatten__"):
         names, _ = tensor.__tensor_flatten__()
-        for name in names:
-            yield from dense_pieces(getattr(tensor, name))
+        for inner in (getattr(tensor, name) for name in names):
+            # Beside tensors, there may be what says where they lie: a mesh of devices.
+            if isinstance(inner, Tensor):
+                yield from dense_pieces(inner)
     elif tensor.layout in _MEMBERS:
         for member in _MEMBERS[tensor.layout]:
             yield from dense_pieces(getattr(tensor, member)())

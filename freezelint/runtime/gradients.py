@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from freezelint.runtime.inventory import version_of
+from freezelint.runtime.inventory import storage_of, version_of
 from freezelint.runtime.violations import Kind, Violation
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ class GradientWatch:
         found = []
         for leaf, suspect in suspects:
             self._clear(leaf)
-            if suspect.bits != self._bits_of(leaf):
-                # Somebody moves it by hand.
+            if suspect.bits != self._bits_of(leaf) or _is_behind(leaf, inventory):
+                # Somebody moves it by hand, or hands its gradient on.
                 continue
             name, where, cause = hidden.get(id(leaf)), "a leaf", None
             if name is not None:
@@ -138,6 +138,14 @@ class GradientWatch:
                 )
             )
         return found
+
+
+def _is_behind(leaf: Tensor, inventory: Inventory) -> bool:
+    """Whether registered tensors are views of it, as those are that FSDP shares out."""
+    place = storage_of(leaf)
+    return place != 0 and any(
+        storage_of(entry.tensor) == place for entry in inventory.entries if entry.pointer
+    )
 
 
 def _parameters_of_all_modules() -> set[int]:

@@ -128,6 +128,11 @@ def pointer_of(tensor: Tensor) -> int:
         return 0
 
 
+def storage_of(tensor: Tensor) -> int:
+    """Where the storage begins that a tensor may share with others; 0 for what has none."""
+    return tensor.untyped_storage().data_ptr() if pointer_of(tensor) else 0
+
+
 def strides_of(tensor: Tensor) -> tuple[int, ...]:
     """The strides of a strided tensor; empty for every other kind."""
     if is_lazy(tensor) or tensor.is_sparse or tensor.is_nested:

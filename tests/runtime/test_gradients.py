@@ -248,3 +248,24 @@ def test_backward_with_several_roots_and_with_inputs() -> None:
             loss_of(model).backward(inputs=list(model.head.parameters()))
             optimizer.step()
     assert not seen.violations
+
+
+class Flat(Prompted):
+    """A flat tensor that takes the gradients of the parameters that are views of it."""
+
+    def __init__(self) -> None:
+        super().__init__(prompt=prompt())
+        self.view = nn.Parameter(self.prompt.detach()[1:], requires_grad=False)
+
+    def added(self) -> Tensor:
+        """The whole."""
+        return self.prompt
+
+
+def test_what_parameters_are_views_of_is_somebodys_business() -> None:
+    net = Flat()
+    optimizer = SGD(net.head.parameters(), lr=0.1)
+    with watch(net, optimizer) as seen:
+        for _ in range(3):
+            step(net, optimizer)
+    assert not seen.violations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from freezelint.runtime import freeze_report, watch
 from tests.runtime.nets import INPUTS, RELEASE, WIDTH, Net, fine_tuned, frozen_net, said, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.torch
 
@@ -254,3 +254,45 @@ def test_parameters_made_in_inference_mode_have_no_version_and_are_watched() -> 
             model.backbone.weight.mul_(0.5)
         train()
     assert said(seen) == {("frozen-changed", "backbone.weight")}
+
+
+@pytest.fixture
+def mesh() -> Iterator[Any]:
+    """Of one device, in a group of one process."""
+    distributed = torch.distributed
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        yield distributed.device_mesh.init_device_mesh("cpu", (1,))
+    finally:
+        distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(RELEASE < (2, 6), reason="no fully_shard")
+def test_a_model_that_is_sharded(mesh: Any) -> None:
+    from torch.distributed.fsdp import fully_shard
+
+    model = frozen_net()
+    fully_shard(model, mesh=mesh)
+    optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
+    with watch(model, optimizer) as seen:
+        for _ in range(3):
+            step(model, optimizer)
+    with watch(model, optimizer, on_violation="collect") as seen, torch.no_grad():
+        model.backbone.weight.mul_(2)
+    assert said(seen) == {("frozen-changed", "backbone.weight")}
+
+
+@pytest.mark.skipif(RELEASE < (2, 6), reason="no mesh for it on the CPU")
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_whose_parameters_are_views_of_a_flat_one(mesh: Any) -> None:
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    model = frozen_net()
+    model.head = FullyShardedDataParallel(
+        model.head, use_orig_params=True, device_mesh=mesh, device_id=torch.device("cpu")
+    )
+    optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
+    with watch(model, optimizer) as seen:
+        for _ in range(4):
+            step(model, optimizer)
+    assert not seen.violations
