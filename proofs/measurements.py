@@ -8,7 +8,7 @@ import torch
 
 from freezelint.runtime.quiet import quietly
 from proofs.account import SHOWN, Heard, Measurement, Value
-from proofs.names import tensors_of
+from proofs.names import has_values, own_values, tensors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -182,7 +182,9 @@ def _changed(seen: Observation, observed: Iterable[Named]) -> dict[str, _Change]
     with quietly():
         for each in observed:
             current = now.get(each.name, each).tensor
-            change = _change(each.name, seen.values[each.name], current.detach())
+            if not has_values(current):
+                continue
+            change = _change(each.name, seen.values[each.name], own_values(current))
             if change is not None:
                 found[each.name] = change
     return found
@@ -202,7 +204,7 @@ def _change(name: str, before: Tensor, now: Tensor) -> _Change | None:
 def _contents(observed: Iterable[Named]) -> tuple[Value, ...]:
     found = []
     for each in observed:
-        flat = each.tensor.detach().cpu().contiguous().flatten()
+        flat = own_values(each.tensor).cpu().contiguous().flatten()
         content = bytes(flat.view(torch.uint8).numpy())
         found.append(Value(each.name, flat.element_size(), content))
     return tuple(found)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor, nn, strided
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
@@ -83,6 +83,20 @@ def all_names(namespace: Mapping[str, Any]) -> list[str]:
         if isinstance(value, nn.Module)
         for named in _registered(variable, value)
     ]
+
+
+def own_values(tensor: Tensor) -> Tensor:
+    """The values of a tensor; of one that is shared out, those that this process has."""
+    detached = tensor.detach()
+    own: Tensor = detached.to_local() if hasattr(detached, "to_local") else detached
+    return own
+
+
+def has_values(tensor: Tensor) -> bool:
+    """Whether a tensor's memory is there: FSDP gives it back while it needs it no more."""
+    own = own_values(tensor)
+    is_freed = own.layout is strided and own.numel() > 0 and own.data_ptr() == 0
+    return not is_freed
 
 
 def tensors_within(thing: object) -> Iterator[Tensor]:

@@ -9,7 +9,7 @@ from freezelint.runtime.names import matches
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.violations import Kind
 from freezelint.runtime.watching import Watch, watch
-from proofs.names import models_of, optimizers_of, tensors_of
+from proofs.names import models_of, optimizers_of, own_values, tensors_of
 from proofs.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Observation:
             self.end()
         self.named = named
         with quietly():
-            self.values = {name: each.tensor.detach().clone() for name, each in named.items()}
+            self.values = {name: own_values(each.tensor).clone() for name, each in named.items()}
         self.gradients, self.held = {}, {}
         self._stale = {
             name: (id(gradient), gradient._version) for name, gradient in self._gradients()
@@ -127,7 +127,8 @@ class Observation:
             is_stale = self._stale.get(name) == (id(gradient), gradient._version)
             if name not in self.gradients and not is_stale:
                 with quietly():
-                    values = gradient.coalesce().values() if gradient.is_sparse else gradient
+                    values = own_values(gradient)
+                    values = values.coalesce().values() if values.is_sparse else values
                     if bool(values.ne(0).any()):
                         self.gradients[name] = values.nbytes
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.structure import parameters_of
+from proofs.names import has_values, own_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,15 +41,20 @@ class Progress:
     def has_trained(self) -> bool:
         """Whether any of them is another now."""
         with quietly():
+            pairs = [
+                (own_values(each), before)
+                for each, before in self._first.values()
+                if has_values(each)
+            ]
             return any(
                 now.dtype == before.dtype
                 and now.device == before.device
                 and not torch.equal(now, before)
-                for now, before in self._first.values()
+                for now, before in pairs
             )
 
     def _keep(self, parameters: list[Tensor]) -> None:
         with quietly():
             for each in parameters:
-                if id(each) not in self._first:
-                    self._first[id(each)] = (each, each.detach().clone())
+                if id(each) not in self._first and has_values(each):
+                    self._first[id(each)] = (each, own_values(each).clone())

@@ -452,3 +452,21 @@ def test_a_model_that_is_shared_out_is_looked_at_in_all_processes() -> None:
     assert not proof_of(trains, Claim("moves", "model.0.*"), "good", processes=2).objections
     stays = SHARED_OUT.format(parameters="nn.Linear(1, 1).parameters()")
     assert not proof_of(stays, claim, processes=2).objections
+
+
+def test_a_sharded_model_is_measured_after_its_processes_have_parted() -> None:
+    code = """
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+
+dist.init_process_group("gloo")
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+train(model, optimizer)
+dist.destroy_process_group()
+"""
+    proof = proof_of(code, Claim("dead", "model.*"), processes=2)
+    assert not proof.objections, proof
+    assert "FZ603" in {each.cause for each in proof.heard}
