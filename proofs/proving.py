@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from freezelint.rules.documentation import Documentation
@@ -124,9 +125,13 @@ def _raised(claim: Claim, accounts: Sequence[Account]) -> _Finding:
         return _Finding(False, tuple(errors[:1]), "the claim does not say which error")
     for each in errors:
         if each.startswith(claim.error):
-            return _Finding(True, (each.splitlines()[0],))
-    said = tuple(f"another error: {each.splitlines()[0]}" for each in errors[:1])
+            return _Finding(True, (_shortened(each),))
+    said = tuple(f"another error: {_shortened(each)}" for each in errors[:1])
     return _Finding(False, said or ("it ends without an error",))
+
+
+def _shortened(error: str) -> str:
+    return textwrap.shorten(error.splitlines()[0], 160, placeholder=" ...")
 
 
 def _compared(one: Measurement, other: Measurement, of: str) -> _Finding:
@@ -145,8 +150,8 @@ def _compared(one: Measurement, other: Measurement, of: str) -> _Finding:
             total = len(content) // size
             different.append(f"{name}: {count:,} of {total:,} values differ between {of}")
     if not different:
-        said = f"{len(one.values)} tensors are compared, and equal in {of}"
-        return _Finding(False, (said,), None, one.heard)
+        equal = (f"{len(one.values)} tensors are equal in {of}",) if one.values else ()
+        return _Finding(False, equal, None, one.heard)
     more = [f"and {len(different) - SHOWN} more"] if len(different) > SHOWN else []
     return _Finding(True, (*different[:SHOWN], *more), None, one.heard)
 
