@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from freezelint.analysis.knowledge.transformers import is_class_with_head
+
 FACTORIES = frozenset(
     {
         "timm.create_model",
@@ -79,6 +81,8 @@ def builds_module(name: str) -> bool:
     if name.startswith("transformers.") and _BUILT_FROM_CONFIGURATION.fullmatch(name):
         return True
     package, _, last = name.rpartition(".")
+    if is_class_with_head(name):
+        return True
     if last in ("from_pretrained", "from_config", "from_name"):
         owner = package.rpartition(".")[2]
         return package.startswith(PRETRAINED_PACKAGES) and not owner.endswith(NOT_MODULES)

@@ -1,0 +1,80 @@
+"""What is known of the model classes of transformers that have a head.
+
+The table beside this file was read off the classes and their default configurations;
+``tools/generate_transformers.py`` rewrites it. It is not loaded before somebody asks about a
+class whose name looks like one of these.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import TypedDict, cast
+
+_HAS_HEAD = re.compile(r"(?:LMHeadModel|DoubleHeadsModel|For[A-Z]\w+)$")
+
+_LOADERS = (".from_pretrained", ".from_config", "._from_config")
+
+_ALWAYS_TIED = (
+    *("GPT2", "Bert", "Roberta", "XLMRoberta", "DistilBert", "Albert", "Electra", "Camembert"),
+    *("OPT", "Bart", "MBart", "Pegasus", "Marian", "Bloom", "GPTNeoFor", "Gemma", "CodeGen"),
+)
+"""Families of which the published checkpoints do as their default configuration says.
+
+T5 and its kin are left out: from version 1.1 on, their checkpoints have a head of their own.
+"""
+
+
+class Facts(TypedDict, total=False):
+    """One class; what is empty is left out."""
+
+    base: str
+    """The attribute that holds the base model."""
+    heads: list[str]
+    """The attributes that the class puts beside it."""
+    tied: dict[str, str]
+    """Names of parameters, by those of the parameters that they are."""
+    freezes: list[str]
+    """Methods that freeze a part."""
+
+
+def facts(library: str) -> Facts | None:
+    """What is known of a class by its dotted name, or of a loader of it.
+
+    Args:
+        library: Such as ``transformers.GPT2LMHeadModel`` or
+            ``transformers.GPT2LMHeadModel.from_pretrained``.
+    """
+    if not library.startswith("transformers."):
+        return None
+    for loader in _LOADERS:
+        library = library.removesuffix(loader)
+    name = library.rpartition(".")[2]
+    return _classes().get(name) if _HAS_HEAD.search(name) else None
+
+
+def is_class_with_head(name: str) -> bool:
+    """Whether a dotted name is that of a model class in the table."""
+    return facts(name) is not None and not name.endswith(_LOADERS)
+
+
+def tied_names(library: str) -> dict[str, str]:
+    """Names that share a parameter, in models as they come; nothing where they may not.
+
+    Of a model that is loaded, the checkpoint decides; only of some families all do the same.
+    """
+    known = facts(library)
+    if known is None:
+        return {}
+    name = library.split(".")[-2] if library.endswith(_LOADERS) else None
+    if name is not None and not name.startswith(_ALWAYS_TIED):
+        return {}
+    return known.get("tied", {})
+
+
+@cache
+def _classes() -> dict[str, Facts]:
+    text = Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
+    return cast("dict[str, Facts]", json.loads(text)["classes"])
