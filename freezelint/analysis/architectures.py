@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _TIMM = "timm."
 
+_WITH_BACKBONE = ("torchvision.models.detection.", "torchvision.models.segmentation.")
+"""Packages whose builders load weights for the backbone unless they are told not to."""
+
 
 class KnownPlace(NamedTuple):
     """A place in the architecture that a library builds; something else may sit there now."""
@@ -156,3 +159,22 @@ def _builder_of(module: ModuleObject) -> str | None:
     if torchvision.heads_of(module.library) is None:
         return None
     return module.library if torchvision.PLAIN_ARGUMENTS.issuperset(given.keywords) else None
+
+
+def is_built_without_weights(module: ModuleObject) -> bool:
+    """Whether a library built a whole model and was certainly not told to load any weights."""
+    builder, given = _builder_of(module), module.arguments
+    if builder is None or given is None:
+        return False
+    nothing = (None, Constant(None), Constant(False))
+    if builder.startswith(_TIMM):
+        others = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
+        return given.get(1, "pretrained") in nothing and others.isdisjoint(given.keywords)
+    chosen = (given.get(0, "weights"), given.keywords.get("pretrained"))
+    if not all(each in nothing for each in chosen):
+        return False
+    if not builder.startswith(_WITH_BACKBONE):
+        return True
+    # Where nothing is said of the backbone, its weights are loaded.
+    backbone = [given.keywords.get(each) for each in ("weights_backbone", "pretrained_backbone")]
+    return backbone != [None, None] and all(each in nothing for each in backbone)

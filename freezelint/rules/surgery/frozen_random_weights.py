@@ -1,0 +1,223 @@
+"""A model that was built without weights is frozen, and only its new head trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.architectures import is_built_without_weights
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    MethodCalled,
+    OptimizerBuilt,
+    ParametersReplaced,
+    SubmoduleReplaced,
+)
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.predicates import NameTest, is_total
+from freezelint.analysis.training import has_parameters, steps_after
+from freezelint.analysis.values import ModuleValue, ParameterValue, Part, TensorValue
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.predicates import Predicate
+    from freezelint.analysis.trace import Trace
+
+_LOADING_WORDS = (
+    *("load_state_dict", "load_checkpoint", "load_model", "load_weights", "load_pretrained"),
+    *("load_from_checkpoint", "copy_", "set_model_state_dict", "load_safetensors"),
+)
+"""Where one of these stands in a file, weights may get into a model that nothing else shows."""
+
+
+class FrozenRandomWeights(Rule):
+    """Finds a backbone that is frozen at the weights that its constructor drew.
+
+    What it does:
+        Reports a torchvision or timm model that is built without pretrained weights and
+        then frozen as a whole, where a head on top of it trains and no weights are
+        loaded into it in between or anywhere in the file.
+
+    Why is this bad:
+        The head learns on features of random layers. The loss goes down, the script
+        ends, and the result is far below what the pretrained model gives. torchvision
+        and timm load nothing unless they are told to.
+
+    Bad:
+        import torch
+        from torch import nn
+        from torchvision.models import squeezenet1_1
+
+        torch.manual_seed(0)
+        model = squeezenet1_1(weights=None)
+        model.requires_grad_(False)  # expect: FZ608
+        model.classifier[1] = nn.Conv2d(512, 4, kernel_size=1)
+
+        optimizer = torch.optim.AdamW(model.classifier.parameters(), lr=1e-3)
+        images, labels = torch.randn(8, 3, 64, 64), torch.randint(4, (8,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import tempfile
+        from pathlib import Path
+
+        import torch
+        from torch import nn
+        from torchvision.models import squeezenet1_1
+
+        # Stands for a checkpoint that somebody has trained.
+        checkpoint = Path(tempfile.mkdtemp()) / "squeezenet.pt"
+        generator = torch.Generator().manual_seed(1)
+        names = squeezenet1_1(weights=None).state_dict()
+        trained = {
+            name: 0.05 * torch.randn(tensor.shape, generator=generator)
+            for name, tensor in names.items()
+        }
+        torch.save(trained, checkpoint)
+
+        torch.manual_seed(0)
+        model = squeezenet1_1(weights=None)
+        model.load_state_dict(torch.load(checkpoint))
+        model.requires_grad_(False)
+        model.classifier[1] = nn.Conv2d(512, 4, kernel_size=1)
+
+        optimizer = torch.optim.AdamW(model.classifier.parameters(), lr=1e-3)
+        images, labels = torch.randn(8, 3, 64, 64), torch.randint(4, (8,))
+        for epoch in range(3):
+            loss = nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Weights that are loaded, copied or may be loaded by code out of sight, models
+        that are unfrozen later, frozen networks that are targets of another one and
+        have no head of their own that trains, parts that are frozen alone, code that
+        only builds models, and tests.
+
+    References:
+        https://docs.pytorch.org/vision/stable/models.html
+        https://github.com/zshn25/DINOv2_mmseg/issues/1
+    """
+
+    code = "FZ608"
+    name = "frozen-random-weights"
+    level = Level.WARNING
+    claims = (Claim("random", "model.features.*weight"),)
+    triggers = (
+        ("requires_grad",),
+        ("torchvision", "timm"),
+        ("step(",),
+    )
+    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    fixable = False
+    events = ("FlagWritten",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a freeze of a whole model that nobody gave weights."""
+        assert isinstance(event, FlagWritten)
+        if event.value is not False or not event.certain or event.repeated:
+            return
+        if any(scope.startswith("test") for scope in event.scopes):
+            return
+        for part in event.parts:
+            if not _is_all_but_named(part.predicate):
+                continue
+            module = trace.objects.module(part.key)
+            if not is_built_without_weights(module) or module.place is None:
+                continue
+            head = _trained_head(trace, event, part.key)
+            if head is None or _may_get_weights(trace, part.key, head):
+                continue
+            if _is_unfrozen(trace, event, part):
+                continue
+            yield Report(
+                trace.meeting_place(event, head),
+                f"`{trace.objects.label(part.key)}` is frozen as its constructor drew it: it was "
+                "built without weights, and only its head trains",
+                "build it with pretrained weights, or load some before freezing",
+                (
+                    (module.place, "built here, with random weights"),
+                    (trace.meeting_place(head, event), "this optimizer trains the head"),
+                ),
+            )
+            return
+
+
+def _is_all_but_named(predicate: Predicate) -> bool:
+    """Whether everything is meant, but for parts that are named."""
+    others = tuple(atom for atom in predicate if not (isinstance(atom, NameTest) and atom.negated))
+    return is_total(others)
+
+
+def _trained_head(trace: Trace, freeze: FlagWritten, key: int) -> OptimizerBuilt | None:
+    """An optimizer that steps over something in the model that is not frozen."""
+    heads = set(_heads(trace, freeze, key))
+    for built in trace.all(OptimizerBuilt):
+        later = max(built, freeze, key=lambda each: each.index)
+        if not any(True for _ in steps_after(trace, later, built.key)):
+            continue
+        if any(
+            trace.parts_overlap(part, head, built.index) for part in built.parts for head in heads
+        ):
+            return built
+    return None
+
+
+def _heads(trace: Trace, freeze: FlagWritten, key: int) -> Iterator[Part]:
+    """New modules that are put into a model after it was frozen, and parts that are unfrozen."""
+    for change in trace.after(freeze, SubmoduleReplaced):
+        is_inside = trace.objects.route(key, change.parent, change.index) is not None
+        if is_inside and change.new is not None and has_parameters(trace, change.new, change.index):
+            yield Part(change.new)
+    for write in trace.after(freeze, FlagWritten):
+        for part in write.parts:
+            is_inside = trace.objects.route(key, part.key, write.index) not in (None, "")
+            if write.value is True and write.certain and is_inside:
+                yield part
+
+
+def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
+    """Whether something may have put weights into a model that the code does not show."""
+    if any(map(trace.index.mentions, _LOADING_WORDS)):
+        return True
+    if trace.was_handed_over(key, until.index):
+        return True
+    if any(
+        trace.related(change.key, key, change.index) for change in trace.all(ParametersReplaced)
+    ):
+        return True
+    return any(
+        _is_related(trace, call, key) and (call.name.startswith("load") or call.name == "copy_")
+        for call in trace.all(MethodCalled)
+    )
+
+
+def _is_related(trace: Trace, call: MethodCalled, key: int) -> bool:
+    receiver = call.receiver
+    if isinstance(receiver, ModuleValue):
+        return trace.related(receiver.key, key, call.index)
+    if isinstance(receiver, (ParameterValue, TensorValue)):
+        return any(trace.related(part.key, key, call.index) for part in receiver.parts)
+    return False
+
+
+def _is_unfrozen(trace: Trace, freeze: FlagWritten, part: Part) -> bool:
+    """Whether all of a model is, or may be, unfrozen later: a stage of its training."""
+    return any(
+        write.value is not False
+        and any(
+            trace.objects.route(mine.key, part.key, write.index) is not None
+            and not any(isinstance(atom, NameTest) for atom in mine.predicate)
+            for mine in write.parts
+        )
+        for write in trace.after(freeze, FlagWritten)
+    )
