@@ -64,10 +64,13 @@ class Relevance:
         self._patterns = frozenset(group for rule in rules for group in rule.trigger_patterns)
         self._names = frozenset(index.functions) | frozenset(index.classes)
         self._signs: dict[Definition, Signs] = {}
+        packages = {name.partition(".")[0] for name in index.imports.values()}
+        self._packages = self._words & packages
+        """Trigger words that every scope meets: what is imported is used under other names."""
 
     def _signs_in(self, text: str) -> Signs:
         text += "\n"
-        seen = {word: word in text for word in self._words}
+        seen = {word: word in text or word in self._packages for word in self._words}
         words = frozenset(word for word, is_there in seen.items() if is_there)
         patterns = frozenset(
             group

@@ -140,6 +140,7 @@ def _is_called_on(call: MethodCalled, wrapped: Wrapped) -> bool:
         and not value.startswith("=")
         and ".module" not in value
         and "_orig_mod" not in value
+        and "disable" not in value
         and wrapped.activations == call.activations
         and implies(call.path, wrapped.path)
     )

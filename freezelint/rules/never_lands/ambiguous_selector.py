@@ -6,7 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten
-from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    NAME_LISTINGS,
+    NAME_TESTS,
+)
 from freezelint.analysis.predicates import FlagTest, NameTest, NotAll
 from freezelint.analysis.selectors import listing, meets, selectors
 from freezelint.findings import Level
@@ -101,9 +105,9 @@ class AmbiguousSelector(Rule):
     triggers = (
         ("requires_grad",),
         ("named_parameters(", "named_modules(", "named_children("),
-        ("startswith", " in "),
+        ("torchvision", "Sequential(", "Module)"),
     )
-    trigger_patterns = (FLAG_WRITES,)
+    trigger_patterns = (FLAG_WRITES, NAME_TESTS, NAME_LISTINGS)
     fixable = False
     events = ("FlagWritten",)
 

@@ -6,7 +6,11 @@ import difflib
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten
-from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    NAME_LISTINGS,
+    NAME_TESTS,
+)
 from freezelint.analysis.selectors import listing, selectors
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -115,9 +119,16 @@ class SelectorMatchesNothing(Rule):
     triggers = (
         ("requires_grad",),
         ("named_parameters(", "named_children(", "named_modules("),
-        ("startswith", "endswith", " in ", "=="),
+        (
+            "torchvision",
+            "Sequential(",
+            "Module)",
+            "DataParallel(",
+            "torch.compile(",
+            "get_peft_model(",
+        ),
     )
-    trigger_patterns = (FLAG_WRITES,)
+    trigger_patterns = (FLAG_WRITES, NAME_TESTS, NAME_LISTINGS)
     fixable = False
     events = ("FlagWritten",)
 

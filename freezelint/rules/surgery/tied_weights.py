@@ -108,8 +108,23 @@ class TiedWeights(Rule):
     name = "tied-weights"
     level = Level.WARNING
     claims = (Claim("moves", "model.transformer.wte.weight"),)
-    triggers = (("requires_grad",), ("transformers",), ("LMHead", "For"))
-    trigger_patterns = (FLAG_WRITES,)
+    triggers = (
+        ("requires_grad",),
+        ("transformers",),
+        ("LMHead", "MaskedLM", "ForCausalLM", "ForConditional", "ForPreTraining", "DoubleHeads"),
+    )
+    trigger_patterns = (
+        FLAG_WRITES,
+        # A loader, or the class called: not the class statement itself.
+        (
+            r"LMHeadModel(?:\.from|\((?!\w*PreTrainedModel))",
+            r"DoubleHeadsModel(?:\.from|\((?!\w*PreTrainedModel))",
+            r"MaskedLM(?:\.from|\((?!\w*PreTrainedModel))",
+            r"ForCausalLM(?<!AutoModelForCausalLM)(?:\.from|\((?!\w*PreTrainedModel))",
+            r"ForConditionalGeneration(?:\.from|\((?!\w*PreTrainedModel))",
+            r"ForPreTraining(?:\.from|\((?!\w*PreTrainedModel))",
+        ),
+    )
     fixable = False
     events = ("FlagWritten",)
 
