@@ -186,6 +186,10 @@ class Index:
         read = rf"\.{name}\b(?!\s*=(?!=))|(?:get|has)attr\([^()\n]*[\"']{name}[\"']"
         return re.search(read, self._text) is not None
 
+    def mentions_attribute(self, name: str) -> int:
+        """How often the text names an attribute, after a dot or as a string."""
+        return len(re.findall(attribute_named(name), self._text))
+
     @functools.cached_property
     def packages(self) -> frozenset[str]:
         """The packages that the file imports from."""
@@ -195,6 +199,11 @@ class Index:
         """Whether the file works with torch and with no framework besides."""
         others = _OTHER_FRAMEWORKS | _KERAS_FAMILY
         return bool(self.packages & _TORCH_FAMILY) and not self.packages & others
+
+
+def attribute_named(name: str) -> str:
+    """A regular expression for mentions of an attribute, after a dot or as a string."""
+    return rf"\.{name}\b|[\"']{name}[\"']"
 
 
 def is_foreign(index: Index) -> bool:

@@ -11,8 +11,6 @@ from freezelint.analysis.values import Part
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import libcst as cst
-
     from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.syntax import Place
@@ -52,6 +50,7 @@ class ModuleObject:
         "born_with_grad",
         "flag_at_birth",
         "has_own",
+        "hidden",
         "is_complete",
         "is_subject",
         "key",
@@ -98,6 +97,7 @@ class ModuleObject:
         """A constructor in which nothing happens that rules look at; run when somebody looks in."""
         self.is_complete = False
         """All its submodules are those that the code in sight attaches."""
+        self.hidden: dict[str, Hidden] = {}  # by attribute
         self.is_subject = False
         """It is the ``self`` of a class that is analysed for itself; subclasses may add to it."""
 
@@ -105,6 +105,16 @@ class ModuleObject:
     def is_module(self) -> bool:
         """Whether this is known to be a module."""
         return self.proof and self.origin is not Origin.PARAMETER
+
+
+class Hidden(NamedTuple):
+    """Modules in a list, tuple or dict: an attribute of a module, and no submodules of it."""
+
+    keys: tuple[int, ...]
+    kind: str
+    place: Place
+    are_many: bool
+    """The one that is known stands for each that a loop makes."""
 
 
 class Attachment(NamedTuple):
@@ -163,14 +173,9 @@ class Objects:
         """The module with this identity."""
         return self._modules[key]
 
-    def made_by(self, call: cst.CSTNode | None) -> ModuleObject | None:
-        """The module that a call built last; a call in a loop builds one in each round."""
-        made = [each for each in self._modules.values() if each.place and each.place.node is call]
-        return made[-1] if made else None
-
-    def born_without_grad(self) -> list[ModuleObject]:
-        """Modules that were made where gradients were off."""
-        return [each for each in self._modules.values() if each.born_with_grad is False]
+    def modules(self) -> Iterator[ModuleObject]:
+        """Every module and lone parameter, in the order in which they came to be."""
+        yield from self._modules.values()
 
     def optimizer(self, key: int) -> OptimizerObject:
         """The optimizer with this identity."""

@@ -11,6 +11,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import gradients
 from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import consume, narrowed
 from freezelint.analysis.interpreter.names import is_held
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
@@ -149,6 +150,7 @@ def write_attribute(
     if path is not None:
         run.touch(path.partition(".")[0])
     if isinstance(receiver, ModuleValue):
+        note_collection(run, receiver.key, attribute, value, node, source)
         replace_child(run, receiver.key, attribute, value, node)
     elif isinstance(receiver, (InstanceValue, NamespaceValue)):
         announce_rebinding(run, path or attribute, (receiver.key, attribute), value, node)

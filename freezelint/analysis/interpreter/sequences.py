@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
+from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -73,6 +74,8 @@ def _store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
         run.bindings[frame.key, target.value] = value
     elif isinstance(target, cst.Attribute):
         receiver = evaluate(run, target.value)
+        if isinstance(receiver, ModuleValue):
+            note_collection(run, receiver.key, target.attr.value, value, target)
         if isinstance(receiver, (ModuleValue, InstanceValue)):
             run.bindings[receiver.key, target.attr.value] = value
 

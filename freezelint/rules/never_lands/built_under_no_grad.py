@@ -147,8 +147,10 @@ class BuiltUnderNoGrad(Rule):
             trace, event, event.key
         ):
             return
-        for module in trace.objects.born_without_grad():
-            if not _is_model(module) or module.place is None or module.born > event.index:
+        for module in trace.objects.modules():
+            if module.born_with_grad is not False or module.born > event.index:
+                continue
+            if not _is_model(module) or module.place is None:
                 continue
             if _is_swept_in(trace, event, module) and _trains(trace, event, module):
                 optimizer = trace.objects.optimizer(event.key).label or event.name

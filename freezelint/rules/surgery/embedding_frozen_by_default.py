@@ -113,15 +113,18 @@ class EmbeddingFrozenByDefault(Rule):
         """Report an embedding that is frozen and leaves it to the reader to know."""
         if isinstance(event, Called):
             if event.name in PRETRAINED_LAYERS:
-                yield from _judge(trace, trace.objects.made_by(event.call))
+                for module in trace.objects.modules():
+                    if module.place is not None and module.place.node is event.call:
+                        yield from _judge(trace, module)
         elif isinstance(event, (OptimizerBuilt, GroupAdded)):
             # In a constructor in which nothing else happens, the call went by unseen.
             for part in event.parts:
-                yield from _judge(trace, _owner(trace, part))
+                if (owner := _owner(trace, part)) is not None:
+                    yield from _judge(trace, owner)
 
 
-def _judge(trace: Trace, module: ModuleObject | None) -> Iterator[Report]:
-    if module is None or module.place is None or not _is_default(module):
+def _judge(trace: Trace, module: ModuleObject) -> Iterator[Report]:
+    if module.place is None or not _is_default(module):
         return
     piece = Part(module.key)
     if any(

@@ -187,7 +187,7 @@ def _heads(trace: Trace, freeze: FlagWritten, key: int) -> Iterator[Part]:
 
 def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
     """Whether something may have put weights into a model that the code does not show."""
-    if any(map(trace.index.mentions, _LOADING_WORDS)):
+    if any(map(trace.file.mentions, _LOADING_WORDS)):
         return True
     if trace.was_handed_over(key, until.index):
         return True

@@ -1,0 +1,81 @@
+"""Modules in plain lists and dicts of a module, where ``parameters()`` does not find them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.objects import Hidden
+from freezelint.analysis.values import (
+    ElementsValue,
+    MappingValue,
+    ModuleValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.values import Part
+
+_COLLECTS = re.compile(r"self\.\w+(?:: [^=\n]+)? = (?:[\[{(]|list\(|dict\(|tuple\()")
+
+
+def note_collection(
+    run: Interpreter,
+    owner: int,
+    attribute: str,
+    value: Value,
+    node: cst.CSTNode,
+    source: cst.CSTNode | None = None,
+) -> None:
+    """Remember what a collection that became an attribute of a module holds.
+
+    Of one that is made elsewhere, what ``source`` names, all elements must be known: else
+    nobody could tell whether they are registered by another name.
+    """
+    module = run.objects.module(owner)
+    found = _collected(value)
+    are_many = isinstance(value, ElementsValue) or not getattr(value, "complete", True)
+    if found is None or (are_many and isinstance(source, (cst.Name, cst.Attribute))):
+        module.hidden.pop(attribute, None)
+        return
+    items, kind = found
+    keys = tuple(each.key for each in items if isinstance(each, ModuleValue))
+    if not keys or len(keys) < len(items):
+        module.hidden.pop(attribute, None)
+        return
+    known = module.hidden.get(attribute)
+    module.hidden[attribute] = Hidden(
+        keys,
+        kind,
+        run.place(node) if known is None else known.place,
+        are_many,
+    )
+
+
+def _collected(value: Value) -> tuple[tuple[Value, ...], str] | None:
+    if isinstance(value, SequenceValue):
+        return value.items, "list"
+    if isinstance(value, MappingValue):
+        return tuple(each for _, each in value.items), "dict"
+    if isinstance(value, ElementsValue):
+        return (value.element,), "list"
+    return None
+
+
+def look_for_collections(run: Interpreter, parts: Iterable[Part]) -> None:
+    """Catch up on constructors that keep something in a collection, now that it matters."""
+    for part in parts:
+        module = run.objects.module(part.key)
+        if module.unfinished is None or module.owner_class is None:
+            continue
+        constructor = find_method(run, module.owner_class, "__init__")
+        definition = None if constructor is None else constructor.definition
+        if definition is not None and _COLLECTS.search(definition.text):
+            run.finish(part.key)
