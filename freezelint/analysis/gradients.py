@@ -184,4 +184,5 @@ def _mentions(trace: Trace, forward: ForwardRan, key: int) -> bool:
         return True
     method = owner.definition.methods.get("forward")
     names = {each.attribute for each in trace.objects.module(key).attachments}
-    return method is not None and not names.isdisjoint(method.words)
+    # One in which gradients may be switched off was run; then what it calls counts for itself.
+    return method is not None and not method.is_loud and not names.isdisjoint(method.words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import own_parameters
@@ -18,7 +19,11 @@ from freezelint.analysis.events import (
     Stepped,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
+from freezelint.analysis.knowledge.torch import (
+    LAYERS_THAT_NORMALIZE,
+    LAYERS_WITH_WEIGHT,
+    LAYERS_WITHOUT_PARAMETERS,
+)
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
     OF_CHILDREN,
@@ -34,6 +39,7 @@ from freezelint.analysis.values import Part
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.definitions import ClassDefinition
     from freezelint.analysis.events import Path
     from freezelint.analysis.trace import Trace
 
@@ -52,6 +58,12 @@ _RECURRENT_AND_ATTENTION = frozenset(
         "TransformerDecoder",
         "TransformerDecoderLayer",
     }
+)
+
+_DRAWS_PARAMETERS = re.compile(
+    r"self\.\w+\s*=\s*(?:torch\.)?nn\.(?:"
+    r"Parameter\(\s*torch\.(?:randn|rand|empty|normal|Tensor|FloatTensor)\("
+    rf"|(?:{'|'.join(sorted(LAYERS_WITH_WEIGHT - LAYERS_THAT_NORMALIZE))})\()"
 )
 
 
@@ -191,6 +203,20 @@ def forwards_between(trace: Trace, key: int, first: Event, last: Event) -> list[
             for source in trace.objects.sources(key, each.index)
         )
     ]
+
+
+def draws_parameters(definition: ClassDefinition) -> bool:
+    """Whether the constructor of a class makes trainable parameters that start at random.
+
+    Judged by its text. One that starts at a chosen value, such as a temperature, makes sense
+    untrained too.
+    """
+    constructor = definition.methods.get("__init__")
+    return (
+        constructor is not None
+        and "requires_grad" not in constructor.text
+        and _DRAWS_PARAMETERS.search(constructor.text) is not None
+    )
 
 
 def has_parameters(trace: Trace, key: int, at: int) -> bool:

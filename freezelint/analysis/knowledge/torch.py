@@ -349,6 +349,9 @@ LOSSES_KEEPING_TARGET = {
 Sources of this table and the one above: runs of each on an inference tensor, torch 2.15.
 """
 
+LAYERS_THAT_NORMALIZE = frozenset(name for name in LAYERS_WITH_WEIGHT if "Norm" in name) | {"PReLU"}
+"""Those of them whose parameters start at fixed values."""
+
 PRETRAINED_LAYERS = frozenset(
     {"torch.nn.Embedding.from_pretrained", "torch.nn.EmbeddingBag.from_pretrained"}
 )

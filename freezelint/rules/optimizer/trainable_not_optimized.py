@@ -1,0 +1,186 @@
+"""A loss with parameters of its own is differentiated, and no optimizer holds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    BackwardRan,
+    Event,
+    ForwardRan,
+    MethodCalled,
+    ModeSet,
+    OptimizerBuilt,
+    Stepped,
+)
+from freezelint.analysis.gradients import holders_of
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.training import draws_parameters, shares_activation
+from freezelint.analysis.values import ModuleValue, Part, TensorValue
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+
+class TrainableNotOptimized(Rule):
+    """Finds a loss module with parameters of its own that no optimizer holds.
+
+    What it does:
+        Reports a module of the file that makes parameters at random, compares two or more
+        inputs and is differentiated as the loss (a margin head, a center loss), while the
+        optimizer that steps after it holds another model only.
+
+    Why is this bad:
+        `model.parameters()` does not reach what lives in the loss. Its parameters get
+        gradients that nobody applies and nobody clears, and stay at their random start:
+        the model is trained against class centers that mean nothing.
+
+    Bad:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class CenterLoss(nn.Module):
+            def __init__(self, classes, width):
+                super().__init__()
+                self.centers = nn.Parameter(torch.randn(classes, width))
+
+            def forward(self, features, targets):
+                return (features - self.centers[targets]).pow(2).sum(1).mean()
+
+
+        model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
+        criterion = CenterLoss(4, 8)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)  # expect: FZ312
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for step in range(5):
+            optimizer.zero_grad()
+            loss = criterion(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+
+    Good:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class CenterLoss(nn.Module):
+            def __init__(self, classes, width):
+                super().__init__()
+                self.centers = nn.Parameter(torch.randn(classes, width))
+
+            def forward(self, features, targets):
+                return (features - self.centers[targets]).pow(2).sum(1).mean()
+
+
+        model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
+        criterion = CenterLoss(4, 8)
+        optimizer = torch.optim.SGD([*model.parameters(), *criterion.parameters()], lr=0.01)
+        inputs, targets = torch.randn(64, 16), torch.randint(4, (64,))
+        for step in range(5):
+            optimizer.zero_grad()
+            loss = criterion(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+
+    When it is silent:
+        Parameters that start at a chosen value (a temperature makes sense untrained), and
+        unless module, optimizer and training loop are in view in one scope. Networks
+        that are fixed on purpose: frozen, in `eval()`, loaded from a checkpoint, of a library
+        (perceptual losses), or with one input only (random targets, opponents of a GAN).
+        Modules that any optimizer holds, that went to code out of sight, or that wrap the
+        model, and optimizers over inputs (attacks, style transfer).
+
+    References:
+        https://docs.pytorch.org/docs/stable/optim.html
+        https://github.com/ifzhang/FairMOT/issues/125
+        https://github.com/huangzongmou/yolov8_Distillation/issues/5
+    """
+
+    code = "FZ312"
+    name = "trainable-not-optimized"
+    level = Level.WARNING
+    claims = (Claim("dead", "criterion.*"),)
+    triggers = (
+        ("backward",),
+        ("optim", "Optim", "Adam", "SGD"),
+        ("Parameter(", "nn."),
+    )
+    trigger_patterns = (
+        OPTIMIZER_CONSTRUCTIONS,
+        (r"Module\)",),
+    )
+    fixable = False
+    events = ("BackwardRan",)
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a loss whose own parameters nobody applies the gradients of."""
+        assert isinstance(event, BackwardRan)
+        if event.repeated or not isinstance(event.loss, TensorValue):
+            return
+        for key in event.loss.modules:
+            if _is_a_loss_that_trains(key, event, trace):
+                built = _optimizer_after(event, trace)
+                if built is not None and holders_of(trace, key) == []:
+                    label = trace.objects.label(key)
+                    optimizer = trace.objects.optimizer(built.key).label or built.name
+                    yield Report(
+                        built.place,
+                        f"`{label}` has parameters that get gradients here, "
+                        f"and neither `{optimizer}` nor any other optimizer holds them",
+                        f"add them: `[*{built.label}, *{label}.parameters()]`",
+                        ((trace.meeting_place(event, built), f"`{label}` is differentiated here"),),
+                    )
+                    return
+
+
+def _is_a_loss_that_trains(key: int, backward: BackwardRan, trace: Trace) -> bool:
+    module = trace.objects.module(key)
+    if module.origin is not Origin.OWN_CLASS or module.is_subject or module.owner_class is None:
+        return False
+    if not draws_parameters(module.owner_class.definition):
+        return False
+    if trace.flag(Part(key), backward.index, backward.path).value is not True:
+        return False
+    runs = [each for each in trace.all(ForwardRan) if each.key == key]
+    if not runs or not all(each.grad_enabled and len(each.arguments) > 1 for each in runs):
+        return False
+    return not _is_fixed(key, trace)
+
+
+def _is_fixed(key: int, trace: Trace) -> bool:
+    """Whether something says that a module is to stay as it is."""
+    return any(
+        mode.training is False and trace.related(mode.part.key, key, mode.index)
+        for mode in trace.all(ModeSet)
+    ) or any(
+        called.receiver == ModuleValue(key) and called.name == "load_state_dict"
+        for called in trace.all(MethodCalled)
+    )
+
+
+def _optimizer_after(backward: BackwardRan, trace: Trace) -> OptimizerBuilt | None:
+    """The optimizer, of another model that ran before the backward pass, that steps after it."""
+    step = next((each for each in trace.after(backward, Stepped) if each.keys), None)
+    if step is None or len(step.keys) != 1:
+        return None
+    built = next((each for each in trace.all(OptimizerBuilt) if each.key == step.keys[0]), None)
+    if built is None or not shares_activation(built, backward):
+        return None
+    ran = [each.key for each in trace.before(backward, ForwardRan)]
+    is_of_a_model = any(
+        trace.objects.module(part.key).is_module
+        and any(trace.related(key, part.key, backward.index) for key in ran)
+        for part in built.parts
+    )
+    return built if is_of_a_model else None
