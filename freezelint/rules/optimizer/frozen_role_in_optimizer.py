@@ -1,0 +1,233 @@
+"""A network that is updated by hand from another is trained by the optimizer, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    MethodCalled,
+    OptimizerBuilt,
+    ParametersPaired,
+    Stepped,
+)
+from freezelint.analysis.gradients import gets_gradients
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
+from freezelint.analysis.values import ModuleValue, Part, StateDictValue
+from freezelint.findings import Level
+from freezelint.rules.claims import Claim
+from freezelint.rules.rule import Report, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.trace import Trace
+
+_WRITES = frozenset({"copy_", "mul_", "lerp_"})
+
+_TRAINING_HOOKS = frozenset(
+    {
+        *("training_step", "on_train_batch_start", "on_train_batch_end", "on_train_epoch_end"),
+        *("on_before_zero_grad", "on_train_epoch_start"),
+    }
+)
+"""Methods that Lightning calls again and again."""
+
+
+class FrozenRoleInOptimizer(Rule):
+    """Finds a target network that an optimizer trains along with the network it is copied from.
+
+    What it does:
+        Reports an optimizer over a model that holds a network and its target, where the
+        target gets the network's weights, or an average of them, again and again, while it
+        is not frozen and takes gradients.
+
+    Why is this bad:
+        A target is to move by its owner's hand only. In `self.parameters()` it is a part
+        like any other: if its forward pass runs with gradients, the optimizer pulls it
+        toward whatever makes the loss small, which for targets means toward the
+        prediction. Without gradients it would only cost memory.
+
+    Bad:
+        import copy
+
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Learner(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.online = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
+                self.target = copy.deepcopy(self.online)
+
+            def forward(self, x, y):
+                return nn.functional.mse_loss(self.online(x), self.target(y))
+
+
+        learner = Learner()
+        optimizer = torch.optim.SGD(learner.parameters(), lr=0.1)  # expect: FZ311
+        inputs = torch.randn(64, 16)
+        for step in range(5):
+            loss = learner(inputs, inputs + 0.1 * torch.randn_like(inputs))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if step % 100 == 99:
+                learner.target.load_state_dict(learner.online.state_dict())
+
+    Good:
+        import copy
+
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+
+
+        class Learner(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.online = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
+                self.target = copy.deepcopy(self.online)
+                self.target.requires_grad_(False)
+
+            def forward(self, x, y):
+                return nn.functional.mse_loss(self.online(x), self.target(y))
+
+
+        learner = Learner()
+        optimizer = torch.optim.SGD(learner.online.parameters(), lr=0.1)
+        inputs = torch.randn(64, 16)
+        for step in range(5):
+            loss = learner(inputs, inputs + 0.1 * torch.randn_like(inputs))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if step % 100 == 99:
+                learner.target.load_state_dict(learner.online.state_dict())
+
+    When it is silent:
+        Targets that are frozen, run under `no_grad` or whose output is detached; networks
+        that are copied but never updated from the original (they may well train: online
+        distillation, cloned branches); optimizers over the online network only; and
+        whatever is not in view in one scope or class.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.parameters
+        https://github.com/arxyzan/data2vec-pytorch/issues/8
+        https://github.com/lightly-ai/lightly-train/issues/434
+    """
+
+    code = "FZ311"
+    name = "frozen-role-in-optimizer"
+    level = Level.WARNING
+    claims = (Claim("moves", "learner.target.*"),)
+    triggers = (
+        ("optim", "Optim", "Adam", "SGD"),
+        ("load_state_dict", "zip("),
+    )
+    trigger_patterns = (
+        OPTIMIZER_CONSTRUCTIONS,
+        (r"load_state_dict\([\w.]+\.state_dict\(", r"zip\([\w.]+\.parameters\("),
+    )
+    fixable = False
+    events = ("MethodCalled", "ParametersPaired")
+
+    def check(self, event: Event, trace: Trace) -> Iterator[Report]:
+        """Report a target whose owner's optimizer trains it."""
+        if event.repeated or not _is_in_training(event, trace):
+            return
+        pair = _loaded(event) if isinstance(event, MethodCalled) else _averaged(event, trace)
+        if pair is None or not _are_twins(*pair, trace):
+            return
+        target, source = pair
+        for built in trace.all(OptimizerBuilt):
+            if not _holds_both(built, target, source, trace):
+                continue
+            if not _trains(built, target, event, trace):
+                continue
+            label = trace.objects.label(target)
+            optimizer = trace.objects.optimizer(built.key).label or built.name
+            yield Report(
+                built.place,
+                f"`{optimizer}` trains `{label}` too, which is updated from "
+                f"`{trace.objects.label(source)}` by hand and is not frozen",
+                f"freeze it with `{label}.requires_grad_(False)`",
+                ((trace.meeting_place(event, built), "the target gets its weights here"),),
+            )
+            return
+
+
+def _is_in_training(event: Event, trace: Trace) -> bool:
+    """Whether something happens again and again, not just before training."""
+    if event.loops or any(True for _ in trace.before(event, Stepped)):
+        return True
+    return bool(event.scopes) and event.scopes[0] in _TRAINING_HOOKS
+
+
+def _loaded(event: MethodCalled) -> tuple[int, int] | None:
+    """The network that gets weights, and the one that gives them."""
+    if event.name != "load_state_dict" or not event.arguments:
+        return None
+    weights = event.arguments[0]
+    if not isinstance(event.receiver, ModuleValue) or not isinstance(weights, StateDictValue):
+        return None
+    return event.receiver.key, weights.key
+
+
+def _averaged(event: Event, trace: Trace) -> tuple[int, int] | None:
+    """The same where parameters are paired one by one, and those of one side are written."""
+    assert isinstance(event, ParametersPaired)
+    keys = [part.key for each in event.sequences for part in each.parts]
+    if len(keys) != 2 or any(part.predicate for each in event.sequences for part in each.parts):
+        return None
+    written = {
+        part.key
+        for each in trace.after(event, MethodCalled)
+        if each.name in _WRITES and each.activations == event.activations
+        for part in getattr(each.receiver, "parts", ())
+    }
+    targets = [key for key in keys if key in written]
+    if len(targets) != 1:
+        return None
+    return targets[0], keys[1 - keys.index(targets[0])]
+
+
+def _are_twins(target: int, source: int, trace: Trace) -> bool:
+    """Whether one network is a copy of the other, or of the same class."""
+    one, other = trace.objects.module(target), trace.objects.module(source)
+    if target == source:
+        return False
+    is_copy = one.origin is Origin.COPY and one.source == source
+    return is_copy or (one.owner_class is not None and one.owner_class == other.owner_class)
+
+
+def _holds_both(built: OptimizerBuilt, target: int, source: int, trace: Trace) -> bool:
+    """Whether an optimizer was given a model below which both networks hang."""
+    return built.complete and any(
+        trace.objects.route(part.key, target, built.index) not in (None, "")
+        and trace.covers(part, target, built.index)
+        and trace.covers(part, source, built.index)
+        for part in map(without_flag_tests, built.parts)
+    )
+
+
+def _trains(built: OptimizerBuilt, target: int, sync: Event, trace: Trace) -> bool:
+    """Whether the target certainly gets gradients, and steps apply them."""
+    if trace.flag(Part(target), built.index, built.path).value is not True:
+        return False
+    if any(
+        trace.parts_overlap(mine, Part(target), write.index)
+        for write in trace.all(FlagWritten)
+        for mine in write.parts
+    ):
+        return False
+    if not any(steps_after(trace, built, built.key)) and not is_handed_on(trace, built, built.key):
+        return False
+    return gets_gradients(trace, target, trace.events[-1]) or gets_gradients(trace, target, sync)
