@@ -32,7 +32,7 @@ def test_a_rule_explains_itself(project: Project) -> None:
 def test_a_code_that_does_not_exist_names_the_nearest(project: Project) -> None:
     answer = project.freezelint("explain", "FZ30I")
     assert answer.code == 2
-    assert "did you mean FZ30" in answer.errors
+    assert "did you mean FZ301?" in answer.errors
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
