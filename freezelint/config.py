@@ -80,3 +80,20 @@ def normalized_codes(options: Sequence[str], known: Sequence[str]) -> tuple[str,
         if code and not any(each.startswith(code) for each in known):
             raise UnknownCode(code, nearest_code(code, known))
     return tuple(dict.fromkeys(code for code in codes if code))
+
+
+def nearest_code(code: str, known: Sequence[str]) -> str | None:
+    """Return the known code that a misspelled one most likely stands for."""
+    import difflib
+
+    digits = code.upper().translate(_DIGITS_FOR_LETTERS)
+    return next(iter(difflib.get_close_matches(digits, known, n=1, cutoff=0.5)), None)
+
+
+_DIGITS_FOR_LETTERS = str.maketrans("OIL", "011")
+"""Letters that people type for the digits that they look like; no code has them."""
+
+
+def _specificity(code: str, selectors: Iterable[str]) -> int:
+    """Return the length of the longest selector that matches, or -1."""
+    return max((len(each) for each in selectors if code.startswith(each)), default=-1)

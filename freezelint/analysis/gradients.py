@@ -121,6 +121,12 @@ def option(built: OptimizerBuilt, group: ParameterGroup, name: str, default: obj
     return value.value if isinstance(value, Constant) else None
 
 
+def goes_on_without_gradient(built: OptimizerBuilt) -> bool:
+    """Whether an optimizer moves what it has moved before even without a gradient."""
+    traits = traits_of(built.library)
+    return traits is not None and traits.takes_none_for_zero
+
+
 def moves_on_zeros(built: OptimizerBuilt, group: ParameterGroup, *, trained: bool) -> str | None:
     """What certainly moves parameters of a group whose gradients are zero, in words.
 

@@ -24,6 +24,7 @@ from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
+    ComparisonValue,
     Constant,
     Form,
     InstanceValue,
@@ -178,10 +179,19 @@ def _assign_elements(
                 place=run.place(target), parts=tensor.parts, may_be_zero=is_zero(value)
             )
         )
-    elif is_zero(value):
+    elif is_zero(value) and _takes_several(run, target):
         changed = with_zeros_at(run, tensor, target)
         if isinstance(target.value, cst.Name):
             run.bind(target.value.value, changed)
+
+
+def _takes_several(run: Interpreter, target: cst.Subscript) -> bool:
+    """Whether a slice or a mask is meant: one row that is zeroed may be padding."""
+    first = target.slice[0].slice
+    if isinstance(first, cst.Slice):
+        return True
+    assert isinstance(first, cst.Index)
+    return isinstance(evaluate(run, first.value), (TensorValue, ComparisonValue))
 
 
 def _index_of(run: Interpreter, target: cst.Subscript) -> Value:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import Event, GroupAdded, OptimizerBuilt, ParametersReplaced
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import SOME, flag_tests
-from freezelint.analysis.training import without_flag_tests
+from freezelint.analysis.training import shares_activation, without_flag_tests
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -99,7 +99,7 @@ class DuplicateParamGroup(Rule):
     When it is silent:
         Groups that share nothing, or of which that is not known: those that were filtered
         by `requires_grad` while the added part was frozen, parts attached or replaced after
-        the optimizer was built, optimizers whose groups are emptied or edited by hand, and
+        the optimizer was built, optimizers that another method built, those whose groups are emptied or edited by hand, and
         optimizers with an `add_param_group` of their own.
 
     References:
@@ -155,6 +155,9 @@ class DuplicateParamGroup(Rule):
             (each for each in trace.before(added, OptimizerBuilt) if each.key == key), None
         )
         if built is None or not built.library:
+            return
+        if not shares_activation(built, added):
+            # In another method: by the time that it is called, the name may hold another one.
             return
         earlier = [each for each in trace.between(built, added, GroupAdded) if key in each.keys]
         if any(each.group is None or len(each.keys) > 1 for each in earlier):

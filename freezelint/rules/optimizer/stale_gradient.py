@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
 from freezelint.analysis.gradients import (
     are_zeroed,
+    goes_on_without_gradient,
     gradients_made,
     group_of,
     is_for_the_first_round,
@@ -14,7 +15,6 @@ from freezelint.analysis.gradients import (
     moves_on_zeros,
     was_trainable,
 )
-from freezelint.analysis.knowledge.optimizers import traits_of
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.training import (
     is_cleared,
@@ -163,15 +163,16 @@ class StaleGradient(Rule):
         if is_written_again(trace, freeze, True, trace.now if freeze.loops else step.index):
             # Off for another network's turn, and on again: its gradient is meant to be applied.
             return None
-        how = self._how_it_moves(built, trained, step, part, trace)
+        has_stepped = any(built.key in each.keys for each in trace.before(freeze, Stepped))
+        if has_stepped and goes_on_without_gradient(built):
+            how: str | None = f"`{built.name}` moves it on along its history, gradient or not"
+        else:
+            how = self._how_it_moves(built, trained, step, part, trace)
         return None if how is None else self._report(freeze, built, trained, step, how, trace)
 
     def _how_it_moves(
         self, built: OptimizerBuilt, trained: Event, step: Stepped, part: Part, trace: Trace
     ) -> str | None:
-        traits = traits_of(built.library)
-        if traits is not None and traits.takes_none_for_zero:
-            return f"`{built.name}` moves it on along its history, gradient or not"
         if is_cleared(trace, trained, step, built.key, part):
             return None
         if may_be_cleared_out_of_sight(trace, trained, step, built.key, part):
@@ -202,12 +203,11 @@ class StaleGradient(Rule):
             evidence.append((trace.meeting_place(step, freeze), "the next step is here"))
         evidence.append((trace.meeting_place(built, freeze), "the optimizer holds the parameters"))
         label = freeze.label
-        lbfgs = "history" in how
         return Report(
             trace.meeting_place(freeze, step),
             f"`{label}` is frozen while `{optimizer}` is training it: {how}",
             "build a new optimizer without the frozen parameters"
-            if lbfgs
+            if goes_on_without_gradient(built)
             else f"clear them too: `for p in {label}.parameters(): p.grad = None`",
             tuple(evidence),
         )
