@@ -21,6 +21,12 @@ BATCH_NORM_CLASSES = frozenset(
 BATCH_NORM_BASES = frozenset({"_BatchNorm", "_NormBase"})
 """Those that all others derive from."""
 
+STATISTICS_WORDS = ("BatchNorm", "InstanceNorm", "torchvision")
+"""Of a file without one of these it is not known that a module keeps statistics."""
+
+MODE_WORDS = (*STATISTICS_WORDS, "ropout", "Transformer", "MultiheadAttention")
+"""Nor, without one of these, that the mode makes a difference to a module."""
+
 
 def is_batch_norm(library: str | None) -> bool:
     """Whether a dotted name is that of a BatchNorm of torch."""

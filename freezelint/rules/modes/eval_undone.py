@@ -8,7 +8,7 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ForwardRan, ModeSet, OptimizerBuilt
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.modes import is_set_up, is_teacher, training_passes
-from freezelint.analysis.normalization import picked_batch_norms
+from freezelint.analysis.normalization import MODE_WORDS, picked_batch_norms
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import may_be_unknown, trained_before
 from freezelint.analysis.values import Part
@@ -116,7 +116,13 @@ class EvalUndone(Rule):
     name = "eval-undone"
     level = Level.WARNING
     claims = (Claim("drifts", "model.backbone.*"), Claim("differs", "model.backbone"))
-    triggers = (("eval(", "train(False", "mode=False"), ("train(",), ("step(", "backward("))
+    triggers = (
+        ("eval(", "train(False", "mode=False"),
+        ("train(",),
+        ("step(", "backward("),
+        ("requires_grad", "BatchNorm", "Optim", "optim"),
+        (*MODE_WORDS, "requires_grad"),
+    )
     trigger_patterns = (
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
         (r"\.train\((?:True|mode=True)?\)",),

@@ -11,6 +11,7 @@ from freezelint.analysis.frozen_statistics import frozen_with_statistics
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.modes import is_set_up, is_teacher, training_passes
+from freezelint.analysis.normalization import STATISTICS_WORDS
 from freezelint.analysis.trace import compatible, implies
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
@@ -116,7 +117,7 @@ class FrozenBatchnormDrifts(Rule):
     name = "frozen-batchnorm-drifts"
     level = Level.WARNING
     claims = (Claim("drifts", "model.backbone.*"),)
-    triggers = (("requires_grad",), ("train(",), ("step(", "backward("))
+    triggers = (("requires_grad",), ("train(",), STATISTICS_WORDS, ("step(", "backward("))
     trigger_patterns = (
         FLAG_WRITES,
         (r"\.train\((?:True|mode=True)?\)",),

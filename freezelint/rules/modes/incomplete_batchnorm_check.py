@@ -124,7 +124,10 @@ class IncompleteBatchnormCheck(Rule):
     level = Level.WARNING
     claims = (Claim("drifts", "encoder.vector.*"),)
     triggers = (("isinstance(",), ("BatchNorm",), ("eval(", "train(False", "mode=False"))
-    trigger_patterns = ((r"BatchNorm[123]d[,)\s]", r"SyncBatchNorm[,)\s]"),)
+    trigger_patterns = (
+        (r"isinstance\([^()]*BatchNorm[123]d[,)\s]", r"isinstance\([^()]*SyncBatchNorm[,)\s]"),
+        (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
+    )
     fixable = False
     events = ("ModeSet",)
 

@@ -9,6 +9,7 @@ from freezelint.analysis.events import Event, ModeSet, SubmoduleReplaced
 from freezelint.analysis.followers import follows_another
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.modes import is_teacher, training_passes
+from freezelint.analysis.normalization import MODE_WORDS
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -125,6 +126,7 @@ class TeacherFollowsTrain(Rule):
     triggers = (
         ("train(",),
         ("requires_grad",),
+        MODE_WORDS,
         ("step(", "backward("),
         ("no_grad", "inference_mode", "grad_enabled"),
     )
