@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
 
+_STATISTICS = frozenset({"track_running_stats", "momentum", "running_mean", "running_var"})
+
 
 def training_passes(trace: Trace, part: Part, train: ModeSet) -> Iterator[tuple[ForwardRan, Event]]:
     """Forward passes of training that a ``train()`` let all of a part see in training mode.
@@ -65,6 +67,19 @@ def _put_into(trace: Trace, part: Part, until: Event, *, training: bool) -> Mode
             continue
         return None if may_be_unknown(trace, part, mode, until) else mode
     return None
+
+
+def sets_statistics_aside(trace: Trace, part: Part) -> bool:
+    """Whether an attribute of BatchNorm is written that keeps its statistics, or drops them."""
+    return any(
+        write.attribute in _STATISTICS
+        and isinstance(write.receiver, ModuleValue)
+        and any(
+            trace.parts_overlap(mine, part, write.index)
+            for mine in trace.objects.parts_of(write.receiver.key)
+        )
+        for write in trace.all(AttributeWritten)
+    )
 
 
 def is_set_up(trace: Trace, mode: ModeSet) -> bool:

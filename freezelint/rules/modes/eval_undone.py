@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ForwardRan, ModeSet, OptimizerBuilt
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.modes import is_set_up, is_teacher, training_passes
+from freezelint.analysis.modes import (
+    is_set_up,
+    is_teacher,
+    sets_statistics_aside,
+    training_passes,
+)
 from freezelint.analysis.normalization import MODE_WORDS, picked_batch_norms
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import may_be_unknown, trained_before
@@ -138,6 +143,8 @@ class EvalUndone(Rule):
         for train in trace.after(event, ModeSet):
             if train.part == event.part or _is_in_same_loop(event, train):
                 continue
+            if _begins_another_phase(trace, event, train):
+                continue
             found = next(training_passes(trace, event.part, train), None)
             if found is None or _is_used_meanwhile(trace, event, train):
                 continue
@@ -176,6 +183,12 @@ def _is_in_same_loop(event: ModeSet, train: ModeSet) -> bool:
     return shared and train.repeated
 
 
+def _begins_another_phase(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
+    """Whether the part stayed in evaluation mode for a training that was over by then."""
+    step = trained_before(trace, train, event)
+    return step is not None and not set(step.loops) & set(train.loops)
+
+
 def _is_used_meanwhile(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
     """Whether the part is evaluated, or may be, before anybody sets its mode again."""
     until: Event = train
@@ -197,6 +210,8 @@ def _effect(trace: Trace, event: ModeSet, forward: ForwardRan) -> _Effect | None
     """What the mode changes in the part, if the part is meant to stay as it is."""
     key, at = event.part.key, event.index
     if picked_batch_norms(event.part.predicate):
+        if sets_statistics_aside(trace, event.part):
+            return None
         return _Effect("their running statistics change with every batch")
     if not is_total(event.part.predicate) or not _is_left_alone(trace, event, forward):
         return None

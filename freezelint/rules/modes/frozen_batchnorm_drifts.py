@@ -10,7 +10,12 @@ from freezelint.analysis.followers import follows_another
 from freezelint.analysis.frozen_statistics import frozen_with_statistics
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
-from freezelint.analysis.modes import is_set_up, is_teacher, training_passes
+from freezelint.analysis.modes import (
+    is_set_up,
+    is_teacher,
+    sets_statistics_aside,
+    training_passes,
+)
 from freezelint.analysis.normalization import STATISTICS_WORDS
 from freezelint.analysis.trace import compatible, implies
 from freezelint.analysis.values import Part
@@ -102,9 +107,10 @@ class FrozenBatchnormDrifts(Rule):
         Parts without BatchNorm or of which nothing is known, FrozenBatchNorm, a part
         that is put back into evaluation mode (after `train()`, in an override of it
         or in `forward`), models that were never put into training mode explicitly,
-        parts that are frozen in some rounds of a loop, half-way or for a while, BatchNorms whose
-        weights are trained, momentum encoders and other copies, and code that adapts
-        statistics without training anything.
+        parts that are frozen in some rounds of a loop, half-way or for a while,
+        BatchNorms whose weights are trained or whose statistics an attribute keeps,
+        momentum encoders and other copies, and code that adapts statistics without
+        training anything.
 
     References:
         https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
@@ -162,7 +168,7 @@ def _drifts(trace: Trace, train: ModeSet, freeze: FlagWritten, key: int) -> bool
     part = Part(key)
     if follows_another(trace, key) or is_teacher(trace, key):
         return False
-    if _is_pinned_once(trace, train, part):
+    if _is_pinned_once(trace, train, part) or sets_statistics_aside(trace, part):
         return False
     return any(
         forward.index > freeze.index
