@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place
 from freezelint.analysis.contents import holds
-from freezelint.analysis.events import FlagWritten
+from freezelint.analysis.events import FlagWritten, HandedOver
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.predicates import NameTest, OfChildren, is_total
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import AllButLast, NameTest, OfChildren, Some, is_total
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.values import Part
 
@@ -37,11 +38,51 @@ def frozen_with_statistics(trace: Trace, freeze: FlagWritten) -> Iterator[int]:
                 continue
             if any(trace.objects.route(each, key, freeze.index) is not None for each in found):
                 continue
-            if not holds(trace, key, freeze.index, LayerKind.BATCH_NORM):
+            if not keeps_statistics(trace, key, freeze.index):
                 continue
             if _stays_frozen(trace, Part(key, predicate), freeze):
                 found.append(key)
                 yield key
+
+
+def frozen_slices(trace: Trace, freeze: FlagWritten, key: int, whole: int, at: int) -> list[int]:
+    """What was made of the layers of a frozen network, and hangs below a module now."""
+    return [
+        each.key
+        for each in trace.objects.below(whole, at)
+        if each.origin is Origin.DERIVED
+        and each.source == key
+        and each.born > freeze.index
+        and keeps_statistics(trace, each.key, at)
+        and _stays_frozen(trace, Part(each.key), freeze)
+    ]
+
+
+def keeps_statistics(trace: Trace, key: int, at: int) -> bool:
+    """Whether a module certainly holds BatchNorm, also as most of a network that is known."""
+    if holds(trace, key, at, LayerKind.BATCH_NORM):
+        return True
+    module = trace.objects.module(key)
+    if module.origin is not Origin.DERIVED or module.source is None or module.has_own:
+        return False
+    place = known_place(trace, module.source)
+    if place is None or _is_handed_over(trace, key, module.born, at):
+        return False
+    dropped = [each.dropped for each in module.predicate if isinstance(each, AllButLast)]
+    known = all(isinstance(each, (OfChildren, Some, AllButLast)) for each in module.predicate)
+    if len(dropped) != 1 or not known:
+        return False
+    # Layers without parameters are not counted, so at least these are there.
+    first = dict.fromkeys(name.partition(".")[0] for name in place.parameter_names or ())
+    return any(place.below(name).holds(LayerKind.BATCH_NORM) for name in list(first)[: -dropped[0]])
+
+
+def _is_handed_over(trace: Trace, key: int, since: int, at: int) -> bool:
+    return any(
+        since <= event.index < at and trace.related(each, key, event.index)
+        for event in trace.all(HandedOver)
+        for each in event.keys
+    )
 
 
 def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:

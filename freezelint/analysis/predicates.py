@@ -123,10 +123,26 @@ class Some(NamedTuple):
     kind: str = "some"
 
 
+class AllButLast(NamedTuple):
+    """Beside a :class:`Some`: the first of several submodules are kept, all but so many."""
+
+    dropped: int
+
+
 OF_CHILDREN = OfChildren()
 SOME = Some()
 
-Atom = FlagTest | NameTest | TypeTest | OfChildren | OwnTest | ConditionTest | NotAll | Some
+Atom = (
+    FlagTest
+    | NameTest
+    | TypeTest
+    | OfChildren
+    | OwnTest
+    | ConditionTest
+    | NotAll
+    | Some
+    | AllButLast
+)
 Predicate = tuple[Atom, ...]
 
 

@@ -19,7 +19,7 @@ from freezelint.analysis.interpreter.submodules import (
 )
 from freezelint.analysis.knowledge.torch import MODULE_CONTAINERS, PARAMETER_CONTAINERS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import OF_CHILDREN, SOME, conjunction
+from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -45,6 +45,7 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.predicates import Predicate
 
 
 def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
@@ -66,7 +67,7 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
         return UNKNOWN
     element = node.slice[0].slice
     if isinstance(element, cst.Slice):
-        return _sliced(run, receiver)
+        return _sliced(run, receiver, element)
     assert isinstance(element, cst.Index)
     index = evaluate(run, element.value)
     value = _indexed(run, receiver, index)
@@ -80,17 +81,27 @@ def _is_view(node: cst.Subscript) -> bool:
     return len(picked) == 1 and isinstance(picked[0].value, (cst.Integer, cst.UnaryOperation))
 
 
-def _sliced(run: Interpreter, receiver: Value) -> Value:
+def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
     if isinstance(receiver, ModuleValue):
         return ModuleValue(_slice_of(run, receiver))
     if isinstance(receiver, ModuleGroup):
-        return receiver._replace(predicate=conjunction(receiver.predicate, (SOME,)))
+        picked: Predicate = (SOME, *_all_but_last(run, element))
+        return receiver._replace(predicate=conjunction(receiver.predicate, picked))
     if isinstance(receiver, ParameterSequence):
         parts = tuple(
             part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in receiver.parts
         )
         return receiver._replace(parts=parts, form=Form.COLLECTION, iterator=None)
     return UNKNOWN
+
+
+def _all_but_last(run: Interpreter, element: cst.Slice) -> tuple[AllButLast, ...]:
+    """What ``[:-1]`` says of the elements that it takes."""
+    if element.upper is None or element.lower is not None or element.step is not None:
+        return ()
+    end = evaluate(run, element.upper)
+    number = end.value if isinstance(end, Constant) else None
+    return (AllButLast(-number),) if type(number) is int and number < 0 else ()
 
 
 def _slice_of(run: Interpreter, receiver: ModuleValue) -> int:

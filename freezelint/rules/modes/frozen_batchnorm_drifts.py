@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, FlagWritten, ForwardRan, ModeSet, Stepped
 from freezelint.analysis.followers import follows_another
-from freezelint.analysis.frozen_statistics import frozen_with_statistics
-from freezelint.analysis.knowledge.layers import LayerKind
+from freezelint.analysis.frozen_statistics import (
+    frozen_slices,
+    frozen_with_statistics,
+    keeps_statistics,
+)
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.modes import (
     is_set_up,
@@ -144,9 +146,11 @@ class FrozenBatchnormDrifts(Rule):
                 # Frozen half-way: these statistics are this training's own.
                 continue
             for key in frozen_with_statistics(trace, freeze):
-                if _drifts(trace, event, freeze, key):
-                    yield _report(trace, event, freeze, key)
-                    return
+                slices = frozen_slices(trace, freeze, key, event.part.key, event.index)
+                for each in (key, *slices):
+                    if _drifts(trace, event, freeze, each):
+                        yield _report(trace, event, freeze, each)
+                        return
 
 
 def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Report:
@@ -173,7 +177,7 @@ def _drifts(trace: Trace, train: ModeSet, freeze: FlagWritten, key: int) -> bool
     return any(
         forward.index > freeze.index
         and _is_frozen_whenever(freeze, forward)
-        and _may_hold_statistics(trace, key, forward)
+        and keeps_statistics(trace, key, forward.index)
         for forward, _ in training_passes(trace, part, train)
     )
 
@@ -185,10 +189,6 @@ def _is_frozen_whenever(freeze: FlagWritten, forward: ForwardRan) -> bool:
     # What depends on the round of a loop is a schedule.
     is_option = not set(freeze.loops) & set(forward.loops)
     return is_option and compatible(forward.path, freeze.path)
-
-
-def _may_hold_statistics(trace: Trace, key: int, forward: ForwardRan) -> bool:
-    return holds(trace, key, forward.index, LayerKind.BATCH_NORM) is True
 
 
 def _is_pinned_once(trace: Trace, train: ModeSet, part: Part) -> bool:
