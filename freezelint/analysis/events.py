@@ -342,6 +342,9 @@ class Wrapped(Event):
 
     key: int
     wrapper: str
+    keywords: Mapping[str, Value]
+    is_complete: bool
+    """False when ``*args`` or ``**kwargs`` pass something unknown, too."""
 
 
 class HandedOver(Event):
@@ -394,6 +397,8 @@ class Called(Event):
     name: str
     arguments: tuple[Value, ...]
     keywords: Mapping[str, Value]
+    is_complete: bool = True
+    """False when ``*args`` or ``**kwargs`` pass something unknown, too."""
     call: cst.CSTNode | None = None
 
 

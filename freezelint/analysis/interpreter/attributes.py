@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter.adapters import base_of, has_adapters
 from freezelint.analysis.interpreter.arguments import passing
-from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.interpreter.classes import defines_attribute, find_method
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
@@ -132,7 +132,9 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
     if name == "_modules":
         run.prove(receiver)
         return SubmoduleTable(receiver.key)
-    if name in _WRAPPED and module.owner_class is None:
+    if name in _WRAPPED and (
+        module.owner_class is None or not defines_attribute(run, module.owner_class, name)
+    ):
         return receiver
     if name == "requires_grad":
         return FlagValue(receiver)

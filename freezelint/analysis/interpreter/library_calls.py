@@ -66,6 +66,7 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
             name=name,
             arguments=arguments.positional,
             keywords=arguments.keywords,
+            is_complete=arguments.complete,
             call=node,
         )
     )
@@ -151,7 +152,15 @@ def _wrap(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> 
         )
         hand_over(run, (value,), node)
         return value
-    run.announce(events.Wrapped(place=run.place(node), key=value.key, wrapper=name))
+    run.announce(
+        events.Wrapped(
+            place=run.place(node),
+            key=value.key,
+            wrapper=name,
+            keywords=arguments.keywords,
+            is_complete=arguments.complete,
+        )
+    )
     return value
 
 

@@ -155,6 +155,14 @@ TRANSPARENT_WRAPPERS = frozenset(
 )
 """Calls whose result holds the very same parameters."""
 
+DATA_PARALLEL = frozenset(
+    {
+        "torch.nn.parallel.DistributedDataParallel",
+        "torch.nn.parallel.distributed.DistributedDataParallel",
+    }
+)
+"""Wrappers that note, when they are built, for which parameters they will average gradients."""
+
 PARAMETER_REPLACERS = frozenset(
     {
         "torch.distributed.fsdp.FullyShardedDataParallel",

@@ -1,0 +1,1 @@
+"""FZ7xx: wrappers that look at flags once."""
