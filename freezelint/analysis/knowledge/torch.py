@@ -163,9 +163,16 @@ DATA_PARALLEL = frozenset(
 )
 """Wrappers that note, when they are built, for which parameters they will average gradients."""
 
-PARAMETER_REPLACERS = frozenset(
+FULLY_SHARDED = frozenset(
     {
         "torch.distributed.fsdp.FullyShardedDataParallel",
+        "torch.distributed.fsdp.fully_sharded_data_parallel.FullyShardedDataParallel",
+    }
+)
+"""FSDP1, which makes one flat parameter of all that are in a unit."""
+
+PARAMETER_REPLACERS = FULLY_SHARDED | frozenset(
+    {
         "torch.distributed.fsdp.fully_shard",
         "torch.distributed._composable.fsdp.fully_shard",
         "torch.nn.utils.parametrizations.weight_norm",
