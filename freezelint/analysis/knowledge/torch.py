@@ -163,6 +163,17 @@ DATA_PARALLEL = frozenset(
 )
 """Wrappers that note, when they are built, for which parameters they will average gradients."""
 
+MODULE_GUARD_SKIPS = frozenset(
+    f"torch.compiler.{name}"
+    for name in (
+        "keep_tensor_guards_unsafe",
+        "skip_all_guards_unsafe",
+        "skip_guard_on_all_nn_modules_unsafe",
+        "skip_guard_on_inbuilt_nn_modules_unsafe",
+    )
+)
+"""Filters for ``guard_filter_fn`` after which a graph does not notice that flags changed."""
+
 FULLY_SHARDED = frozenset(
     {
         "torch.distributed.fsdp.FullyShardedDataParallel",
