@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
 
+_BARE_NAME = "|".join(rf"(?<=\s\w{{{length}}}\.requires_grad)" for length in range(1, 17))
+"""What stands before the attribute: lookbehinds have to have one length each."""
+
 _TRUE, _FALSE = Constant(True), Constant(False)
 
 
@@ -102,9 +105,9 @@ class FlagOnNonLeaf(Rule):
     trigger_patterns = (
         (
             r"\]\.requires_grad(?:_\(|\s*=(?!=))",
-            # Of the writes, leave out those that go over parameters.
+            # Of the writes to a name, leave out those that go over parameters.
             (
-                r"\.requires_grad(?<!\Wp\.requires_grad)(?<!param\.requires_grad)"
+                rf"\.requires_grad(?:{_BARE_NAME})(?<!\sp\.requires_grad)(?<!\sparam\.requires_grad)"
                 r"(?:\s*=\s*False|_\((?:requires_grad=)?False)"
             ),
             QUOTED_FLAG,

@@ -125,6 +125,7 @@ class GradientPathCut(Rule):
     )
     trigger_patterns = (
         (r"no_grad\(", r"inference_mode\(", r"detach\(\)", r"set_grad_enabled\("),
+        (r"backward\((?<!def backward\()", r"training_step\("),
         OPTIMIZER_CONSTRUCTIONS,
     )
     fixable = False

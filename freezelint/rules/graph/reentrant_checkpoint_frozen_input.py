@@ -114,7 +114,10 @@ class ReentrantCheckpointFrozenInput(Rule):
     level = Level.ERROR
     claims = (Claim("cut", "block.*"), Claim("dead", "block.*"))
     triggers = (("checkpoint",), ("backward", "training_step"))
-    trigger_patterns = ((r"checkpoint\(", r"checkpoint_sequential\("),)
+    trigger_patterns = (
+        (r"checkpoint\((?<!\wcheckpoint\()", r"checkpoint_sequential\("),
+        (r"backward\((?<!def backward\()", r"training_step\("),
+    )
     fixable = False
     events = ("Called",)
 

@@ -126,7 +126,7 @@ class FreezeAfterDdp(Rule):
         ),
     )
     processes = 2
-    triggers = (("requires_grad",), ("DistributedDataParallel",), ("backward",))
+    triggers = (("requires_grad",), ("DistributedDataParallel", "DDP"), ("backward",))
     trigger_patterns = (FLAG_WRITES,)
     fixable = False
     events = ("FlagWritten",)

@@ -127,7 +127,7 @@ class FsdpMixedFlags(Rule):
         Claim("raises", error="ValueError: Must flatten tensors with uniform `requires_grad` when"),
     )
     processes = 2
-    triggers = (("requires_grad",), ("FullyShardedDataParallel",))
+    triggers = (("requires_grad",), ("FullyShardedDataParallel", "FSDP"))
     trigger_patterns = (FLAG_WRITES,)
     fixable = False
     events = ("Called", "FlagWritten")
