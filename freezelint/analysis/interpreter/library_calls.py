@@ -37,6 +37,7 @@ from freezelint.analysis.knowledge.zoo import MODULE_FIRST_OF_TUPLE, builds_modu
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
+    Constant,
     Form,
     LibraryInstance,
     ModuleValue,
@@ -73,6 +74,11 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
     package, _, last = name.rpartition(".")
     if is_optimizer(name):
         return build_optimizer(run, last, arguments, node, name)
+    if last == "set_grad_enabled" and (
+        run.grad_enabled is not True or arguments.all != (Constant(True),)
+    ):
+        # It acts at once, for as long as nobody knows; `with` then says what it is inside.
+        run.grad_enabled = None
     if name in GRAD_SWITCHES or last == "set_grad_enabled":
         return LibraryInstance(name, 0, arguments.all)
     special = _SPECIAL.get(name)
