@@ -113,7 +113,7 @@ class ReentrantCheckpointFrozenInput(Rule):
     name = "reentrant-checkpoint-frozen-input"
     level = Level.ERROR
     claims = (Claim("cut", "block.*"), Claim("dead", "block.*"))
-    triggers = (("checkpoint",), ("backward", "training_step"))
+    triggers = (("checkpoint",), ("backward", "training_step"), ("step(", "optim", "Optim"))
     trigger_patterns = (
         (r"checkpoint\((?<!\wcheckpoint\()", r"checkpoint_sequential\("),
         (r"backward\((?<!def backward\()", r"training_step\("),
