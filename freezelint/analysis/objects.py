@@ -270,6 +270,14 @@ class Objects:
                 owner = self._modules[each.parent].label
                 if each.until is None and owner not in (None, "self"):
                     return f"{owner}.{each.attribute}"
+        if module.label is None:
+            # Never named itself, as the elements of a Sequential are.
+            for each in module.attachments:
+                owner = self._modules[each.parent].label
+                is_known = each.until is None and not each.attribute.startswith("[+")
+                if is_known and owner is not None:
+                    separator = "" if each.attribute.startswith("[") else "."
+                    return f"{owner}{separator}{each.attribute}"
         return module.label or "the module"
 
     def held_by(self, parent: int, at: int) -> list[int]:
