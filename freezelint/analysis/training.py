@@ -161,7 +161,7 @@ def is_written_again(trace: Trace, event: FlagWritten, value: bool, until: int) 
     for later in flag_changes_after(trace, event):
         if later.index >= until:
             return False
-        if later.value is (not value) or later.value is not value:
+        if later.value is (not value):
             continue
         for part in event.parts:
             if any(trace.part_covers(mine, part, later.index) for mine in later.parts):

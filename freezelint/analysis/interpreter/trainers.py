@@ -46,11 +46,17 @@ _COMPLETE = "arguments()"
 TRAINER_METHODS = HARMLESS_TRAINER_METHODS | {"train", "add_callback"}
 """Methods that a trainer of the file has from the class of transformers."""
 
+_MOST_POSITIONAL = 6
+"""Arguments that come in the same order in all versions: those up to the tokenizer."""
+
 _NOTHING = Constant(None)
 
 
 def build_trainer(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """``Trainer(model=...)`` of transformers: keeps what it is given, and changes nothing."""
+    if arguments.keywords.get("peft_config", _NOTHING) != _NOTHING:
+        # Adapters are put into the model.
+        hand_over(run, arguments.all, node)
     made = LibraryInstance("transformers.Trainer", run.objects.new_key(), arguments.positional)
     fill_trainer(run, made.key, arguments)
     return made
@@ -58,13 +64,16 @@ def build_trainer(run: Interpreter, arguments: Arguments, node: cst.Call) -> Val
 
 def fill_trainer(run: Interpreter, key: int, arguments: Arguments) -> None:
     """Keep what the constructor of a trainer is passed."""
-    for position, name in ((0, "model"), (8, "callbacks"), (9, "optimizers")):
-        value = arguments.get(position, name)
-        if value is not None:
-            run.bindings[key, name] = value
+    for name in ("callbacks", "optimizers"):
+        if name in arguments.keywords:
+            run.bindings[key, name] = arguments.keywords[name]
+    model = arguments.get(0, "model")
+    if model is not None and arguments.keywords.get("peft_config", _NOTHING) == _NOTHING:
+        run.bindings[key, "model"] = model
     if "optimizer_cls_and_kwargs" in arguments.keywords:
         run.bindings[key, "optimizers"] = UNKNOWN
-    run.bindings[key, _COMPLETE] = Constant(arguments.complete)
+    is_readable = arguments.complete and len(arguments.positional) <= _MOST_POSITIONAL
+    run.bindings[key, _COMPLETE] = Constant(is_readable)
 
 
 def is_trainer_class(run: Interpreter, owner: ClassValue) -> bool:

@@ -87,9 +87,14 @@ HUGGING_FACE_TRAINERS = frozenset(
         "transformers.trainer.Trainer",
         "transformers.Seq2SeqTrainer",
         "transformers.trainer_seq2seq.Seq2SeqTrainer",
+        "trl.SFTTrainer",
+        "trl.trainer.sft_trainer.SFTTrainer",
     }
 )
-"""Classes that do so, unless a subclass overrides :data:`BUILDS_OPTIMIZER`."""
+"""Classes that do so, unless a subclass overrides :data:`BUILDS_OPTIMIZER`.
+
+That of trl (1.16) does the same; only with a ``peft_config`` it changes the model first.
+"""
 
 HUGGING_FACE_CALLBACKS = frozenset(
     {"transformers.TrainerCallback", "transformers.trainer_callback.TrainerCallback"}

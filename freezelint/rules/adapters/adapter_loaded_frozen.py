@@ -21,9 +21,9 @@ class AdapterLoadedFrozen(Rule):
     """Finds training that goes on with adapters which were loaded frozen.
 
     What it does:
-        Reports `PeftModel.from_pretrained(...)` and `model.load_adapter(...)` without
-        `is_trainable=True` where the model is then trained and nothing makes the
-        adapters trainable before.
+        Reports `PeftModel.from_pretrained(...)`, and that of the Auto classes of peft,
+        without `is_trainable=True` where the model is then trained and nothing makes
+        the adapters trainable before.
 
     Why is this bad:
         peft loads adapters for inference: every parameter has `requires_grad=False`.
@@ -124,8 +124,8 @@ class AdapterLoadedFrozen(Rule):
     name = "adapter-loaded-frozen"
     level = Level.ERROR
     claims = (Claim("dead", "model.*.lora_*"),)
-    triggers = (("from_pretrained(", "load_adapter("), ("train(", "optim", "Optim", "Adam", "SGD"))
-    trigger_patterns = ((r"Peft(?:Mixed)?Model\w*\.from_pretrained\(", r"\.load_adapter\("),)
+    triggers = (("from_pretrained(",), ("train(", "optim", "Optim", "Adam", "SGD"))
+    trigger_patterns = ((r"PeftModel\w*\.from_pretrained\(",),)
     fixable = False
     events = ("AdaptersAdded",)
 
