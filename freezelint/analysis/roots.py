@@ -145,7 +145,7 @@ class ClassRoot(Root):
         call("__init__")
         first = ["__init__"]
         if is_lightning_class(run, owner):
-            run_hooks(run, call)
+            run_hooks(run, call, receiver)
             first += LIGHTNING.hooks
         self._forget_what_methods_change(receiver)
         point, path, start = run.points.new(), run.path, run.bindings

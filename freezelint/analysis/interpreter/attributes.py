@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter.adapters import base_of, has_adapters
 from freezelint.analysis.interpreter.arguments import passing
-from freezelint.analysis.interpreter.classes import defines_attribute, find_method
+from freezelint.analysis.interpreter.classes import (
+    defines_attribute,
+    find_method,
+    is_lightning_class,
+)
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
 from freezelint.analysis.interpreter.names import by_use, uses_of
 from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
+from freezelint.analysis.knowledge.frameworks import LIGHTNING_METHODS
 from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.torch import (
     CONTAINERS,
@@ -125,6 +130,8 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
         method = find_method(run, module.owner_class, name, receiver)
         if method is not None:
             return _method_or_property(run, method, node)
+        if name in LIGHTNING_METHODS and is_lightning_class(run, module.owner_class):
+            return BoundMethod(receiver, name)
     if name in _MODULE_METHODS:
         return BoundMethod(receiver, name)
     if name in ADAPTER_METHODS and (name == "merge_and_unload" or has_adapters(module)):

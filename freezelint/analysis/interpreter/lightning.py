@@ -39,8 +39,11 @@ if TYPE_CHECKING:
     from freezelint.analysis.values import ClassValue
 
 
-def run_hooks(run: Interpreter, call: Callable[[str], Value]) -> None:
-    """Call hooks in the order in which ``fit`` does, for two epochs of one step."""
+def run_hooks(run: Interpreter, call: Callable[[str], Value], module: Value) -> None:
+    """Call hooks in the order in which ``fit`` does, for two epochs of one step.
+
+    A module that optimizes by hand does in ``training_step`` what else Lightning does.
+    """
     since = run.trace.now
     optimizers: list[events.OptimizerBuilt] = []
 
@@ -56,13 +59,21 @@ def run_hooks(run: Interpreter, call: Callable[[str], Value]) -> None:
                     _act(run, moment, built, loss)
 
     pass_through(LIGHTNING.start)
-    optimizers += [each for each in run.trace.all(events.OptimizerBuilt) if each.index >= since]
+    if not _optimizes_by_hand(run, module):
+        built = run.trace.all(events.OptimizerBuilt)
+        optimizers += [each for each in built if each.index >= since]
     before = run.repeated
     for epoch in range(2):
         run.repeated = before or epoch > 0
         pass_through(LIGHTNING.epoch)
     run.repeated = before
     pass_through(LIGHTNING.end)
+
+
+def _optimizes_by_hand(run: Interpreter, module: Value) -> bool:
+    return isinstance(module, ModuleValue) and (
+        run.bindings.get((module.key, "automatic_optimization")) == Constant(False)
+    )
 
 
 def _act(run: Interpreter, act: Act, built: events.OptimizerBuilt, loss: Value) -> None:
@@ -127,7 +138,7 @@ def _fit(
             return UNKNOWN
         return follow(run, method, Arguments((), {}, (), {}, complete=False), node)
 
-    run_hooks(run, call)
+    run_hooks(run, call, model)
 
 
 def _is_followed(run: Interpreter, callback: Value) -> bool:

@@ -15,6 +15,10 @@ from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
 from freezelint.analysis.interpreter.iteration import element_module
+from freezelint.analysis.interpreter.lightning_modules import (
+    call_on_lightning_module,
+    is_lightning_module,
+)
 from freezelint.analysis.interpreter.optimizers import clears_to_none
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.submodules import (
@@ -23,6 +27,7 @@ from freezelint.analysis.interpreter.submodules import (
     replace_child,
     submodule_name,
 )
+from freezelint.analysis.knowledge.frameworks import LIGHTNING_METHODS
 from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.torch import (
     HARMLESS_MODULE_METHODS,
@@ -76,6 +81,8 @@ def call_on_module(
     special = _SPECIAL.get(name)
     if special is not None:
         return special(run, receiver, arguments, node)
+    if name in LIGHTNING_METHODS and is_lightning_module(run, receiver):
+        return call_on_lightning_module(run, receiver, name, arguments, node)
     if name in ADAPTER_METHODS:
         return call_on_adapted(run, receiver, name, arguments, node)
     if name == "to_empty" or name not in HARMLESS_MODULE_METHODS:

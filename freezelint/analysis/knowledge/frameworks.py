@@ -139,6 +139,19 @@ HARMLESS_PREPARER_METHODS = frozenset(
     }
 )
 
+LIGHTNING_METHODS = frozenset(
+    {
+        *("manual_backward", "optimizers", "toggle_optimizer", "untoggle_optimizer"),
+        *("clip_gradients", "lr_schedulers", "freeze", "unfreeze"),
+    }
+)
+"""Methods that a LightningModule has beyond those of ``nn.Module``.
+
+``toggle_optimizer`` freezes what other optimizers hold, and ``untoggle_optimizer`` sets the
+flags as they were; together they change nothing. ``freeze`` and ``unfreeze`` set the flags
+of all parameters and the mode.
+"""
+
 LIGHTNING_CALLBACKS = frozenset(
     f"{package}.Callback"
     for package in (

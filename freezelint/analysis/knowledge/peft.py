@@ -52,7 +52,10 @@ AUTO_FROZEN_ON_LOADING = frozenset(
 """The same, for calls that build the model that the adapters go into as well."""
 
 FREEZES_EVERYTHING = frozenset(
-    {"peft.prepare_model_for_kbit_training", "peft.utils.prepare_model_for_kbit_training"}
+    {
+        *("peft.prepare_model_for_kbit_training", "peft.utils.prepare_model_for_kbit_training"),
+        "peft.prepare_model_for_int8_training",
+    }
 )
 """Calls that set every parameter's flag to False, those of adapters included."""
 
