@@ -83,9 +83,9 @@ def _disable(run: Interpreter, base: int, arguments: Arguments, node: cst.Call) 
     return LibraryInstance(peft.DISABLED_ADAPTERS, base)
 
 
-def leave_context(run: Interpreter, context: Value, node: cst.CSTNode) -> None:
+def leave_context(run: Interpreter, context: LibraryInstance, node: cst.CSTNode) -> None:
     """``with model.disable_adapter():`` ends: the adapters are on again, and trainable."""
-    if not isinstance(context, LibraryInstance) or context.name != peft.DISABLED_ADAPTERS:
+    if context.name != peft.DISABLED_ADAPTERS:
         return
     held = adapters_of(run, context.key)
     # Of several, those are switched on that are active.

@@ -217,7 +217,7 @@ def _while(run: Interpreter, node: cst.While) -> Flow:
 
 def _with(run: Interpreter, node: cst.With) -> Flow:
     before = run.grad_enabled, run.is_inference, run.attempt
-    entered: list[Value] = []
+    entered: list[tuple[LibraryInstance, cst.BaseExpression]] = []
     for item in node.items:
         value = evaluate(run, item.item)
         run.announce(
@@ -226,14 +226,15 @@ def _with(run: Interpreter, node: cst.With) -> Flow:
         if _expects_error(item.item):
             run.attempt = 0
         if isinstance(value, LibraryInstance):
-            entered.append(value)
+            entered.append((value, item.item))
             _switch_gradients(run, value)
         if item.asname is not None:
             assignment.assign(run, item.asname.name, UNKNOWN, item.item)
     flow = run_body(run, node.body)
     run.grad_enabled, run.is_inference, run.attempt = before
-    for value in reversed(entered):
-        leave_context(run, value, node.items[0].item)
+    run.statement = node
+    for context, expression in reversed(entered):
+        leave_context(run, context, expression)
     return flow
 
 
