@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from freezelint.analysis.events import (
-    AdaptersAdded,
-    BackwardRan,
-    Event,
-    HandedOver,
-    MethodCalled,
-    OptimizerBuilt,
-    TrainerStarted,
-)
+from freezelint.analysis.events import BackwardRan, Event, HandedOver, MethodCalled, OptimizerBuilt
+from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.training import (
     flag_changes_after,
     is_handed_on,

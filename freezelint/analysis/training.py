@@ -9,7 +9,6 @@ from freezelint.analysis.architectures import own_parameters
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
-    FlagsSetByLibrary,
     FlagWritten,
     ForwardRan,
     GradientsCleared,
@@ -24,6 +23,7 @@ from freezelint.analysis.knowledge.torch import (
     LAYERS_WITH_WEIGHT,
     LAYERS_WITHOUT_PARAMETERS,
 )
+from freezelint.analysis.library_events import FlagsSetByLibrary
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
     OF_CHILDREN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis import events
+from freezelint.analysis import library_events
 from freezelint.analysis.interpreter.adapters import (
     ADAPTERS,
     adapters_of,
@@ -56,7 +56,7 @@ def _remove(run: Interpreter, base: int, name: str, node: cst.Call) -> Value:
             run.objects.detach(each, attachment.parent, attachment.attribute, run.trace.now)
     run.bindings[base, ADAPTERS] = SequenceValue(())
     run.announce(
-        events.AdaptersRemoved(
+        library_events.AdaptersRemoved(
             place=run.place(node),
             base=base,
             adapters=held,

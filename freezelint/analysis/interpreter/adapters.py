@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis import events
+from freezelint.analysis import events, library_events
 from freezelint.analysis.knowledge import peft
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, NameTest
@@ -209,7 +209,7 @@ def attach(
     run.bindings[base.key, ADAPTERS] = SequenceValue(tuple(map(ModuleValue, held)))
     run.objects.attach(adapters.key, base.key, f"*.{prefix}", run.trace.now)
     run.announce(
-        events.AdaptersAdded(
+        library_events.AdaptersAdded(
             place=run.place(node),
             model=wrapped.key,
             base=base.key,
@@ -239,7 +239,7 @@ def set_flags(
 ) -> None:
     """Announce that a library sets flags as a part of what it does."""
     run.announce(
-        events.FlagsSetByLibrary(
+        library_events.FlagsSetByLibrary(
             place=run.place(node),
             parts=parts,
             value=flag,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis import events
+from freezelint.analysis import events, library_events
 from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.classes import find_method, is_lightning_class, library_bases
 from freezelint.analysis.interpreter.following import follow
@@ -181,7 +181,7 @@ def _freeze_backbone(
     _set_flags(run, backbone, None, "freeze", node)
     made = (each for each in run.trace.all(events.Called) if each.name == callback.name)
     run.announce(
-        events.FrozenWithoutNorms(
+        library_events.FrozenWithoutNorms(
             place=next(made).place,
             key=backbone.key,
             label=run.objects.label(backbone.key),
@@ -197,7 +197,7 @@ def _set_flags(
 ) -> None:
     run.prove(module)
     run.announce(
-        events.FlagsSetByLibrary(
+        library_events.FlagsSetByLibrary(
             place=run.place(node),
             parts=run.parts_of(module.key),
             value=flag,
@@ -235,7 +235,7 @@ def _freeze(run: Interpreter, module: ModuleValue, arguments: Arguments, node: c
     _set_flags(run, module, False if is_whole else None, "freeze", node)
     if not is_whole:
         run.announce(
-            events.FrozenWithoutNorms(
+            library_events.FrozenWithoutNorms(
                 place=run.place(node),
                 key=module.key,
                 label=run.objects.label(module.key),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis import events
+from freezelint.analysis import events, library_events
 from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.classes import find_method, library_bases, lineage
 from freezelint.analysis.interpreter.following import follow
@@ -111,7 +111,7 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
     run.prove(model)
     optimizer, is_new = _optimizer(run, trainer)
     run.announce(
-        events.TrainerStarted(
+        library_events.TrainerStarted(
             place=run.place(node),
             key=model.key,
             label=run.objects.label(model.key),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.adapted_models import Subject, gets_more_adapters, training_of
-from freezelint.analysis.events import AdaptersAdded, Event, TrainerStarted
+from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -14,6 +14,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.events import Event
     from freezelint.analysis.trace import Trace
 
 

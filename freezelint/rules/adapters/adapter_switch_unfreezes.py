@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import (
-    AdaptersAdded,
-    Event,
-    FlagsSetByLibrary,
-    FlagWritten,
-    OptimizerBuilt,
-    Stepped,
-)
+from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
+from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.training import may_be_unknown, steps_after
 from freezelint.findings import Level

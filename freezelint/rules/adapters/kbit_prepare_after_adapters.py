@@ -10,14 +10,9 @@ from freezelint.analysis.adapted_models import (
     training_of,
     was_trained_between,
 )
-from freezelint.analysis.events import (
-    AdaptersAdded,
-    Event,
-    FlagsSetByLibrary,
-    FlagWritten,
-    TrainerStarted,
-)
+from freezelint.analysis.events import Event, FlagWritten
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

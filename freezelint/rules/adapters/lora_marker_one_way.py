@@ -8,14 +8,13 @@ from freezelint.analysis.events import (
     BackwardRan,
     Called,
     Event,
-    FlagsSetByLibrary,
     FlagWritten,
     OptimizerBuilt,
     SubmoduleReplaced,
-    TrainerStarted,
 )
 from freezelint.analysis.knowledge.peft import ONE_WAY_MARKERS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
     flag_changes_after,

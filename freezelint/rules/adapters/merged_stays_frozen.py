@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.adapted_models import Subject, training_of
-from freezelint.analysis.events import (
-    AdaptersAdded,
-    AdaptersRemoved,
-    Event,
-    SubmoduleReplaced,
-    TrainerStarted,
-)
+from freezelint.analysis.events import Event, SubmoduleReplaced
+from freezelint.analysis.library_events import AdaptersAdded, AdaptersRemoved, TrainerStarted
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.contents import holds
-from freezelint.analysis.events import (
-    Event,
-    FlagWritten,
-    FrozenWithoutNorms,
-    OptimizerBuilt,
-)
+from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.knowledge.layers import LayerKind
+from freezelint.analysis.library_events import FrozenWithoutNorms
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
 from freezelint.analysis.values import Part
 from freezelint.findings import Level

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import (
     AttributeWritten,
     Event,
-    FlagsSetByLibrary,
     FlagWritten,
     GroupAdded,
     HandedOver,
     OptimizerBuilt,
-    TrainerStarted,
 )
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.training import (
     is_frozen_but_for_pieces,
     is_written_again,
