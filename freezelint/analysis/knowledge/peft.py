@@ -32,6 +32,24 @@ UNKNOWN_PREFIX = "?"
 HEAD_TASKS = frozenset({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"})
 """Task types with which peft trains a copy of the head, too."""
 
+MODELS_WITH_HEADS = (
+    *("ForSequenceClassification", "ForTokenClassification", "ForImageClassification"),
+    *("ForAudioClassification", "ForVideoClassification", "ForMultipleChoice"),
+    "ForQuestionAnswering",
+)
+"""How classes of transformers are called whose head no pretraining knows."""
+
+HEADS = frozenset(
+    {
+        *("classifier", "score", "head", "heads", "fc", "qa_outputs", "out_proj", "dense"),
+        *("pre_classifier", "logits_proj", "cls_classifier", "projector", "summary", "pooler"),
+    }
+)
+"""How the layers of those heads are called; some have such layers elsewhere, too."""
+
+SAYS_HEAD_IS_NEW = frozenset({"num_labels", "id2label", "label2id", "ignore_mismatched_sizes"})
+"""Arguments of ``from_pretrained`` that say which labels the head is to have."""
+
 FROZEN_ON_LOADING = frozenset(
     f"peft.{owner}.from_pretrained"
     for owner in (
