@@ -424,26 +424,6 @@ QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
 FLAG_WRITES = (r"\.requires_grad(?:_\(|\s*=(?!=))", QUOTED_FLAG)
 """Patterns of source text that may set a flag."""
 
-NAME_TESTS = (
-    r"startswith\(",
-    r"endswith\(",
-    r"\" (?:not )?in \w",
-    r"' (?:not )?in \w",
-    r" in \w+ for ",
-    r"if (?:not )?\w+ (?:not )?in [\w({\[]",
-    r"= (?:not )?\w+ (?:not )?in [\w({\[]",
-    r"_\((?:not )?\w+ (?:not )?in [\w({\[]",
-    r"name [=!]= ",
-    r"n [=!]= ",
-)
-"""Patterns of source text that may test the name of a parameter."""
-
-NAME_LISTINGS = (
-    r"in (?!self\.named)[\w.\[\]()]+\.named_",
-    r"\((?!self\.named)[\w.\[\]()]+\.named_",
-)
-"""Patterns of source text that goes over the names of something but ``self``."""
-
 OPTIMIZER_CONSTRUCTIONS = (
     r"optim\w*\.(?!lr_scheduler)[A-Z]\w*\(",
     *(

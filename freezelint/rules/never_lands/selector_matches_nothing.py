@@ -6,11 +6,8 @@ import difflib
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten
-from freezelint.analysis.knowledge.torch import (
-    FLAG_WRITES,
-    NAME_LISTINGS,
-    NAME_TESTS,
-)
+from freezelint.analysis.knowledge.names import NAME_LISTINGS, NAME_TESTS
+from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.selectors import listing, selectors
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

@@ -1,0 +1,23 @@
+"""How code looks that picks parameters by their names."""
+
+from __future__ import annotations
+
+NAME_TESTS = (
+    r"startswith\(",
+    r"endswith\(",
+    r"\" (?:not )?in \w",
+    r"' (?:not )?in \w",
+    r" in \w+ for ",
+    r"if (?:not )?\w+ (?:not )?in [\w({\[]",
+    r"= (?:not )?\w+ (?:not )?in [\w({\[]",
+    r"_\((?:not )?\w+ (?:not )?in [\w({\[]",
+    r"name [=!]= ",
+    r"n [=!]= ",
+)
+"""Patterns of source text that may test the name of a parameter."""
+
+NAME_LISTINGS = (
+    r"in (?!self\.named)[\w.\[\]()]{1,80}\.named_",
+    r"\((?!self\.named)[\w.\[\]()]{1,80}\.named_",
+)
+"""Patterns of source text that goes over the names of something but ``self``."""
