@@ -187,7 +187,7 @@ def _meets_nothing(selector: Selector) -> bool:
 
 
 def _another_fits(trace: Trace, event: FlagWritten) -> bool:
-    """Whether the loop is for several models, or branches, of which another fits or may."""
+    """Whether the loop is for several models, texts or branches, of which another fits or may."""
     keys = {part.key for part in event.parts}
     loops = {key: listing(trace, event, key) for key in keys}
     for other in trace.all(FlagWritten):
@@ -200,8 +200,9 @@ def _another_fits(trace: Trace, event: FlagWritten) -> bool:
                 and loops[part.key] is listing(trace, other, part.key)
                 and other.place.node is not event.place.node
             )
-            is_model = part.key not in keys and other.place.node is event.place.node
-            if (is_branch or is_model) and not all(
+            # Run again: for another model, or with another text of a list.
+            is_another_turn = other.place.node is event.place.node
+            if (is_branch or is_another_turn) and not all(
                 map(_meets_nothing, selectors(trace, other, part))
             ):
                 return True
