@@ -59,6 +59,14 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
+def _switch_gradients(run: Interpreter, name: str, arguments: Arguments) -> Value:
+    is_left_on = run.grad_enabled is True and arguments.all == (Constant(True),)
+    if name.endswith("set_grad_enabled") and not is_left_on:
+        # It acts at once, for as long as nobody knows; `with` then says what it is inside.
+        run.grad_enabled = None
+    return LibraryInstance(name, 0, arguments.all)
+
+
 def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
     """Call something imported, by its dotted name."""
     run.announce(
@@ -74,13 +82,8 @@ def call_library(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
     package, _, last = name.rpartition(".")
     if is_optimizer(name):
         return build_optimizer(run, last, arguments, node, name)
-    if last == "set_grad_enabled" and (
-        run.grad_enabled is not True or arguments.all != (Constant(True),)
-    ):
-        # It acts at once, for as long as nobody knows; `with` then says what it is inside.
-        run.grad_enabled = None
     if name in GRAD_SWITCHES or last == "set_grad_enabled":
-        return LibraryInstance(name, 0, arguments.all)
+        return _switch_gradients(run, name, arguments)
     special = _SPECIAL.get(name)
     if special is not None:
         return special(run, arguments, node)

@@ -111,7 +111,7 @@ class CudnnRnnEval(Rule):
         ),
     )
     device = "cuda"
-    triggers = (("cuda", ".to("), ("backward(",), ("eval(", "train(False", "mode=False"))
+    triggers = (("cuda", ".to("), ("backward(",), ("eval(", "train(False", "train(mode=False"))
     trigger_patterns = ((r"LSTM\(", r"GRU\(", r"RNN\("), FLAG_WRITES)
     fixable = False
     events = ("ForwardRan",)

@@ -122,7 +122,7 @@ class EvalUndone(Rule):
     level = Level.WARNING
     claims = (Claim("drifts", "model.backbone.*"), Claim("differs", "model.backbone"))
     triggers = (
-        ("eval(", "train(False", "mode=False"),
+        ("eval(", "train(False", "train(mode=False"),
         ("train(",),
         ("step(", "backward("),
         ("requires_grad", "BatchNorm", "Optim", "optim"),

@@ -123,7 +123,7 @@ class IncompleteBatchnormCheck(Rule):
     name = "incomplete-batchnorm-check"
     level = Level.WARNING
     claims = (Claim("drifts", "encoder.vector.*"),)
-    triggers = (("isinstance(",), ("BatchNorm",), ("eval(", "train(False", "mode=False"))
+    triggers = (("isinstance(",), ("BatchNorm",), ("eval(", "train(False", "train(mode=False"))
     trigger_patterns = (
         (r"isinstance\([^()]*BatchNorm[123]d[,)\s]", r"isinstance\([^()]*SyncBatchNorm[,)\s]"),
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),

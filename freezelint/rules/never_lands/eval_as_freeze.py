@@ -130,7 +130,7 @@ class EvalAsFreeze(Rule):
     triggers = (
         ("parameters(",),
         ("step(", "configure_optimizers"),
-        ("eval(", "train(False", "mode=False"),
+        ("eval(", "train(False", "train(mode=False"),
         ("optim", "Optim", "Adam", "SGD"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
