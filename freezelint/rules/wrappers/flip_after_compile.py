@@ -10,7 +10,6 @@ from freezelint.analysis.predicates import SOME
 from freezelint.analysis.training import is_written_again
 from freezelint.analysis.values import LibraryValue, MappingValue
 from freezelint.findings import Level
-from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
@@ -102,7 +101,11 @@ class FlipAfterCompile(Rule):
     code = "FZ703"
     name = "flip-after-compile"
     level = Level.INFO
-    claims = (Claim("dead", "model.0.*"),)
+    claims = ()
+    unproven = (
+        "the checker hooks all modules, and then torch.compile traces them again; in runs "
+        "without it the parameters of the bad example never change, those of the good one do"
+    )
     triggers = (("requires_grad",), ("compile(",), ("backward",))
     trigger_patterns = (FLAG_WRITES, (r"torch\.compile\(", r"import compile"))
     fixable = False
