@@ -54,12 +54,42 @@ def is_covered(triggers: Sequence[Sequence[str]]) -> bool:
     return any(all(may_matter(word.encode()) for word in group) for group in triggers)
 
 
+class _Asked:
+    """A condition, the rules that need it (one bit each), and how often it held so far."""
+
+    __slots__ = ("condition", "cost", "failed", "rules", "tried")
+
+    def __init__(self, condition: _Condition) -> None:
+        self.condition = condition
+        self.rules = 0
+        self.tried = self.failed = 0
+        self.cost = sum(search.cost for search in condition)
+
+    @property
+    def worth(self) -> float:
+        """How many rules one search for it rules out, as far as was seen."""
+        return self.rules.bit_count() * (self.failed + 1) / (self.tried + 2) / self.cost
+
+
+_FILES_PER_ORDER = 32
+"""Files after which conditions are put into another order: those of one project are alike."""
+
+
 class Gate:
     """The triggers of some rules, prepared for many files."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Prepare what the rules ask for; what several ask for is looked for once."""
-        self._conditions = [(rule.code, _conditions(rule)) for rule in rules]
+        self._codes: list[str] = []
+        asked: dict[_Condition, _Asked] = {}
+        for number, rule in enumerate(rules):
+            self._codes.append(rule.code)
+            for condition in _conditions(rule):
+                if condition not in asked:
+                    asked[condition] = _Asked(condition)
+                asked[condition].rules |= 1 << number
+        self._asked = list(asked.values())
+        self._files = 0
 
     def candidates(self, data: bytes) -> tuple[str, ...]:
         """Return the codes of the rules that could fire on a file with these bytes."""
@@ -68,15 +98,29 @@ class Gate:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not data.endswith(b"\n"):
             data += b"\n"
+        if self._files % _FILES_PER_ORDER == 0:
+            self._asked.sort(key=lambda each: -each.worth)
+        self._files += 1
+        left = self._left(data)
+        return tuple(code for number, code in enumerate(self._codes) if left >> number & 1)
+
+    def _left(self, data: bytes) -> int:
+        """The rules of which all conditions hold: those that rule out most are tried first."""
         seen: dict[bytes, bool] = {}
-        known: dict[_Condition, bool] = {}
-
-        def holds(condition: _Condition) -> bool:
-            if condition not in known:
-                known[condition] = any(search.hits(data, seen) for search in condition)
-            return known[condition]
-
-        return tuple(code for code, conditions in self._conditions if all(map(holds, conditions)))
+        left = (1 << len(self._codes)) - 1
+        for asked in self._asked:
+            if not left & asked.rules:
+                continue
+            asked.tried += 1
+            for search in asked.condition:
+                if search.hits(data, seen):
+                    break
+            else:
+                asked.failed += 1
+                left &= ~asked.rules
+                if not left:
+                    break
+        return left
 
 
 def _conditions(rule: Rule) -> tuple[_Condition, ...]:

@@ -21,6 +21,11 @@ class Search(Generic[AnyStr]):
         self._pattern: AnyStr | None = pattern
         self._compiled: re.Pattern[AnyStr] | None = None
 
+    @property
+    def cost(self) -> int:
+        """How long it takes, next to the search for a word."""
+        return 1 if self._pattern is None else 2
+
     def hits(self, text: AnyStr, seen: dict[AnyStr, bool]) -> bool:
         """Whether it occurs; ``seen`` holds what is known of the words in this text."""
         has_word = seen.get(self._word)

@@ -112,6 +112,8 @@ class FlagOnNonLeaf(Rule):
             ),
             QUOTED_FLAG,
         ),
+        # Elements of parameters need no more; outputs are for training.
+        (r"\]\.requires_grad", r"backward\(", r"training_step\("),
     )
     is_local = True
     fixable = False

@@ -118,6 +118,8 @@ class MisalignedParameterZip(Rule):
         ("requires_grad",),
         ("zip(",),
     )
+    # One of the lists is made by a test of the flag.
+    trigger_patterns = ((r"\.requires_grad\s*(?:[\]),:]|and\b|or\b|is\b|==)",),)
     fixable = False
     events = ("ParametersPaired",)
 

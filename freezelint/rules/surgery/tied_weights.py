@@ -115,14 +115,13 @@ class TiedWeights(Rule):
     )
     trigger_patterns = (
         FLAG_WRITES,
-        # A loader, or the class called: not the class statement itself.
+        # A model is made, in a statement: examples in docstrings begin otherwise.
         (
-            r"LMHeadModel(?:\.from|\((?!\w*PreTrainedModel))",
-            r"DoubleHeadsModel(?:\.from|\((?!\w*PreTrainedModel))",
-            r"MaskedLM(?:\.from|\((?!\w*PreTrainedModel))",
-            r"ForCausalLM(?<!AutoModelForCausalLM)(?:\.from|\((?!\w*PreTrainedModel))",
-            r"ForConditionalGeneration(?:\.from|\((?!\w*PreTrainedModel))",
-            r"ForPreTraining(?:\.from|\((?!\w*PreTrainedModel))",
+            (
+                r"\n[ \t]*(?:return[ \t]|\w[\w.]*(?:[ \t]*:[^=\n]+)?[ \t]*=)[ \t]*[\w.]*"
+                r"(?:LMHeadModel|DoubleHeadsModel|MaskedLM|ForConditionalGeneration|ForPreTraining"
+                r"|ForCausalLM(?<!AutoModelForCausalLM))(?:\.from|\()"
+            ),
         ),
     )
     fixable = False

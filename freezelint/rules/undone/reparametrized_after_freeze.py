@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Called, Event, FlagWritten
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, FORGETFUL_REPARAMETRIZATIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    FORGETFUL_REPARAMETRIZATIONS,
+    OPTIMIZER_CONSTRUCTIONS,
+)
 from freezelint.analysis.lost_freeze import (
     is_decided_again,
     is_part_of_more,
@@ -115,7 +119,7 @@ class ReparametrizedAfterFreeze(Rule):
     level = Level.ERROR
     claims = (Claim("moves", "model.encoder.*"),)
     triggers = (("requires_grad",), ("weight_norm", "remove_spectral_norm"))
-    trigger_patterns = (FLAG_WRITES,)
+    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("))
     fixable = False
     events = ("Called",)
 
