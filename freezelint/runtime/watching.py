@@ -158,7 +158,9 @@ class Watch:
     def records(self) -> Iterable[object]:
         """The collections in which this holds the models that it watches."""
         inventory = self.stock.inventory
-        return (self._models, inventory.models, inventory.modules, *self.stock.modes.records())
+        owners = (entry.owners for entry in inventory.entries)
+        modes = self.stock.modes.records()
+        return (self._models, inventory.models, inventory.modules, *owners, *modes)
 
     # -- entering and leaving ------------------------------------------------
 
