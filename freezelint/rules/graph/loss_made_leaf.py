@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import AttributeWritten, BackwardRan, Called, Event, MethodCalled
+from freezelint.analysis.events import (
+    AttributeWritten,
+    BackwardRan,
+    Called,
+    Event,
+    MethodCalled,
+    OptimizerBuilt,
+    Stepped,
+)
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
 from freezelint.analysis.values import Constant, ParameterValue, SequenceValue, TensorValue
 from freezelint.findings import Level
@@ -116,10 +124,9 @@ class LossMadeLeaf(Rule):
             return
         if isinstance(event.receiver, ParameterValue) or event.receiver_node is None:
             return
-        if isinstance(event.receiver, TensorValue) and event.receiver.is_fresh:
-            return
+        is_leaf = isinstance(event.receiver, TensorValue) and event.receiver.is_fresh
         if event.receiver_name is not None:
-            yield from _report(event, event.receiver_name, trace)
+            yield from _report(event, event.receiver_name, trace, is_leaf=is_leaf)
 
     def _check_call(self, event: MethodCalled, trace: Trace) -> Iterator[Report]:
         """The method changes nothing on a loss with a graph; this must be one without."""
@@ -150,9 +157,12 @@ class LossMadeLeaf(Rule):
         )
 
 
-def _report(event: Event, name: str, trace: Trace) -> Iterator[Report]:
+def _report(event: Event, name: str, trace: Trace, *, is_leaf: bool = False) -> Iterator[Report]:
     for backward in trace.after(event, BackwardRan):
         if backward.label == name and backward.scope == event.scope:
+            if is_leaf and not _is_followed_by_step(trace, event, backward):
+                # Made from numbers to be differentiated by, as tests do.
+                return
             yield Report(
                 event.place,
                 f"this makes `{name}` a leaf (or raises, where it has a graph): `backward()` "
@@ -162,3 +172,19 @@ def _report(event: Event, name: str, trace: Trace) -> Iterator[Report]:
                 ((backward.place, "differentiated here"),),
             )
             return
+
+
+def _is_followed_by_step(trace: Trace, event: Event, backward: BackwardRan) -> bool:
+    """Whether an optimizer that does not hold the leaf itself steps after it in the same scope."""
+    assert isinstance(event, AttributeWritten)
+    return any(
+        step.keys and step.scope == event.scope and _trains_modules(trace, step)
+        for step in trace.after(backward, Stepped)
+    )
+
+
+def _trains_modules(trace: Trace, step: Stepped) -> bool:
+    return any(
+        built.key in step.keys and built.complete and built.parts
+        for built in trace.all(OptimizerBuilt)
+    )
