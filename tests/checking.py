@@ -49,7 +49,7 @@ def places(found: Iterable[Finding]) -> list[Place]:
 def expected(text: str) -> list[Place]:
     """Return what the marks ``# expect: FZ301, FZ113`` at the ends of lines ask for."""
     asked = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         mark = _MARK.search(line)
         if mark:
             codes = [code.strip() for code in mark["codes"].split(",")]
@@ -80,7 +80,7 @@ def check(snippet: str) -> None:
     different = difference(text, found)
     assert not different, different
     evidence = {each.span.line for finding in found for each in finding.evidence}
-    numbered = enumerate(text.split("\n"), 1)
+    numbered = enumerate(re.split(r"\r\n|\r|\n", text), 1)
     marked = {number for number, line in numbered if line.endswith("# evidence")}
     if marked:
         assert evidence == marked, f"evidence in lines {sorted(evidence)}, not {sorted(marked)}"

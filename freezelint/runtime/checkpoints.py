@@ -11,6 +11,7 @@ import contextlib
 import json
 import math
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,11 +171,10 @@ def _loaded(path: Path) -> tuple[Any, bool]:
             f"{path} needs PyTorch to be read: pip install 'freezelint[runtime]'"
         ) from None
     try:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True), True
-        except RuntimeError:
-            # Written in the old format, which cannot be mapped into memory.
-            return torch.load(path, map_location="cpu", weights_only=True), False
+        with warnings.catch_warnings():
+            # Old releases warn of their own use of what they are about to remove.
+            warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
+            return _load(torch, path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
     except Exception as error:
@@ -183,6 +183,14 @@ def _loaded(path: Path) -> tuple[Any, bool]:
         raise CheckpointError(
             f"{path} cannot be loaded without executing what it holds: {reason}"
         ) from error
+
+
+def _load(torch: Any, path: Path) -> tuple[Any, bool]:
+    try:
+        return torch.load(str(path), map_location="cpu", weights_only=True, mmap=True), True
+    except RuntimeError:
+        # Written in the old format, which cannot be mapped into memory.
+        return torch.load(str(path), map_location="cpu", weights_only=True), False
 
 
 def _state_dicts(value: Any, *, is_mapped: bool, depth: int) -> Iterator[dict[str, StoredTensor]]:
