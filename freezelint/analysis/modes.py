@@ -63,10 +63,24 @@ def _put_into(trace: Trace, part: Part, until: Event, *, training: bool) -> Mode
             continue
         if mode.training is not training:
             return None
-        if not implies(until.path, mode.path) or not _covers(trace, mode, part):
+        if not _covers(trace, mode, part):
             continue
-        return None if may_be_unknown(trace, part, mode, until) else mode
+        if implies(until.path, mode.path) or _ends_an_evaluation(trace, mode, part):
+            return None if may_be_unknown(trace, part, mode, until) else mode
     return None
+
+
+def _ends_an_evaluation(trace: Trace, mode: ModeSet, part: Part) -> bool:
+    """Whether a ``train()`` in a branch takes back an ``eval()`` of the same branch.
+
+    Where the branch is not taken, nobody touches the mode; where it is, this is the last word.
+    """
+    if mode.training is not True:
+        return False
+    for other in trace.before(mode, ModeSet):
+        if trace.parts_overlap(other.part, part, other.index):
+            return other.training is False and implies(other.path, mode.path)
+    return False
 
 
 def sets_statistics_aside(trace: Trace, part: Part) -> bool:
