@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place
 from freezelint.analysis.contents import holds
-from freezelint.analysis.events import FlagWritten, HandedOver
+from freezelint.analysis.events import FlagWritten, HandedOver, SubmoduleReplaced
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import AllButLast, NameTest, OfChildren, Some, is_total
@@ -95,6 +95,7 @@ def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
         if trace.parts_overlap(mine, part, write.index)
     ]
     place = known_place(trace, part.key)
+    kept = _first_parameters(trace, part, place, freeze.index)
     if place is None:
         return is_total(part.predicate) and all(
             _is_without_statistics(trace, each, at) for each, at in later
@@ -107,10 +108,32 @@ def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
     frozen = [
         name
         for name in layers
-        if _picks(part.predicate, name) is True
+        if (_picks(part.predicate, name) is True or name in kept)
         and not any(_may_reach(trace, each, at, part.key, name) for each, at in later)
     ]
     return bool(layers) and len(frozen) >= _ENOUGH * len(layers)
+
+
+def _first_parameters(
+    trace: Trace, part: Part, place: KnownPlace | None, at: int
+) -> frozenset[str]:
+    """The names of the parameters that ``list(model.parameters())[:-2]`` takes, if that is all.
+
+    Counted from the end, they depend on what was exchanged before.
+    """
+    slices = [atom for atom in part.predicate if isinstance(atom, AllButLast)]
+    others = [atom for atom in part.predicate if not isinstance(atom, (AllButLast, Some))]
+    names = () if place is None else place.parameter_names or ()
+    if len(slices) != 1 or others or _is_exchanged(trace, part.key, at):
+        return frozenset()
+    return frozenset(names[: -slices[0].dropped])
+
+
+def _is_exchanged(trace: Trace, key: int, at: int) -> bool:
+    return any(
+        change.index < at and trace.objects.route(key, change.parent, change.index) is not None
+        for change in trace.all(SubmoduleReplaced)
+    )
 
 
 def _owner_of(place: KnownPlace, parameter: str) -> KnownPlace:

@@ -124,7 +124,7 @@ class Some(NamedTuple):
 
 
 class AllButLast(NamedTuple):
-    """Beside a :class:`Some`: the first of several submodules are kept, all but so many."""
+    """Beside a :class:`Some`: the first submodules or parameters are kept, all but so many."""
 
     dropped: int
 

@@ -88,8 +88,9 @@ def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
         picked: Predicate = (SOME, *_all_but_last(run, element))
         return receiver._replace(predicate=conjunction(receiver.predicate, picked))
     if isinstance(receiver, ParameterSequence):
+        which: Predicate = (SOME, *_all_but_last(run, element))
         parts = tuple(
-            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in receiver.parts
+            part._replace(predicate=conjunction(part.predicate, which)) for part in receiver.parts
         )
         return receiver._replace(parts=parts, form=Form.COLLECTION, iterator=None)
     return UNKNOWN
@@ -97,7 +98,9 @@ def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
 
 def _all_but_last(run: Interpreter, element: cst.Slice) -> tuple[AllButLast, ...]:
     """What ``[:-1]`` says of the elements that it takes."""
-    if element.upper is None or element.lower is not None or element.step is not None:
+    if element.upper is None or element.step is not None:
+        return ()
+    if element.lower is not None and evaluate(run, element.lower) != Constant(0):
         return ()
     end = evaluate(run, element.upper)
     number = end.value if isinstance(end, Constant) else None

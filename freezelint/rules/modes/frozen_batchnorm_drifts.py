@@ -19,6 +19,7 @@ from freezelint.analysis.modes import (
     training_passes,
 )
 from freezelint.analysis.normalization import STATISTICS_WORDS
+from freezelint.analysis.stand_ins import stand_ins
 from freezelint.analysis.trace import compatible, implies
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
@@ -142,8 +143,7 @@ class FrozenBatchnormDrifts(Rule):
         for freeze in trace.all(FlagWritten):
             if freeze.value is not False or not freeze.certain or freeze.repeated:
                 continue
-            if next(trace.before(freeze, Stepped), None) is not None:
-                # Frozen half-way: these statistics are this training's own.
+            if _is_half_way(trace, freeze):
                 continue
             for key in frozen_with_statistics(trace, freeze):
                 slices = frozen_slices(trace, freeze, key, event.part.key, event.index)
@@ -168,9 +168,31 @@ def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Repo
     )
 
 
+def _is_half_way(trace: Trace, freeze: FlagWritten) -> bool:
+    """Whether something was trained before: then the statistics are this training's own.
+
+    What was trained before the frozen model was made does not count.
+    """
+    born = min(
+        trace.objects.module(root).born
+        for part in freeze.parts
+        for root in trace.objects.roots(part.key, freeze.index)
+    )
+    return any(step.index > born for step in trace.before(freeze, Stepped))
+
+
 def _drifts(trace: Trace, train: ModeSet, freeze: FlagWritten, key: int) -> bool:
-    part = Part(key)
-    if follows_another(trace, key) or is_teacher(trace, key):
+    """Whether a module, or what a name holds in the runs that made it, is trained like that."""
+    if follows_another(trace, key):
+        return False
+    return any(
+        _drifts_as(trace, train, freeze, key, Part(each))
+        for each in (key, *stand_ins(trace, key, train))
+    )
+
+
+def _drifts_as(trace: Trace, train: ModeSet, freeze: FlagWritten, key: int, part: Part) -> bool:
+    if follows_another(trace, part.key) or is_teacher(trace, part.key):
         return False
     if _is_pinned_once(trace, train, part) or sets_statistics_aside(trace, part):
         return False
