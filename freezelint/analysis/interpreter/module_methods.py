@@ -130,6 +130,16 @@ def _set_mode(
     run: Interpreter, receiver: ModuleValue, name: str, arguments: Arguments, node: cst.Call
 ) -> None:
     mode = False if name == "eval" else _flag(arguments.get(0, "mode"))
+    label = run.objects.label(receiver.key)
+    if isinstance(node.func, cst.Attribute):
+        label = run.label(node.func.value)
+    set_mode(run, receiver, mode, label, node)
+
+
+def set_mode(
+    run: Interpreter, receiver: ModuleValue, mode: bool | None, label: str, node: cst.Call
+) -> None:
+    """Put a module into a mode, and run what classes of the file do of their own then."""
     overrides = _own_ways_to_train(run, receiver.key)
     for part in run.parts_of(receiver.key)[:1]:
         run.announce(
@@ -137,9 +147,7 @@ def _set_mode(
                 place=run.place(node),
                 part=part,
                 training=mode,
-                label=run.label(node.func.value)
-                if isinstance(node.func, cst.Attribute)
-                else run.objects.label(receiver.key),
+                label=label,
                 overridden=tuple(overrides),
             )
         )

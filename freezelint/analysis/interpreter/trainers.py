@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events, library_events
-from freezelint.analysis.interpreter.arguments import Arguments
+from freezelint.analysis.interpreter.arguments import Arguments, passing
 from freezelint.analysis.interpreter.classes import find_method, library_bases, lineage
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.out_of_sight import hand_over
@@ -15,6 +15,7 @@ from freezelint.analysis.knowledge.frameworks import (
     HUGGING_FACE,
     HUGGING_FACE_CALLBACKS,
     HUGGING_FACE_TRAINERS,
+    STEPS_BY_ITSELF,
     Act,
 )
 from freezelint.analysis.values import (
@@ -105,6 +106,8 @@ def call_on_trainer(
 
 
 def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst.Call) -> None:
+    from freezelint.analysis.interpreter.forward import run_forward
+
     model = run.bindings.get((trainer.key, "model"))
     if not isinstance(model, ModuleValue):
         return
@@ -123,18 +126,19 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
     # What else the trainer does with the model is not in sight.
     hand_over(run, (model,), node)
     keys = optimizer.keys
-    acts: dict[Act, Callable[[], events.Event]] = {
-        Act.TRAINING_MODE: lambda: events.ModeSet(
-            place=run.place(node),
-            part=run.parts_of(model.key)[0],
-            training=True,
-            label=run.objects.label(model.key),
+    mode = None if _overrides(run, trainer, STEPS_BY_ITSELF) else True
+    batch = Arguments((), {}, (), {}, complete=False)
+    acts: dict[Act, Callable[[], object]] = {
+        Act.TRAINING_MODE: lambda: _start_step(run, model, mode, node),
+        Act.FORWARD: lambda: run_forward(run, model, batch, node),
+        Act.BACKWARD: lambda: run.announce(
+            events.BackwardRan(place=run.place(node), loss=UNKNOWN, label=None)
         ),
-        Act.FORWARD: lambda: events.ForwardRan(place=run.place(node), key=model.key),
-        Act.BACKWARD: lambda: events.BackwardRan(place=run.place(node), loss=UNKNOWN, label=None),
-        Act.STEP: lambda: events.Stepped(place=run.place(node), keys=keys),
-        Act.CLEAR: lambda: events.GradientsCleared(
-            place=run.place(node), optimizers=keys, parts=run.parts_of(model.key)
+        Act.STEP: lambda: run.announce(events.Stepped(place=run.place(node), keys=keys)),
+        Act.CLEAR: lambda: run.announce(
+            events.GradientsCleared(
+                place=run.place(node), optimizers=keys, parts=run.parts_of(model.key)
+            )
         ),
     }
     callbacks = _callbacks(run, trainer)
@@ -146,7 +150,7 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
                 for callback in callbacks:
                     _call_hook(run, callback, moment, passed, node)
             elif moment in acts:
-                run.announce(acts[moment]())
+                acts[moment]()
 
     before = run.repeated
     pass_through(HUGGING_FACE.start)
@@ -155,6 +159,19 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
         pass_through(HUGGING_FACE.epoch)
     run.repeated = before
     pass_through(HUGGING_FACE.end)
+
+
+def _start_step(run: Interpreter, model: ModuleValue, mode: bool | None, node: cst.Call) -> None:
+    """Call ``train()`` of a model, which may be one of its own."""
+    from freezelint.analysis.interpreter.module_methods import set_mode
+
+    owner = run.objects.module(model.key).owner_class
+    method = None if owner is None else find_method(run, owner, "train", model)
+    if method is None:
+        set_mode(run, model, mode, run.objects.label(model.key), node)
+    else:
+        passed = UNKNOWN if mode is None else Constant(mode)
+        follow(run, method, passing(passed), node)
 
 
 def _optimizer(
@@ -179,9 +196,15 @@ def _is_plain(run: Interpreter, trainer: LibraryInstance | InstanceValue) -> boo
     """Whether the trainer builds its optimizer in the usual way."""
     if run.bindings.get((trainer.key, _COMPLETE)) != Constant(True):
         return False
-    return isinstance(trainer, LibraryInstance) or not any(
-        BUILDS_OPTIMIZER.intersection(each.definition.methods)
-        for each in lineage(run, trainer.owner)
+    return not _overrides(run, trainer, BUILDS_OPTIMIZER)
+
+
+def _overrides(
+    run: Interpreter, trainer: LibraryInstance | InstanceValue, methods: frozenset[str]
+) -> bool:
+    """Whether the class of a trainer is one of the file that has some method of its own."""
+    return isinstance(trainer, InstanceValue) and any(
+        methods.intersection(each.definition.methods) for each in lineage(run, trainer.owner)
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ForwardRan, ModeSet, OptimizerBuilt
 from freezelint.analysis.knowledge.layers import LayerKind
+from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.modes import (
     is_set_up,
     is_teacher,
@@ -124,13 +125,13 @@ class EvalUndone(Rule):
     triggers = (
         ("eval(", "train(False", "train(mode=False"),
         ("train(",),
-        ("step(", "backward("),
+        ("step(", "backward(", "Trainer("),
         ("requires_grad", "BatchNorm", "Optim", "optim"),
         (*MODE_WORDS, "requires_grad"),
     )
     trigger_patterns = (
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
-        (r"\.train\((?:True|mode=True)?\)",),
+        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)",),
     )
     fixable = False
     events = ("ModeSet",)
@@ -167,11 +168,16 @@ def _report(trace: Trace, event: ModeSet, train: ModeSet, effect: _Effect) -> Re
     what = f"`{event.label}`"
     if not is_total(event.part.predicate):
         what = f"the BatchNorms of `{trace.objects.label(event.part.key)}`"
+    started = _trainer_of(trace, train)
+    by = f"`{train.label}.train()`"
+    advice = f"call `eval()` after each {by}, or override `train` in the class so that it does"
+    if started is not None:
+        by = f"the trainer, which calls {by} in every step"
+        advice = f"override `train` in the class of `{train.label}` so that it calls `eval()`"
     return Report(
         trace.meeting_place(event, train),
-        f"this `eval()` of {what} is undone by `{train.label}.train()`: {effect.what}",
-        f"call `eval()` after each `{train.label}.train()`, or override `train` in the class so "
-        "that it does",
+        f"this `eval()` of {what} is undone by {by}: {effect.what}",
+        advice,
         ((trace.meeting_place(train, event), "every submodule is in training mode from here on"),),
         level=effect.level,
     )
@@ -191,7 +197,7 @@ def _begins_another_phase(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
 
 def _is_used_meanwhile(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
     """Whether the part is evaluated, or may be, before anybody sets its mode again."""
-    until: Event = train
+    until: Event = _trainer_of(trace, train) or train
     for each in trace.between(event, train, ModeSet):
         if trace.part_covers(each.part, event.part, each.index):
             until = each
@@ -204,6 +210,13 @@ def _is_used_meanwhile(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
         trace.related(forward.key, event.part.key, forward.index)
         for forward in trace.between(event, until, ForwardRan)
     )
+
+
+def _trainer_of(trace: Trace, train: ModeSet) -> TrainerStarted | None:
+    """The start of the framework that calls this train() by itself, if one does."""
+    started = next(trace.before(train, TrainerStarted), None)
+    is_its_own = started is not None and started.place.node is train.place.node
+    return started if is_its_own else None
 
 
 def _effect(trace: Trace, event: ModeSet, forward: ForwardRan) -> _Effect | None:
