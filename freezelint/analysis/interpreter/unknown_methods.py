@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import lightning
 from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser, note_type
@@ -35,8 +37,6 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
 
@@ -56,6 +56,8 @@ _HARMLESS = frozenset(
     ]
 )
 """Methods that, whatever they are methods of, leave flags and parameters alone."""
+
+_SAVING = frozenset({"state_dict", "save_pretrained"})
 
 
 def call_on_library_instance(
@@ -124,6 +126,22 @@ def call_on_unknown(
         return UNKNOWN
     if name == "unwrap_model" and arguments.positional:
         return arguments.positional[0]
-    if name not in _HARMLESS:
+    if name not in _HARMLESS and not (name == "__get__" and _binds_saving(run, node)):
         hand_over(run, arguments.all, node)
     return UNKNOWN
+
+
+def _binds_saving(run: Interpreter, node: cst.Call) -> bool:
+    """Whether a function is bound to a module to be its way of saving, which runs later."""
+    statement = run.statement
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+        return False
+    assigned = statement.body[0]
+    return (
+        isinstance(assigned, cst.Assign)
+        and assigned.value is node
+        and all(
+            isinstance(each.target, cst.Attribute) and each.target.attr.value in _SAVING
+            for each in assigned.targets
+        )
+    )
