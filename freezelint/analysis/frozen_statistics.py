@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
 
 _ENOUGH = 0.5
-"""Of a known model, so many of the BatchNorms must be frozen for it to count as frozen."""
+"""Of a known model, so many of the BatchNorms must be frozen for it to count as frozen.
+
+Or so many of its stages, which is what people count when they freeze from the input on.
+"""
 
 
 def frozen_with_statistics(trace: Trace, freeze: FlagWritten) -> Iterator[int]:
@@ -111,7 +114,11 @@ def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
         if (_picks(part.predicate, name) is True or name in kept)
         and not any(_may_reach(trace, each, at, part.key, name) for each, at in later)
     ]
-    return bool(layers) and len(frozen) >= _ENOUGH * len(layers)
+    if not layers or len(frozen) >= _ENOUGH * len(layers):
+        return bool(layers)
+    stages = {name.partition(".")[0] for name in layers}
+    trained = {name.partition(".")[0] for name in set(layers).difference(frozen)}
+    return not place.path and len(stages - trained) >= _ENOUGH * len(stages)
 
 
 def _first_parameters(

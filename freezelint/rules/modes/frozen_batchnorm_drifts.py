@@ -155,13 +155,17 @@ class FrozenBatchnormDrifts(Rule):
 
 def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Report:
     label = trace.objects.label(key)
-    if event.part.key == key:
+    frozen = f"the frozen `{label}`"
+    if not trace.is_frozen(Part(key), event.index, freeze.path):
+        frozen = f"what is frozen of `{label}`"
+        advice = f"call `eval()` on it after each `{event.label}.train()`"
+    elif event.part.key == key:
         advice = f"call `{label}.eval()` instead, and `train()` on what is trained only"
     else:
         advice = f"call `{label}.eval()` after it, each time, or override `train` to do so"
     return Report(
         trace.meeting_place(event, freeze),
-        f"the frozen `{label}` holds BatchNorm and is put into training mode: its running "
+        f"{frozen} holds BatchNorm and is put into training mode: its running "
         "statistics change with every batch",
         advice,
         ((trace.meeting_place(freeze, event), "frozen here, which does not hold statistics"),),
