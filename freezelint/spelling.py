@@ -19,10 +19,13 @@ _FARTHEST = 3
 
 def meant_by(name: str) -> str | None:
     """The name that a near miss means; None for the names themselves and for other words."""
-    if name in (FLAG, METHOD) or not name.startswith("re") or "_g" not in name:
+    if name in (FLAG, METHOD) or not name.startswith("re"):
+        return None
+    name = name.lower()
+    if "_g" not in name:
         return None
     meant = METHOD if name.endswith("_") else FLAG
-    if name.rstrip("_") in _LONGER:
+    if name in (FLAG, METHOD) or name.rstrip("_") in _LONGER:
         return meant
     return meant if _distance(name, meant) <= _FARTHEST else None
 

@@ -22,7 +22,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"\bself\.(\w+)\s*(?:[-+*/|&]?=(?!=)|,[^=\n(]*=(?!=)|:[^=\n]+=(?!=))")
 
 _LOUD = re.compile(
-    r"require\w*_?g|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|freeze|backward|\.step\(|setattr"
+    r"require\w*_?[gG]|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|freeze|backward|\.step\(|setattr"
     r"|weight_norm|spectral_norm"
     r"|get_peft_model|(?:disable|set|load|add)_adapter|merge_and_unload|kbit_training|mark_only_lora"
     r"|track_running_stats|\.momentum ?="

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _EVENTFUL = re.compile(
-    r"require\w*_?g|\.eval\(|\.train\(|optim|backward\(|\.step\(|clip_grad"
+    r"require\w*_?[gG]|\.eval\(|\.train\(|optim|backward\(|\.step\(|clip_grad"
     r"|=\s*(?:torch\.)?nn\.[A-Z]|add_module|setattr|reset_classifier|deepcopy"
     r"|_peft_model|_adapter\(|merge_and_unload|kbit_training|mark_only_lora|PeftModel"
 )
@@ -28,7 +28,7 @@ _EVENTFUL = re.compile(
 _UNQUOTED_WORD = re.compile(r"(?<![\"'\w])[A-Za-z_]\w*\b(?![\"'])")
 """A word that is no string of its own, as the names in ``__all__`` are."""
 
-_WRITES_FLAG = re.compile(r"require\w*_?g")
+_WRITES_FLAG = re.compile(r"require\w*_?[gG]")
 
 _FRAMEWORK_HOOKS = frozenset({"configure_optimizers", "training_step"})
 

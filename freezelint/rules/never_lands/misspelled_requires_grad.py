@@ -23,7 +23,7 @@ class MisspelledRequiresGrad(Rule):
 
     What it does:
         Reports near misses such as `require_grad`, `requires_grads`, `required_grad`,
-        `requires_gradient` and `requires_gard`, where they are assigned on a
+        `requires_gradient`, `requires_gard` and `requires_Grad`, where they are assigned on a
         parameter, a tensor or a module, called on one, or passed to a function that
         makes one. On a tensor that takes no part in training the assignment is only
         dead, and the finding is an info.
@@ -130,9 +130,11 @@ class MisspelledRequiresGrad(Rule):
             "reqiures_g",
             "request_grad",
             "reuires_g",
+            "requires_Grad",
+            "require_Grad",
         ),
     )
-    trigger_patterns = ((r"re(?<!\wre)(?<!def re)[a-z]{3,8}_g[a-z_]*(?:\s*=(?!=)|\(|[\"'])",),)
+    trigger_patterns = ((r"re(?<!\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\s*=(?!=)|\(|[\"'])",),)
     is_local = True
     fixable = False
     events = ("AttributeWritten", "MethodCalled", "Called")
