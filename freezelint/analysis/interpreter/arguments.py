@@ -9,10 +9,12 @@ import libcst as cst
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.names import judge_instance
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
     FunctionValue,
+    LibraryInstance,
     MappingValue,
     SequenceValue,
     Unknown,
@@ -158,6 +160,8 @@ def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:
     for parameter in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
         key = (run.frame.key, parameter.name.value)
         value = run.bindings.get(key, UNKNOWN)
+        if isinstance(value, LibraryInstance):
+            judge_instance(run, value, run.frame.uses_of(parameter.name.value))
         if parameter.annotation is not None and isinstance(value, Unknown):
             run.bindings[key] = assignment.by_annotation(
                 run, value, parameter.annotation.annotation, parameter.name

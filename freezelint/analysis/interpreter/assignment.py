@@ -13,7 +13,7 @@ from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import consume, narrowed
-from freezelint.analysis.interpreter.names import is_held
+from freezelint.analysis.interpreter.names import is_held, judge_instance, uses_of
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import name_object, replace_child
 from freezelint.analysis.knowledge.torch import MODULE_BASES
@@ -23,6 +23,7 @@ from freezelint.analysis.values import (
     Constant,
     Form,
     InstanceValue,
+    LibraryInstance,
     LibraryValue,
     ModuleValue,
     NamespaceValue,
@@ -84,6 +85,8 @@ def _unpack(
 
 def _assign_name(run: Interpreter, target: cst.Name, value: Value) -> None:
     name = target.value
+    if isinstance(value, LibraryInstance):
+        value = judge_instance(run, value, uses_of(run, name))
     name_object(run, value, name)
     run.bind(name, value)
 
@@ -126,6 +129,9 @@ def write_attribute(
 ) -> None:
     """``receiver.attribute = value``."""
     receiver_node = node.value if isinstance(node, cst.Attribute) else None
+    path = dotted(node) if isinstance(node, cst.Attribute) else None
+    if path is not None and isinstance(value, LibraryInstance):
+        value = judge_instance(run, value, uses_of(run, path))
     run.announce(
         events.AttributeWritten(
             place=run.place(node),
@@ -144,7 +150,6 @@ def write_attribute(
     if attribute == "grad" and isinstance(receiver, ParameterValue):
         gradients.write_gradient(run, receiver, value, node)
         return
-    path = dotted(node) if isinstance(node, cst.Attribute) else None
     if path is not None:
         name_object(run, value, path)
     if path is not None:

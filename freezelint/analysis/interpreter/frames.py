@@ -118,13 +118,18 @@ def _is_layer(node: cst.BaseExpression) -> bool:
     return name is not None and name.startswith(("nn.", "torch.nn.")) and "Parameter" not in name
 
 
-def is_module_use(methods: set[str]) -> bool:
-    """Whether only a module answers to all of these calls."""
+def is_certain_module_use(methods: set[str]) -> bool:
+    """Whether nothing but a module answers to all of these calls, be it of a project's own class."""
     if methods & STRONG_MODULE_EVIDENCE:
         return methods & STRONG_MODULE_EVIDENCE != {"requires_grad_"} or bool(
             methods & {"train", "eval", "children", "()", HOLDS_LAYER}
         )
-    if "()" in methods and methods & {"train", "eval", "zero_grad", "children"}:
+    return "()" in methods and bool(methods & {"train", "eval", "zero_grad", "children"})
+
+
+def is_module_use(methods: set[str]) -> bool:
+    """Whether these calls say that something is a module."""
+    if is_certain_module_use(methods):
         return True
     return {"load_state_dict", "eval"} <= methods or {"train", "eval"} <= methods
 

@@ -222,7 +222,7 @@ def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call)
     if keys and not optimizers:
         # A wrapper or trainer around a module: whatever it does, it does out of sight.
         hand_over(run, arguments.all, node)
-    made = LibraryInstance(name, run.objects.new_key(), arguments.positional)
+    made = LibraryInstance(name, run.objects.new_key(), arguments.all)
     if dotted(node.func) is None:
         return UNKNOWN
     return made

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
+from freezelint.analysis.interpreter.frames import (
+    is_certain_module_use,
+    is_module_use,
+    is_optimizer_use,
+)
+from freezelint.analysis.interpreter.out_of_sight import keys_in
 from freezelint.analysis.values import (
     UNKNOWN,
     BuiltinValue,
     ClassValue,
+    LibraryInstance,
     LibraryValue,
     MappingValue,
     ModuleValue,
@@ -22,6 +28,9 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.frames import Frame
     from freezelint.analysis.interpreter.machine import Interpreter
+
+_NOTHING: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+"""Neither modules nor optimizers."""
 
 _BUILTINS = frozenset(
     [
@@ -139,6 +148,20 @@ def by_use(run: Interpreter, methods: set[str], label: str) -> Value:
         optimizer.label = label
         return OptimizerValue((optimizer.key,))
     return UNKNOWN
+
+
+def judge_instance(run: Interpreter, instance: LibraryInstance, methods: set[str]) -> Value:
+    """Let calls tell that an object of an imported class is a module, whatever holds it.
+
+    One that was given a module may train it out of sight, so nothing is said of it.
+    """
+    if not is_certain_module_use(methods) or keys_in(run, instance.arguments) != _NOTHING:
+        return instance
+    module = ModuleValue(run.given_module(None).key)
+    for each, value in run.bindings.items():
+        if isinstance(value, LibraryInstance) and value.key == instance.key:
+            run.bindings[each] = module
+    return module
 
 
 def is_held(run: Interpreter, module: ModuleValue, but: tuple[int, str]) -> bool:
