@@ -27,6 +27,7 @@ from freezelint.analysis.values import (
     InstanceValue,
     LibraryValue,
     ModuleValue,
+    ParameterSequence,
     SuperValue,
     Value,
 )
@@ -45,7 +46,11 @@ def follow(
     run: Interpreter, function: FunctionValue, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
     """Run a function of the file with these arguments."""
-    if isinstance(node, cst.Call) and run.index.is_irrelevant(function.definition):
+    if (
+        isinstance(node, cst.Call)
+        and run.index.is_irrelevant(function.definition)
+        and not _passes_iterator(arguments)
+    ):
         _lend(run, function, arguments, node)
         return UNKNOWN
     code = code_of(function)
@@ -65,6 +70,13 @@ def follow(
         hand_over(run, arguments.all, node)
         return UNKNOWN
     return _activate(run, function, code, arguments, node)
+
+
+def _passes_iterator(arguments: Arguments) -> bool:
+    """Whether a function gets what can be gone over only once, and so may find it empty."""
+    return any(
+        isinstance(each, ParameterSequence) and each.iterator is not None for each in arguments.all
+    )
 
 
 def _lend(run: Interpreter, function: FunctionValue, arguments: Arguments, node: cst.Call) -> None:

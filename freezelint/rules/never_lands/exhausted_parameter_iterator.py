@@ -121,6 +121,11 @@ class ExhaustedParameterIterator(Rule):
             r"=\s*(?:itertools\.)?chain(?:\.from_iterable)?\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
             r"=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n",
             r"=\s*\((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
+            # A function that goes over its first argument twice.
+            (
+                r"def \w+\((?:self, )?(?!self\b)(\w+)[^\n]*:\n(?:[^\n]+\n){0,8}?"
+                r"[^\n]* for \w+ in \1[:)\]][^\n]*\n(?:[^\n]+\n){0,5}?[^\n]* for \w+ in \1[:)\]]"
+            ),
         ),
     )
     is_local = True
