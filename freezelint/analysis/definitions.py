@@ -87,8 +87,13 @@ class Definition:
         owner = self.owner
         return owner is not None and any(
             name in owner.attributes_made and name not in owner.methods
-            for name in _CALLED.findall(self.text)
+            for name in self.attributes_called
         )
+
+    @functools.cached_property
+    def attributes_called(self) -> frozenset[str]:
+        """Names of attributes of ``self`` that are called."""
+        return frozenset(_CALLED.findall(self.text))
 
     @property
     def text(self) -> str:

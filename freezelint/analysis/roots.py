@@ -226,6 +226,10 @@ class ClassRoot(Root):
             if constructor is not None:
                 chunks.append(constructor.chunk)
         uses = merged(uses_below(chunk, node) for chunk in chunks for node in chunk.body)
+        forward = owner.definition.methods.get("forward")
+        if forward is not None:
+            for name in forward.attributes_called:
+                uses.setdefault(f"self.{name}", set()).add("()")
         for each in lineage(run, owner):
             run.class_uses[each.definition.name] = uses
 

@@ -15,7 +15,7 @@ from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import consume, narrowed
 from freezelint.analysis.interpreter.names import is_held, judge_instance, uses_of
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
-from freezelint.analysis.interpreter.submodules import name_object, replace_child
+from freezelint.analysis.interpreter.submodules import name_object, prove_holders, replace_child
 from freezelint.analysis.knowledge.torch import MODULE_BASES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -144,6 +144,8 @@ def write_attribute(
             value_node=source,
         )
     )
+    if isinstance(receiver, ParameterValue):
+        prove_holders(run, receiver, attribute)
     if attribute == "requires_grad":
         _write_flag(run, receiver, value, node, source)
         return

@@ -15,6 +15,7 @@ from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
 from freezelint.analysis.interpreter.names import by_use, uses_of
+from freezelint.analysis.interpreter.submodules import prove_holders
 from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
 from freezelint.analysis.knowledge.frameworks import LIGHTNING_METHODS
 from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
@@ -86,6 +87,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
     if isinstance(receiver, LibraryValue):
         return LibraryValue(f"{receiver.name}.{name}")
     if isinstance(receiver, ParameterValue):
+        prove_holders(run, receiver, name)
         return _of_parameter(receiver, name)
     if isinstance(receiver, (TensorValue, BoundMethod)):
         return _of_tensor(receiver, name)

@@ -25,6 +25,9 @@ Bindings = dict[tuple[int, str], "Value"]
 HOLDS_LAYER = "= nn.Layer()"
 """Stands among the methods of a name to one of whose attributes a layer is assigned."""
 
+HOLDS_FLAG = "requires_grad ="
+"""Stands among the methods of a name of which that attribute is assigned."""
+
 
 class Frame:
     """One activation of a function, or the top level of the file."""
@@ -104,18 +107,26 @@ def _note_statement(uses: Uses, node: cst.Expr) -> None:
 
 
 def _note_assignment(uses: Uses, node: cst.Assign) -> None:
-    if not _is_layer(node.value):
-        return
-    for target in node.targets:
-        if isinstance(target.target, cst.Attribute):
-            name = dotted(target.target.value)
-            if name is not None and name != "self":
-                uses.setdefault(name, set()).add(HOLDS_LAYER)
+    is_layer = _is_layer(node.value)
+    for each in node.targets:
+        target = each.target
+        if type(target) is not cst.Attribute:
+            continue
+        is_flag = target.attr.value == "requires_grad"
+        if is_layer or is_flag:
+            name = dotted(target.value)
+            # A plain name may hold a function first, and what it returned later.
+            if name is not None and name != "self" and (is_layer or "." in name):
+                uses.setdefault(name, set()).add(HOLDS_LAYER if is_layer else HOLDS_FLAG)
 
 
 def _is_layer(node: cst.BaseExpression) -> bool:
     name = dotted(node.func) if isinstance(node, cst.Call) else None
     return name is not None and name.startswith(("nn.", "torch.nn.")) and "Parameter" not in name
+
+
+_OF_MODULES = frozenset({"train", "eval", "zero_grad", "children", HOLDS_FLAG})
+"""What is done to a module that can also be called."""
 
 
 def is_certain_module_use(methods: set[str]) -> bool:
@@ -124,7 +135,8 @@ def is_certain_module_use(methods: set[str]) -> bool:
         return methods & STRONG_MODULE_EVIDENCE != {"requires_grad_"} or bool(
             methods & {"train", "eval", "children", "()", HOLDS_LAYER}
         )
-    return "()" in methods and bool(methods & {"train", "eval", "zero_grad", "children"})
+    # What has a flag and can be called is no tensor.
+    return "()" in methods and bool(methods & _OF_MODULES)
 
 
 def is_module_use(methods: set[str]) -> bool:

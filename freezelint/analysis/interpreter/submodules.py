@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.frames import is_certain_module_use
+from freezelint.analysis.interpreter.names import uses_of
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -21,6 +23,11 @@ from freezelint.analysis.values import (
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
+
+_OF_TENSORS = frozenset(
+    {"data", "grad", "requires_grad", "requires_grad_", "view", "detach", "clone", "numel", "t"}
+)
+"""What is asked of a ``weight`` only if it is a tensor."""
 
 LENGTH = "len()"
 """The attribute under which the number of elements of a container is kept here."""
@@ -128,6 +135,8 @@ def replace_child(
         made = run.objects.new_module(Origin.GIVEN, label)
         made.flag_at_birth = None
         made.parent = parent
+        path = dotted(node)
+        made.proof = path is not None and is_certain_module_use(uses_of(run, path))
         run.mark_birth(made)
         new = made.key
         value = ModuleValue(new)
@@ -150,6 +159,20 @@ def replace_child(
     if new is not None and new != parent:
         run.objects.attach(new, parent, attribute, now)
     run.bindings[parent, attribute] = value
+
+
+def prove_holders(run: Interpreter, parameter: ParameterValue, attribute: str) -> None:
+    """What has a ``weight`` that is used as a tensor is a module, and so is what holds it."""
+    if attribute not in _OF_TENSORS:
+        return
+    for part in parameter.parts:
+        above = run.objects.module(part.key).parent
+        while above is not None:
+            holder = run.objects.module(above)
+            if holder.is_module or holder.origin not in (Origin.CHILD, Origin.GIVEN):
+                break
+            holder.proof = True
+            above = holder.parent
 
 
 def remove_child(run: Interpreter, owner: ModuleValue, child: Value) -> None:
