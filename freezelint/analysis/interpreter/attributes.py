@@ -17,6 +17,7 @@ from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_fin
 from freezelint.analysis.interpreter.names import by_use, uses_of
 from freezelint.analysis.interpreter.submodules import prove_holders
 from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
+from freezelint.analysis.knowledge import timm
 from freezelint.analysis.knowledge.frameworks import LIGHTNING_METHODS
 from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.torch import (
@@ -196,6 +197,8 @@ def _kind_of_child(module: ModuleObject, name: str) -> str | None:
         return "torch.nn.Module"
     if library.startswith("torchvision."):
         return child_kind(library, name)
+    if library in timm.FACTORIES:
+        return "torch.nn.Module" if timm.is_submodule(name) else None
     return "parameter" if name in PARAMETER_ATTRIBUTES else None
 
 

@@ -62,6 +62,18 @@ def architecture(name: str) -> Architecture | None:
     return None if row is None else Architecture(tuple(row[1].split()), row[2], tuple(row[3]))
 
 
+def is_submodule(attribute: str) -> bool:
+    """Whether an attribute of this name is a submodule in every model of timm that has it."""
+    return attribute in _submodules()
+
+
+@cache
+def _submodules() -> frozenset[str]:
+    rows = _rows().values()
+    submodules = {attribute for row in rows for attribute in row[2]}
+    return frozenset(submodules.difference(*(row[1].split() for row in rows)))
+
+
 @cache
 def _rows() -> dict[str, tuple[str, str, dict[str, str], list[str]]]:
     text = Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
