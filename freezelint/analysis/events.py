@@ -188,6 +188,15 @@ class UpdatedWithoutGradient(Event):
     parameter: str
 
 
+class ModulesHidden(Event):
+    """A class, run for itself, keeps modules where ``parameters()`` does not find them.
+
+    It was run to its end, and derives from ``torch.nn.Module`` and from nothing that is out of sight.
+    """
+
+    owner: int
+
+
 class ParametersPaired(Event):
     """``zip`` of several sequences, at least two of parameters."""
 

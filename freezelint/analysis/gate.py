@@ -28,6 +28,7 @@ COARSE_WORDS = (
     *(b".frozen", b"type=bool", b"type = bool"),
     *(b"Embedding.from_pretrained", b"EmbeddingBag.from_pretrained"),
     *(b"backward(", b"disable_adapter", b"_Grad"),
+    *(b"= [nn.", b"=[nn.", b"append(nn.", b"= [torch.nn.", b"append(torch.nn."),
 )
 """No rule can fire without one of these, or the pattern: see :func:`is_covered`."""
 

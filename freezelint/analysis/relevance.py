@@ -152,13 +152,21 @@ class Relevance:
             return None
         eventful = self._eventful_methods(definition, rules)
         completing = self._completing(definition, eventful, rules)
-        if eventful and not completing:
+        forward = definition.methods.get("forward") if self._is_enough(definition, rules) else None
+        if eventful and not completing and forward is None:
             return None
-        return [
+        kept = [
             method
             for method in eventful
             if method in completing or _WRITES_FLAG.search(method.text)
         ]
+        return kept if forward is None or forward in kept else [*kept, forward]
+
+    def _is_enough(self, definition: ClassDefinition, rules: Sequence[Rule]) -> bool:
+        if _FRAMEWORK_HOOKS.intersection(definition.methods):
+            return False
+        own = self._own[definition.name]
+        return any(rule.reads_classes and _meets(own, rule) for rule in rules)
 
     def _completing(
         self, definition: ClassDefinition, methods: Sequence[Definition], rules: Sequence[Rule]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import UpdatedWithoutGradient
+from freezelint.analysis.events import ModulesHidden, UpdatedWithoutGradient
 from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.budget import BudgetSpent
 from freezelint.analysis.interpreter.classes import (
@@ -15,6 +15,7 @@ from freezelint.analysis.interpreter.classes import (
     is_lightning_class,
     is_module_class,
     is_optimizer_class,
+    library_bases,
     lineage,
 )
 from freezelint.analysis.interpreter.flow import Flow
@@ -156,6 +157,8 @@ class ClassRoot(Root):
             run.path = (*path, (point, number))
             run.bindings = dict(start)
             self._try(lambda name=method.name: call(name))  # type: ignore[misc]
+        run.path = path
+        self._announce_hidden(receiver)
 
     def _read_step(self) -> None:
         """Announce what the ``step`` of an optimizer does where gradients are missing."""
@@ -172,6 +175,18 @@ class ClassRoot(Root):
                     parameter=update.parameter,
                 )
             )
+
+    def _announce_hidden(self, receiver: Value) -> None:
+        """Announce modules that the constructor keeps in plain collections."""
+        run, owner = self.interpreter, self._owner
+        constructor = owner.definition.methods.get("__init__")
+        if constructor is None or not isinstance(receiver, ModuleValue):
+            return
+        is_plain = set(library_bases(run, owner)) == {"torch.nn.Module"}
+        if is_plain and run.objects.module(receiver.key).hidden:
+            (statement,) = constructor.chunk.body
+            place = Place(constructor.chunk, statement, statement)
+            run.announce(ModulesHidden(place=place, owner=receiver.key))
 
     def _entry_points_first(self) -> list[Definition]:
         """The methods, those that no other method mentions before the rest."""

@@ -61,6 +61,8 @@ class Rule:
     """Names of the event classes that :meth:`check` is called with."""
     is_local: ClassVar[bool] = False
     """Whether one statement decides, with nothing but the kinds of the things that it names."""
+    reads_classes: ClassVar[bool] = False
+    """Whether a class for itself can decide: what it is made of, and its ``forward``."""
     fixable: ClassVar[bool] = False
 
     def check(self, event: Event, trace: Trace) -> Iterable[Report]:

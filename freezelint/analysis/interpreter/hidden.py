@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.values import Part
 
-_COLLECTS = re.compile(r"self\.\w+(?:: [^=\n]+)? = (?:[\[{(]|list\(|dict\(|tuple\()")
+_COLLECTS = re.compile(r"self\.\w+(?:: [^=\n]+)? ?= ?(?:[\[{(]|list\(|dict\(|tuple\()")
 
 
 def note_collection(

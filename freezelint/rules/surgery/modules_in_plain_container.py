@@ -11,12 +11,13 @@ from freezelint.analysis.events import (
     ForwardRan,
     GroupAdded,
     HandedOver,
+    ModulesHidden,
     OptimizerBuilt,
     OutputDetached,
 )
-from freezelint.analysis.index import attribute_named
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.plain_collections import is_worked_with
 from freezelint.analysis.training import is_born_trainable, without_flag_tests
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
@@ -26,11 +27,15 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.definitions import ClassDefinition
     from freezelint.analysis.objects import Hidden, ModuleObject
     from freezelint.analysis.trace import Trace
 
-_REGISTERING = re.compile(r"add_module|register_module|setattr|__dict__|_modules")
-"""Other ways in which a constructor may make its modules known."""
+_SEES_TO_THEM = re.compile(
+    r"\bdef (?:named_)?(?:parameters|modules|children)\b|\bdef (?:state_dict|_apply|to|cuda|train)\b"
+    r"|parameters\(|load_state_dict|requires_grad|no_grad|inference_mode|\.eval\(|deepcopy"
+)
+"""What a class may hold that trains its modules in a way of its own, or does not want to."""
 
 
 class ModulesInPlainContainer(Rule):
@@ -39,7 +44,8 @@ class ModulesInPlainContainer(Rule):
     What it does:
         Reports an attribute that keeps several modules in a list, tuple or dict, in a
         class whose `forward` uses them, where an optimizer is built from the
-        `parameters()` of the whole and gets theirs in no other way.
+        `parameters()` of the whole and gets theirs in no other way. In a file that knows no
+        optimizer, as those with nothing but models do, the class is enough.
 
     Why is this bad:
         Only modules that are attributes themselves, or sit in an `nn.ModuleList`,
@@ -109,7 +115,9 @@ class ModulesInPlainContainer(Rule):
         `setattr`, another attribute, an `nn.Sequential` of the same list), frozen ones
         and those that run without gradients, parameters that an optimizer gets
         separately, and collections that anything but the constructor and `forward`
-        works with.
+        works with. Without an optimizer in sight also classes with a base other than
+        `nn.Module`, with `parameters()` or the like of their own, and with anything that
+        does without gradients.
 
     References:
         https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
@@ -121,16 +129,28 @@ class ModulesInPlainContainer(Rule):
     name = "modules-in-plain-container"
     level = Level.WARNING
     claims = (Claim("dead", "left.*"),)
-    triggers = (("parameters(",), ("Module",), ("def forward",))
-    trigger_patterns = (
-        OPTIMIZER_CONSTRUCTIONS,
-        (r"self\.[a-z]\w*(?:: [^=\n]+)? = (?:\[|\{|\(|list\(|dict\(|tuple\()",),
+    triggers = (
+        ("parameters(", "= [nn.", "=[nn.", "append(nn.", "= [torch.nn.", "append(torch.nn."),
+        ("Module",),
+        ("def forward",),
     )
+    trigger_patterns = (
+        (
+            *OPTIMIZER_CONSTRUCTIONS,
+            r"self\.[a-z]\w* ?= ?\[(?:torch\.)?nn\.[A-Z]",
+            r"self\.[a-z]\w*\.append\((?:torch\.)?nn\.[A-Z]",
+        ),
+        (r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|dict\(|tuple\()",),
+    )
+    reads_classes = True
     fixable = False
-    events = ("OptimizerBuilt",)
+    events = ("OptimizerBuilt", "ModulesHidden")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report modules that an optimizer is meant to get and that are out of its sight."""
+        if isinstance(event, ModulesHidden):
+            yield from self._check_class(event, trace)
+            return
         assert isinstance(event, OptimizerBuilt)
         if not event.complete:
             return
@@ -141,10 +161,31 @@ class ModulesInPlainContainer(Rule):
             ):
                 continue
             for attribute, hidden in owner.hidden.items():
-                if not _is_worked_with(trace, owner, attribute) and _is_left_out(
+                if not is_worked_with(trace, owner, attribute) and _is_left_out(
                     trace, event, owner, hidden
                 ):
                     yield self._report(event, attribute, hidden, trace)
+
+    def _check_class(self, event: ModulesHidden, trace: Trace) -> Iterator[Report]:
+        owner = trace.objects.module(event.owner)
+        if owner.owner_class is None or _SEES_TO_THEM.search(owner.owner_class.definition.text):
+            return
+        if any(map(trace.file.mentions, ("optim", "optimizer", "optimizers"))):
+            # There, what the optimizers get decides.
+            return
+        for attribute, hidden in owner.hidden.items():
+            if (
+                _are_unregistered_layers(trace, event, hidden)
+                and not is_worked_with(trace, owner, attribute)
+                and _run_with_gradients(trace, owner.owner_class.definition, hidden)
+            ):
+                yield Report(
+                    hidden.place,
+                    f"`{attribute}` is a plain {hidden.kind}: the modules in it are not "
+                    f"registered, and `parameters()` of `{owner.owner_class.definition.name}` "
+                    "leaves them out",
+                    f"use `nn.Module{hidden.kind.capitalize()}`",
+                )
 
     def _report(
         self, event: OptimizerBuilt, attribute: str, hidden: Hidden, trace: Trace
@@ -159,40 +200,38 @@ class ModulesInPlainContainer(Rule):
         )
 
 
-def _is_worked_with(trace: Trace, owner: ModuleObject, attribute: str) -> bool:
-    """Whether anything is done with a collection but to fill it and to run what is in it."""
-    if owner.owner_class is None or attribute.startswith("_"):
-        return True
-    methods = owner.owner_class.definition.methods
-    if "__init__" not in methods or "forward" not in methods:
-        return True
-    constructor, forward = methods["__init__"].text, methods["forward"].text
-    mention = attribute_named(attribute)
-    filled = len(
-        re.findall(
-            rf"self\.{attribute}(?:(?:: [^=\n]+)? = |\.append\(|\[[^\]\n]*\] = )", constructor
-        )
-    )
-    run = len(re.findall(mention, forward))
-    if run == 0 or filled < len(re.findall(mention, constructor)):
-        return True
-    return trace.file.mentions_attribute(attribute) > filled + run or (
-        _REGISTERING.search(constructor) is not None
-    )
-
-
 def _is_left_out(trace: Trace, event: OptimizerBuilt, owner: ModuleObject, hidden: Hidden) -> bool:
     """Whether trainable modules take part in the training, and no optimizer has them."""
+    return (
+        _are_unregistered_layers(trace, event, hidden)
+        and not _is_in_other_hands(trace, event, owner, hidden)
+        and _trains(trace, event, owner, hidden)
+    )
+
+
+def _are_unregistered_layers(trace: Trace, event: Event, hidden: Hidden) -> bool:
+    """Whether several layers that are trainable from the start are nobody's submodules."""
     if len(hidden.keys) < 2 and not hidden.are_many:
         return False
-    if not all(_is_built_to_train(trace, key, event.index) for key in hidden.keys):
-        return False
-    if any(trace.objects.module(key).attachments for key in hidden.keys):
-        return False
-    if any(trace.is_frozen(Part(key), event.index, event.path) for key in hidden.keys):
-        return False
-    return not _is_in_other_hands(trace, event, owner, hidden) and _trains(
-        trace, event, owner, hidden
+    return all(
+        _is_built_to_train(trace, key, event.index)
+        and not trace.objects.module(key).attachments
+        and not trace.is_frozen(Part(key), event.index, event.path)
+        for key in hidden.keys
+    )
+
+
+def _run_with_gradients(trace: Trace, definition: ClassDefinition, hidden: Hidden) -> bool:
+    """Whether modules are called where gradients are on, and what they return is not cut off.
+
+    Calls of elements by number are not known; then no tensor of the class may be cut off.
+    """
+    keys = set(hidden.keys)
+    calls = [each for each in trace.all(ForwardRan) if each.key in keys]
+    if not calls:
+        return re.search(r"detach|\.data\b", definition.methods["forward"].text) is None
+    return all(each.grad_enabled is True for each in calls) and not any(
+        keys & set(each.keys) for each in trace.all(OutputDetached)
     )
 
 
