@@ -10,7 +10,12 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
-from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
+from freezelint.analysis.interpreter.iteration import (
+    consume,
+    element_of,
+    items_of,
+    narrow_to_some,
+)
 from freezelint.analysis.interpreter.joining import join
 from freezelint.analysis.syntax import walk
 from freezelint.analysis.values import (
@@ -46,6 +51,8 @@ def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
         return _unroll(run, node, items, body)
     element = element_of(run, once)
     if _goes_over_elements(once):
+        if _may_end_early(node.body):
+            element = _of_the_first(run, element)
         return _over_elements(run, node, element, body)
 
     def iteration() -> Flow:
@@ -63,6 +70,32 @@ def _goes_over_elements(value: Value) -> bool:
             isinstance(each, (ParameterValue, ModuleValue)) or _nested(each) for each in items
         )
     return isinstance(value, (ParameterSequence, ModuleGroup, ModuleValue))
+
+
+def _may_end_early(body: cst.BaseSuite) -> bool:
+    """Whether a ``break`` or ``return`` may keep a loop from reaching its last elements."""
+    nodes = list(walk(body))
+    in_other_loops = {
+        id(each)
+        for loop in nodes
+        if isinstance(loop, (cst.For, cst.While))
+        for each in walk(loop.body)
+        if isinstance(each, cst.Break)
+    }
+    return any(
+        isinstance(each, cst.Return)
+        or (isinstance(each, cst.Break) and id(each) not in in_other_loops)
+        for each in nodes
+    )
+
+
+def _of_the_first(run: Interpreter, element: Value) -> Value:
+    if isinstance(element, SequenceValue):
+        items = tuple(_of_the_first(run, each) for each in element.items)
+        return element._replace(items=items)
+    if isinstance(element, (ParameterValue, ModuleValue)):
+        return narrow_to_some(run, element)
+    return element
 
 
 def _nested(value: Value) -> bool:
