@@ -138,8 +138,10 @@ class ModulesInPlainContainer(Rule):
         (
             *OPTIMIZER_CONSTRUCTIONS,
             r"self\.[a-z]\w* ?= ?\[(?:torch\.)?nn\.[A-Z]",
-            r"self\.(?P<list>[a-z]\w*) ?= ?(?:\[\]|list\(\))\n(?:[^\n]*\n){0,12}?"
-            r"[^\n]*self\.(?P=list)\.append\((?:torch\.)?nn\.[A-Z]",
+            (
+                r"self\.(?P<list>[a-z]\w*) ?= ?(?:\[\]|list\(\))\n(?:[^\n]*\n){0,12}?"
+                r"[^\n]*self\.(?P=list)\.append\((?:torch\.)?nn\.[A-Z]"
+            ),
         ),
         (r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|dict\(|tuple\()",),
     )
