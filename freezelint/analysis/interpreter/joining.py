@@ -66,12 +66,15 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
     if isinstance(first, OptimizerValue) and isinstance(second, OptimizerValue):
         return OptimizerValue(tuple(dict.fromkeys(first.keys + second.keys)))
     if isinstance(first, ParameterSequence) and isinstance(second, ParameterSequence):
+        # Whichever it is, it can be gone over once.
+        is_iterator = first.iterator is not None and second.iterator is not None
+        iterator = run.objects.new_key() if is_iterator else None
         if set(first.parts) == set(second.parts) and first.form is second.form:
-            return first._replace(iterator=None)
+            return first._replace(iterator=iterator)
         return first._replace(
             parts=tuple(dict.fromkeys(first.parts + second.parts)),
             complete=False,
-            iterator=None,
+            iterator=iterator,
         )
     if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
         return _join_sequences(run, first, second)
