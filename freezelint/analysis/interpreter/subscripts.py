@@ -167,6 +167,8 @@ def _element(run: Interpreter, receiver: ModuleValue, index: Value) -> Value:
 
 def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> None:
     """``receiver[index] = value``."""
+    if _hide(run, target, value):
+        return
     receiver = evaluate(run, target.value)
     path = dotted(target)
     if isinstance(receiver, (TensorValue, ParameterValue)):
@@ -181,6 +183,20 @@ def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> N
     elif path is not None:
         name_object(run, value, path)
         run.bindings[run.frame.key, path] = value
+
+
+def _hide(run: Interpreter, target: cst.Subscript, value: Value) -> bool:
+    """``module.__dict__["name"] = value``: an attribute of a module that is not registered."""
+    container = target.value
+    if not isinstance(container, cst.Attribute) or container.attr.value != "__dict__":
+        return False
+    owner = evaluate(run, container.value)
+    index = target.slice[0].slice
+    key = evaluate(run, index.value) if isinstance(index, cst.Index) else UNKNOWN
+    if not isinstance(owner, ModuleValue) or not isinstance(key, Constant):
+        return False
+    run.bindings[owner.key, str(key.value)] = value
+    return True
 
 
 def _assign_elements(
