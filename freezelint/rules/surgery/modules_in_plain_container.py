@@ -37,6 +37,12 @@ _SEES_TO_THEM = re.compile(
 )
 """What a class may hold that trains its modules in a way of its own, or does not want to."""
 
+_FILLED_WITH_LAYERS = (
+    r"self\.(?P<list>[a-z]\w*) ?= ?(?:\[\]|list\(\))\n(?:[^\n]*\n){0,12}?"
+    r"[^\n]*self\.(?P=list)\.append\((?:torch\.)?nn\.[A-Z]"
+)
+"""An empty list that layers are appended to, a few lines below."""
+
 
 class ModulesInPlainContainer(Rule):
     """Finds modules in a plain list, tuple or dict of a module that is trained.
@@ -138,10 +144,7 @@ class ModulesInPlainContainer(Rule):
         (
             *OPTIMIZER_CONSTRUCTIONS,
             r"self\.[a-z]\w* ?= ?\[(?:torch\.)?nn\.[A-Z]",
-            (
-                r"self\.(?P<list>[a-z]\w*) ?= ?(?:\[\]|list\(\))\n(?:[^\n]*\n){0,12}?"
-                r"[^\n]*self\.(?P=list)\.append\((?:torch\.)?nn\.[A-Z]"
-            ),
+            _FILLED_WITH_LAYERS,
         ),
         (r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|dict\(|tuple\()",),
     )
