@@ -19,6 +19,7 @@ from freezelint.analysis.definitions import (
     parse_piece,
 )
 from freezelint.analysis.outline import LONG, Segment, outline
+from freezelint.analysis.search import attribute_named
 from freezelint.analysis.syntax import Chunk
 
 if TYPE_CHECKING:
@@ -199,11 +200,6 @@ class Index:
         """Whether the file works with torch and with no framework besides."""
         others = _OTHER_FRAMEWORKS | _KERAS_FAMILY
         return bool(self.packages & _TORCH_FAMILY) and not self.packages & others
-
-
-def attribute_named(name: str) -> str:
-    """A regular expression for mentions of an attribute, after a dot or as a string."""
-    return rf"\.{name}\b|[\"']{name}[\"']"
 
 
 def is_foreign(index: Index) -> bool:

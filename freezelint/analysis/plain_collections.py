@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.index import attribute_named
+from freezelint.analysis.search import attribute_named
 
 if TYPE_CHECKING:
     from freezelint.analysis.objects import ModuleObject

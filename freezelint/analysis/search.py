@@ -38,6 +38,11 @@ class Search(Generic[AnyStr]):
         return self._compiled.search(text) is not None
 
 
+def attribute_named(name: str) -> str:
+    """A regular expression for mentions of an attribute, after a dot or as a string."""
+    return rf"\.{name}\b|[\"']{name}[\"']"
+
+
 def literal_beginning(pattern: str) -> str:
     """Return the text with which everything begins that a regular expression matches."""
     outside = _CLASS.sub("", _ESCAPED.sub("", pattern))

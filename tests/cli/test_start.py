@@ -54,6 +54,13 @@ def test_a_run_without_candidates_loads_neither_the_rules_nor_libcst(
     assert not {each for each in modules if each.startswith("freezelint.rules")}
 
 
+def test_rules_decide_on_a_file_without_libcst(project: Project) -> None:
+    project.write("a.py", "def requires_grad():\n    return 1\n")
+    modules = loaded(project, running("check", "."))
+    assert {each for each in modules if each.startswith("freezelint.rules.")}
+    assert "libcst" not in modules
+
+
 @pytest.mark.parametrize(
     ("ignore", "is_needed"),
     [
