@@ -76,10 +76,9 @@ def _judge(
 ) -> Iterator[Finding]:
     for rule in rules:
         try:
-            for event in trace.events:
-                if event.kind in rule.events:
-                    for report in rule.check(event, trace):
-                        yield _finding(path, rule, report)
+            for event in trace.of_kinds(rule.events):
+                for report in rule.check(event, trace):
+                    yield _finding(path, rule, report)
         except OutlineFailed:
             raise
         except Exception as error:  # noqa: BLE001

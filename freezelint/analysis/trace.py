@@ -11,7 +11,7 @@ from freezelint.analysis.predicates import implies as implied
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from freezelint.analysis.index import Index
     from freezelint.analysis.objects import Objects
@@ -65,6 +65,11 @@ class Trace:
     def all(self, kind: type[E]) -> list[E]:
         """Every event of one kind, in order."""
         return self._by_kind.get(kind.__name__, [])  # type: ignore[return-value]
+
+    def of_kinds(self, kinds: Sequence[str]) -> list[Event]:
+        """Every event of some kinds, by name, in order."""
+        found = [each for kind in kinds for each in self._by_kind.get(kind, ())]
+        return sorted(found, key=_index) if len(kinds) > 1 else found
 
     def before(self, event: Event, kind: type[E]) -> Iterator[E]:
         """Events of one kind that may have happened before this one, latest first."""
@@ -194,6 +199,10 @@ class Trace:
             if self.file.call_sites(event.scopes[level + offset]) > 1:
                 return event.stack[level]
         return event.place
+
+
+def _index(event: Event) -> int:
+    return event.index
 
 
 def compatible(first: Path, second: Path) -> bool:
