@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freezelint import __version__
+from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED
 
 if TYPE_CHECKING:
     from freezelint.config import Config
     from freezelint.engine import CheckResult, StandardInput
     from freezelint.reports.progress import ProgressBar
-
-CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes; a failure outweighs findings."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,11 +8,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
-
+from freezelint.exit_codes import FAILED, failed
 from freezelint.findings import Level
 from freezelint.reports import training
-from freezelint.reports.display import safe
 from freezelint.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
     from freezelint.run_options import RunOptions
     from freezelint.runtime.program_watch import ProgramWatch
-
-FAILED = 2
 
 _WIDTH_IN_FILES = 120
 """Characters in a line where no terminal says how wide it is."""
@@ -45,7 +41,7 @@ def run(target: Target, options: RunOptions, *, fail_on: Level | None, report: P
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        return _failed("PyTorch is not installed here: pip install 'freezelint[runtime]'")
+        return failed("PyTorch is not installed here: pip install 'freezelint[runtime]'")
     interrupt = _Interrupt()
     try:
         program = Program(target.name, target.arguments, is_module=target.is_module)
@@ -54,9 +50,9 @@ def run(target: Target, options: RunOptions, *, fail_on: Level | None, report: P
         with watched:
             code = program.run()
     except CannotLaunch as error:
-        return _failed(str(error))
+        return failed(str(error))
     except ContractError as error:
-        return _failed(str(error))
+        return failed(str(error))
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
         interrupt.happened = True
@@ -68,7 +64,7 @@ def run(target: Target, options: RunOptions, *, fail_on: Level | None, report: P
             text = training.document(watched, target.name, code)
             write_atomically(report, text.encode() + b"\n")
         except OSError as error:
-            return _failed(f"{report} cannot be written: {error.strerror}")
+            return failed(f"{report} cannot be written: {error.strerror}")
     return code or _verdict(watched, fail_on)
 
 
@@ -76,7 +72,7 @@ def _verdict(watched: ProgramWatch, fail_on: Level | None) -> int:
     if watched.observed and watched.idle_patterns:
         for pattern, near in watched.idle_patterns:
             hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
-            _say(f"the pattern {pattern!r} matches no parameter or buffer{hint}")
+            failed(f"the pattern {pattern!r} matches no parameter or buffer{hint}")
         return FAILED
     order = list(Level)
     return int(
@@ -96,15 +92,6 @@ def _print(watched: ProgramWatch) -> None:
         console.width = _WIDTH_IN_FILES
     for part in training.render(watched):
         console.print(part)
-
-
-def _failed(reason: str) -> int:
-    _say(reason)
-    return FAILED
-
-
-def _say(text: str) -> None:
-    click.echo(f"error: {safe(text)}", err=True)
 
 
 class _Interrupt:

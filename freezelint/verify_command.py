@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from freezelint.exit_codes import CLEAN, FOUND, failed
 from freezelint.reports.display import safe
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from freezelint.runtime.verification import Verdict
-
-CLEAN, FOUND, FAILED = 0, 1, 2
 
 
 def run(manifest: Path, checkpoint: Path) -> int:
@@ -27,9 +26,9 @@ def run(manifest: Path, checkpoint: Path) -> int:
     try:
         verdicts = verify(Manifest.load(manifest), checkpoint)
     except OSError as error:
-        return _failed(f"{manifest} cannot be read: {error.strerror}")
+        return failed(f"{manifest} cannot be read: {error.strerror}")
     except (ManifestError, CheckpointError) as error:
-        return _failed(str(error))
+        return failed(str(error))
     for line in _lines(verdicts):
         click.echo(safe(line))
     return FOUND if any(_is_breach(each) for each in verdicts) else CLEAN
@@ -50,8 +49,3 @@ def _lines(verdicts: list[Verdict]) -> Iterator[str]:
     counts = Counter(each.status.value for each in verdicts if each.is_frozen)
     said = ", ".join(f"{number} {status}" for status, number in counts.items())
     yield f"{sum(counts.values())} frozen: {said or 'none'}."
-
-
-def _failed(reason: str) -> int:
-    click.echo(f"error: {safe(reason)}", err=True)
-    return FAILED

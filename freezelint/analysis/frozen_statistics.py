@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place
 from freezelint.analysis.contents import holds
-from freezelint.analysis.events import FlagWritten, HandedOver, SubmoduleReplaced
+from freezelint.analysis.events import FlagWritten, SubmoduleReplaced
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import AllButLast, NameTest, OfChildren, Some, is_total
@@ -69,7 +69,7 @@ def keeps_statistics(trace: Trace, key: int, at: int) -> bool:
     if module.origin is not Origin.DERIVED or module.source is None or module.has_own:
         return False
     place = known_place(trace, module.source)
-    if place is None or _is_handed_over(trace, key, module.born, at):
+    if place is None or trace.was_handed_over(key, at):
         return False
     dropped = [each.dropped for each in module.predicate if isinstance(each, AllButLast)]
     known = all(isinstance(each, (OfChildren, Some, AllButLast)) for each in module.predicate)
@@ -78,14 +78,6 @@ def keeps_statistics(trace: Trace, key: int, at: int) -> bool:
     # Layers without parameters are not counted, so at least these are there.
     first = dict.fromkeys(name.partition(".")[0] for name in place.parameter_names or ())
     return any(place.below(name).holds(LayerKind.BATCH_NORM) for name in list(first)[: -dropped[0]])
-
-
-def _is_handed_over(trace: Trace, key: int, since: int, at: int) -> bool:
-    return any(
-        since <= event.index < at and trace.related(each, key, event.index)
-        for event in trace.all(HandedOver)
-        for each in event.keys
-    )
 
 
 def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:

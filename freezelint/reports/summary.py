@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 def in_one_line(result: CheckResult) -> str:
     """Return the last line of a report."""
-    files = _count(result.files_checked, "file")
+    files = counted(result.files_checked, "file")
     if not result.findings:
         text = f"No freeze bugs found in {files}."
     else:
         levels = Counter(finding.level for finding in result.findings)
         nouns = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "info finding"}
-        counts = [_count(levels[level], noun) for level, noun in nouns.items() if levels[level]]
+        counts = [counted(levels[level], noun) for level, noun in nouns.items() if levels[level]]
         *most, last = counts
         text = f"{', '.join(most)} and {last}" if most else last
-        where = _count(len({finding.path for finding in result.findings}), "file")
+        where = counted(len({finding.path for finding in result.findings}), "file")
         text = f"Found {text} in {where} ({result.files_checked} checked)."
     unchecked = len({problem.path for problem in result.problems if problem.rule is None})
     if unchecked:
-        text += f" {_count(unchecked, 'path')} could not be checked."
+        text += f" {counted(unchecked, 'path')} could not be checked."
     failed = len({problem for problem in result.problems if problem.rule is not None})
     if failed:
-        text += f" {_count(failed, 'internal error')} may hide more."
+        text += f" {counted(failed, 'internal error')} may hide more."
     return text
 
 
@@ -43,5 +43,6 @@ def by_rule(result: CheckResult) -> Iterator[str]:
         yield f"{count:>{width}}  {code}  {name}"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 file``, ``2 files``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from freezelint import __version__
 from freezelint.findings import Level
 from freezelint.reports.display import safe
+from freezelint.reports.summary import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,8 +38,8 @@ def summary(watched: ProgramWatch) -> str:
         return "freezelint: no optimizer took a step; there was nothing to watch."
     levels = Counter(each.kind.level for each in violations_in(watched))
     steps = sum(each.steps for each in watched.observed)
-    where = f"{_count(len(watched.observed), 'training')}, {_count(steps, 'step')}"
-    counts = [_count(levels[level], level.value) for level in Level if levels[level]]
+    where = f"{counted(len(watched.observed), 'training')}, {counted(steps, 'step')}"
+    counts = [counted(levels[level], level.value) for level in Level if levels[level]]
     if not counts:
         return f"freezelint: what is frozen stayed, what trains moved ({where})."
     return f"freezelint: {' and '.join(counts)} ({where})."
@@ -97,7 +98,7 @@ def _render_model(observed: Observed) -> Iterator[RenderableType]:
 
     by = f" by {', '.join(observed.optimizers)}" if observed.optimizers else ""
     names = ", ".join(observed.models)
-    yield _text(f"freezelint: {names}, {_count(observed.steps, 'step')}{by}", "bold")
+    yield _text(f"freezelint: {names}, {counted(observed.steps, 'step')}{by}", "bold")
     yield observed.freeze_map.__rich__()
     for level, group in _grouped(observed.violations):
         first, *others = group
@@ -128,7 +129,3 @@ def _text(text: str, style: str) -> RenderableType:
     from rich.text import Text
 
     return Text(safe(text), style=style)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
