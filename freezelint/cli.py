@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from freezelint import __version__
-from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED
-
-if TYPE_CHECKING:
-    from freezelint.config import Config
-    from freezelint.engine import CheckResult, StandardInput
-    from freezelint.reports.progress import ProgressBar
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,42 +52,15 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 @click.option(
     "--stdin-filename", default="<stdin>", metavar="PATH", help="What to call standard input."
 )
-def check(
-    paths: tuple[str, ...],
-    select: tuple[str, ...],
-    extend_select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    strict: bool,
-    output_format: str,
-    exit_zero: bool,
-    jobs: int | None,
-    quiet: bool,
-    statistics: bool,
-    stdin_filename: str,
-) -> None:
+def check(**asked: Any) -> None:
     """Check files and folders; `-` is standard input, and the default is `.`.
 
     Exits with 0 if nothing was found, 1 if something was, and 2 if something
     could not be checked.
     """
-    from freezelint import engine
-    from freezelint.collection import collect_rarely
+    from freezelint import check_command
 
-    collect_rarely()
-    config = _config(select, extend_select, ignore, strict=strict, jobs=jobs)
-    given_text = _standard_input(stdin_filename) if "-" in paths else None
-    given = [path for path in paths or (".",) if path != "-"]
-    progress = _progress(quiet=quiet)
-    try:
-        result = engine.check(given, config, standard_input=given_text, progress=progress)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    finally:
-        if progress is not None:
-            progress.close()
-    _print_problems(result)
-    _print(result, output_format, quiet=quiet, statistics=statistics)
-    sys.exit(_exit_code(result, exit_zero=exit_zero))
+    sys.exit(check_command.run(check_command.CheckOptions(**asked)))
 
 
 @main.command(
@@ -187,99 +154,3 @@ def explain(code: str) -> None:
     if code.upper() not in documented:
         raise click.UsageError(str(UnknownCode(code, nearest_code(code, list(documented)))))
     catalogue.print_explanation(documented[code.upper()], is_terminal=sys.stdout.isatty())
-
-
-def _config(
-    select: tuple[str, ...],
-    extend_select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    *,
-    strict: bool,
-    jobs: int | None,
-) -> Config:
-    from freezelint.config import Config, UnknownCode, available_cores, normalized_codes
-
-    if select or extend_select or ignore:
-        from freezelint.reports.catalogue import documented
-
-        known = [each.code for each in documented()]
-        try:
-            select, extend_select, ignore = (
-                normalized_codes(codes, known) for codes in (select, extend_select, ignore)
-            )
-        except UnknownCode as error:
-            raise click.UsageError(str(error)) from None
-    return Config(select, extend_select, ignore, strict, jobs or available_cores())
-
-
-def _standard_input(name: str) -> StandardInput:
-    from freezelint.engine import StandardInput
-
-    return StandardInput(name, sys.stdin.buffer.read())
-
-
-def _progress(*, quiet: bool) -> ProgressBar | None:
-    if quiet or not sys.stderr.isatty():
-        return None
-    from freezelint.reports.progress import ProgressBar
-
-    return ProgressBar()
-
-
-def _print_problems(result: CheckResult) -> None:
-    if not result.problems:
-        return
-    from freezelint.reports.display import safe
-
-    for problem in result.problems:
-        place = problem.path if problem.line is None else f"{problem.path}:{problem.line}"
-        click.echo(f"error: {safe(place)}: {safe(problem.reason)}", err=True)
-
-
-def _print(result: CheckResult, output_format: str, *, quiet: bool, statistics: bool) -> None:
-    if output_format == "json":
-        from freezelint.reports import json
-
-        click.echo(json.render(result))
-        return
-    if output_format == "github":
-        from freezelint.reports import github
-
-        for line in github.render(result):
-            click.echo(line)
-        return
-    from freezelint.reports import summary
-
-    if statistics:
-        for line in summary.by_rule(result):
-            click.echo(line)
-    elif result.findings:
-        _print_text(result)
-    if not quiet:
-        click.echo(summary.in_one_line(result))
-
-
-def _print_text(result: CheckResult) -> None:
-    from freezelint.reports import text
-    from freezelint.reports.excerpts import Excerpts
-    from freezelint.reports.snippet import Painter
-
-    color = _wants_color()
-    for block in text.render(result, Excerpts(result.standard_input), Painter(color=color)):
-        click.echo(block, color=color)
-
-
-def _exit_code(result: CheckResult, *, exit_zero: bool) -> int:
-    if result.problems:
-        return FAILED
-    return FOUND if result.findings and not exit_zero else CLEAN
-
-
-def _wants_color() -> bool:
-    import os
-
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return os.environ.get("TERM") != "dumb" and sys.stdout.isatty()

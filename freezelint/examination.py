@@ -9,13 +9,16 @@ from freezelint.analysis.gate import Gate
 from freezelint.analysis.outline import LONG
 from freezelint.discovery import reason_of
 from freezelint.findings import Finding, Problem
-from freezelint.sources.python import Source, UnreadableSource, decode
+from freezelint.sources.document import read_document
+from freezelint.sources.python import UnreadableSource, decode
 from freezelint.sources.syntax import syntax_problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from freezelint.config import Config
+    from freezelint.sources.document import Document
+    from freezelint.sources.python import Source
     from freezelint.suppressions import Comment, Suppressions
 
 
@@ -56,10 +59,16 @@ def examine(task: Task, config: Config) -> Outcome:
     if not codes and not config.strict:
         return examine_plain(path, data, parse=task.must_parse)
     try:
-        source = decode(path, data)
+        document = read_document(path, data)
     except UnreadableSource as error:
         return Outcome(path, problems=(Problem(path, error.reason),))
-    suppressions = _suppressions(source.text) if b"skip-file" in data else None
+    parts = [_examine_program(program, task, codes, config) for program in document.programs]
+    return _joined(path, document, parts)
+
+
+def _examine_program(source: Source, task: Task, codes: Sequence[str], config: Config) -> Outcome:
+    path = source.path
+    suppressions = _suppressions(source.text) if "skip-file" in source.text else None
     if suppressions and suppressions.skip_file:
         return Outcome(path)
     # A short file is parsed as a whole anyway, to find its scopes.
@@ -78,6 +87,21 @@ def examine(task: Task, config: Config) -> Outcome:
         (*silenced.remaining, *unused),
         tuple(problems),
         suppressed=len(findings) - len(silenced.remaining),
+    )
+
+
+def _joined(path: str, document: Document, parts: Sequence[Outcome]) -> Outcome:
+    """Put together what came of a document's programs."""
+    by_program = list(zip(document.programs, parts, strict=True))
+    return Outcome(
+        path,
+        tuple(
+            document.located(program, each)
+            for program, part in by_program
+            for each in part.findings
+        ),
+        tuple(problem for _, part in by_program for problem in part.problems),
+        sum(part.suppressed for _, part in by_program),
     )
 
 

@@ -28,6 +28,30 @@ class Span(NamedTuple):
     column: int
     end_line: int
     end_column: int
+    cell: int = 0
+    """The notebook cell whose lines are counted, from 1; 0 in a file that has none."""
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Where it stands among the spans of its file."""
+        return (self.cell, *self[:4])
+
+
+class Edit(NamedTuple):
+    """Text to put in the place of a span; an empty span inserts, an empty text deletes."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """The edits that make one finding go away; all of them or none."""
+
+    title: str
+    """What they do, as an order: ``call `requires_grad_(False)```."""
+    edits: tuple[Edit, ...]
+    is_safe: bool
+    """Whether nothing changes but the freeze that was meant."""
 
 
 class Evidence(NamedTuple):
@@ -49,14 +73,14 @@ class Finding(NamedTuple):
     message: str
     help: str
     evidence: tuple[Evidence, ...] = ()
-    fixable: bool = False
+    fix: Fix | None = None
     statement: tuple[int, int] = (0, 0)
     """First and last line of the statement; a suppression on any of them counts."""
 
     @property
-    def sort_key(self) -> tuple[str, int, int, str]:
+    def sort_key(self) -> tuple[str, tuple[int, ...], str]:
         """Findings are shown by file, then by place, then by code."""
-        return (self.path, self.span.line, self.span.column, self.code)
+        return (self.path, self.span.order, self.code)
 
 
 class Problem(NamedTuple):

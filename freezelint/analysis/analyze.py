@@ -100,7 +100,7 @@ def _finding(path: str, rule: Rule, report: Report) -> Finding:
         message=report.message,
         help=report.help,
         evidence=tuple(evidence.values()),
-        fixable=rule.fixable,
+        fix=report.fix,
         statement=report.place.statement_lines,
     )
 

@@ -58,7 +58,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
             }
             for each in finding.evidence
         ],
-        "fixable": finding.fixable,
+        "fixable": finding.fix is not None,
     }
 
 

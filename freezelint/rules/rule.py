@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.events import Event
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
-    from freezelint.findings import Level
+    from freezelint.findings import Fix, Level
     from freezelint.rules.claims import Claim
 
 
@@ -23,6 +23,7 @@ class Report(NamedTuple):
     evidence: tuple[tuple[Place, str], ...] = ()
     level: Level | None = None
     """Overrides the rule's own level for this one finding."""
+    fix: Fix | None = None
 
 
 class Rule:
