@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
 from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from freezelint.config import Config
     from freezelint.engine import CheckResult, StandardInput
     from freezelint.reports.progress import ProgressBar
@@ -24,6 +27,10 @@ class CheckOptions(NamedTuple):
     ignore: tuple[str, ...] = ()
     strict: bool = False
     output_format: str = "text"
+    fix: bool = False
+    unsafe_fixes: bool = False
+    diff: bool = False
+    fix_only: bool = False
     exit_zero: bool = False
     jobs: int | None = None
     quiet: bool = False
@@ -52,9 +59,14 @@ def run(options: CheckOptions) -> int:
     finally:
         if progress is not None:
             progress.close()
-    _print_problems(result)
-    _print(result, options)
-    return _exit_code(result, exit_zero=options.exit_zero)
+    if options.diff:
+        return _show_diff(result, options)
+    with _report_beside_the_text(result, options):
+        result = _written(result)
+        _print_problems(result)
+        if not options.fix_only:
+            _print(result, options)
+    return _exit_code(result, exit_zero=options.exit_zero or options.fix_only)
 
 
 def _config(options: CheckOptions) -> Config:
@@ -71,7 +83,62 @@ def _config(options: CheckOptions) -> Config:
             )
         except UnknownCode as error:
             raise click.UsageError(str(error)) from None
-    return Config(select, extend_select, ignore, options.strict, options.jobs or available_cores())
+    return Config(
+        select,
+        extend_select,
+        ignore,
+        options.strict,
+        options.jobs or available_cores(),
+        _fixes(options),
+    )
+
+
+def _fixes(options: CheckOptions) -> Literal["none", "safe", "unsafe"]:
+    if not (options.fix or options.diff or options.fix_only):
+        return "none"
+    return "unsafe" if options.unsafe_fixes else "safe"
+
+
+def _show_diff(result: CheckResult, options: CheckOptions) -> int:
+    """Print what fixes would change; that alone decides about the exit code."""
+    from freezelint import rewriting
+    from freezelint.reports.display import safe
+
+    _print_problems(result)
+    is_terminal = sys.stdout.isatty()
+    for line in rewriting.diff(result.rewritten):
+        click.echo(f"{safe(line[:-1])}\n" if is_terminal else line, nl=False)
+    if not options.quiet:
+        from freezelint.reports import summary
+
+        click.echo(summary.would_fix(result), err=True)
+    if result.problems:
+        return FAILED
+    return FOUND if result.rewritten and not options.exit_zero else CLEAN
+
+
+@contextlib.contextmanager
+def _report_beside_the_text(result: CheckResult, options: CheckOptions) -> Iterator[None]:
+    """Give standard input back fixed, on standard output; then the report goes to the other."""
+    given = result.standard_input
+    if given is None or _fixes(options) == "none":
+        yield
+        return
+    sys.stdout.buffer.write(given.encoded(given.text))
+    sys.stdout.flush()
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _written(result: CheckResult) -> CheckResult:
+    """Write the fixed files."""
+    files = [each for each in result.rewritten if not each.is_standard_input]
+    if not files:
+        return result
+    from freezelint import rewriting
+
+    problems = tuple(rewriting.write(files))
+    return result._replace(problems=(*result.problems, *problems))
 
 
 def _standard_input(name: str) -> StandardInput:
@@ -119,6 +186,8 @@ def _print(result: CheckResult, options: CheckOptions) -> None:
         _print_text(result)
     if not options.quiet:
         click.echo(summary.in_one_line(result))
+        for line in summary.about_fixes(result):
+            click.echo(line)
 
 
 def _print_text(result: CheckResult) -> None:

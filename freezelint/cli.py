@@ -43,6 +43,10 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
     default="text",
     show_default=True,
 )
+@click.option("--fix", is_flag=True, help="Fix what can be fixed, and report the rest.")
+@click.option("--unsafe-fixes", is_flag=True, help="Fixes may change more than the freeze.")
+@click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
+@click.option("--fix-only", is_flag=True, help="Fix what can be fixed, and report nothing.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Processes to use; all cores by default."

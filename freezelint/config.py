@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from freezelint.findings import Level
 
@@ -37,6 +37,8 @@ class Config(NamedTuple):
     strict: bool = False
     """Also show what is of level info."""
     jobs: int = 1
+    fixes: Literal["none", "safe", "unsafe"] = "none"
+    """Which fixes are made."""
 
     def is_on(self, code: str, level: Level) -> bool:
         """Return whether the rule of this code and level is to be run."""

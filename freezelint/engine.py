@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from freezelint.config import Config
+    from freezelint.examination import Rewritten
     from freezelint.findings import Finding, Problem
     from freezelint.workers import Workers
 
@@ -37,6 +38,8 @@ class CheckResult(NamedTuple):
     problems: tuple[Problem, ...] = ()
     files_checked: int = 0
     suppressed: int = 0
+    rewritten: tuple[Rewritten, ...] = ()
+    """Files whose text was fixed; nothing is written yet."""
     standard_input: Source | None = None
     """What was read from standard input, which cannot be read again."""
 
@@ -86,23 +89,32 @@ def _result(
     problems = [problem for outcome in outcomes for problem in outcome.problems]
     # A file that one rule failed on was checked by the others.
     unchecked = {problem.path for problem in problems if problem.rule is None}
+    rewritten = _rewritten(outcomes)
     return CheckResult(
         tuple(sorted(findings, key=lambda each: (*each.sort_key, each.message))),
         tuple(sorted((*undiscovered, *problems), key=_problem_order)),
         len(outcomes) - len(unchecked),
         sum(outcome.suppressed for outcome in outcomes),
-        _decoded(standard_input),
+        rewritten,
+        _decoded(standard_input, rewritten),
     )
+
+
+def _rewritten(outcomes: Iterable[Outcome]) -> tuple[Rewritten, ...]:
+    found = [each.rewritten for each in outcomes if each.rewritten is not None]
+    return tuple(sorted(found, key=lambda each: each.path))
 
 
 def _problem_order(problem: Problem) -> tuple[str, int, str, str]:
     return (problem.path, problem.line or 0, problem.reason, problem.rule or "")
 
 
-def _decoded(standard_input: StandardInput | None) -> Source | None:
+def _decoded(standard_input: StandardInput | None, rewritten: Iterable[Rewritten]) -> Source | None:
+    """The text that findings in standard input are places in: that with its fixes."""
     if standard_input is None:
         return None
+    after = [each.after for each in rewritten if each.is_standard_input]
     try:
-        return decode(*standard_input)
+        return decode(standard_input.name, after[0] if after else standard_input.data)
     except UnreadableSource:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.analysis.gate import Gate
@@ -14,7 +15,7 @@ from freezelint.sources.python import UnreadableSource, decode
 from freezelint.sources.syntax import syntax_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from freezelint.config import Config
     from freezelint.sources.document import Document
@@ -33,6 +34,16 @@ class Task(NamedTuple):
     """Only of what cannot be read again, which is standard input."""
 
 
+class Rewritten(NamedTuple):
+    """A file whose text was fixed: its bytes before and after, and how often each rule did."""
+
+    path: str
+    before: bytes
+    after: bytes
+    made: Mapping[str, int]
+    is_standard_input: bool = False
+
+
 class Outcome(NamedTuple):
     """What came of one file."""
 
@@ -40,6 +51,7 @@ class Outcome(NamedTuple):
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     suppressed: int = 0
+    rewritten: Rewritten | None = None
 
 
 def read(path: str) -> bytes:
@@ -62,8 +74,35 @@ def examine(task: Task, config: Config) -> Outcome:
         document = read_document(path, data)
     except UnreadableSource as error:
         return Outcome(path, problems=(Problem(path, error.reason),))
-    parts = [_examine_program(program, task, codes, config) for program in document.programs]
-    return _joined(path, document, parts)
+    if config.fixes == "none":
+        parts = [_examine_program(each, task, codes, config) for each in document.programs]
+        return _joined(path, document, parts)
+    return _examine_and_fix(document, task, data, config)
+
+
+def _examine_and_fix(document: Document, task: Task, data: bytes, config: Config) -> Outcome:
+    """Fix what can be fixed, and say what is left."""
+    from freezelint.repair import repair
+
+    def look(program: Source) -> Sequence[Finding] | None:
+        seen = _examine_program(program, task, _codes(program, config), config)
+        return None if seen.problems else seen.findings
+
+    unsafe = config.fixes == "unsafe"
+    repaired = [repair(program, look, unsafe=unsafe) for program in document.programs]
+    made = sum((each.made for each in repaired), Counter[str]())
+    if not made:
+        parts = [
+            _examine_program(each, task, _codes(each, config), config) for each in document.programs
+        ]
+        return _joined(task.path, document, parts)
+    after = document.with_texts([each.source.text for each in repaired])
+    left = examine(task._replace(data=after, size=len(after)), config._replace(fixes="none"))
+    return left._replace(rewritten=Rewritten(task.path, data, after, made, task.data is not None))
+
+
+def _codes(program: Source, config: Config) -> Sequence[str]:
+    return _gate(config).candidates(program.encoded(program.text))
 
 
 def _examine_program(source: Source, task: Task, codes: Sequence[str], config: Config) -> Outcome:

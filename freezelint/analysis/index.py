@@ -110,6 +110,11 @@ class Index:
             chunks.append((Chunk(lines, first), "\n".join(lines)))
         return tuple(chunks)
 
+    def chunks_of_scope(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        """The chunks that share their names with one: the others at the top level, or none."""
+        loose = tuple(each for each, _ in self.loose_statements)
+        return loose if chunk in loose else (chunk,)
+
     def is_loud(self, definition: Definition | None) -> bool:
         """Whether something that rules look at can happen in a function or in what it mentions."""
         if definition is None:
@@ -186,6 +191,15 @@ class Index:
         """Whether the file reads an attribute of that name, of whatever object."""
         read = rf"\.{name}\b(?!\s*=(?!=))|(?:get|has)attr\([^()\n]*[\"']{name}[\"']"
         return re.search(read, self._text) is not None
+
+    def reads_path(self, path: str) -> bool:
+        """Whether a dotted path stands anywhere where it is not assigned to."""
+        return re.search(rf"(?<![\w.]){re.escape(path)}\b(?!\s*=(?!=))", self._text) is not None
+
+    @property
+    def text(self) -> str:
+        """The file, its lines ended by line feeds."""
+        return self._text
 
     def mentions_attribute(self, name: str) -> int:
         """How often the text names an attribute, after a dot or as a string."""

@@ -101,6 +101,10 @@ class Chunk:
         """The lines as they stand in the file."""
         return "\n".join(self._lines)
 
+    def line(self, number: int) -> str:
+        """A line of the file that belongs to this chunk."""
+        return self._lines[number - self._first_line]
+
     def mentions(self, name: str) -> int:
         """How often an identifier occurs in these lines, comments and strings included."""
         return len(re.findall(rf"\b{re.escape(name)}\b", self.text))

@@ -35,6 +35,29 @@ def in_one_line(result: CheckResult) -> str:
     return text
 
 
+def about_fixes(result: CheckResult) -> Iterator[str]:
+    """Yield a line on the fixes that were made, and one on those that can be."""
+    made = sum(sum(each.made.values()) for each in result.rewritten)
+    if made:
+        yield f"Fixed {counted(made, 'finding')} in {counted(len(result.rewritten), 'file')}."
+    fixes = [finding.fix for finding in result.findings if finding.fix is not None]
+    safe = sum(fix.is_safe for fix in fixes)
+    ways = [
+        *([f"{safe} with `--fix`"] if safe else []),
+        *([f"{len(fixes) - safe} with `--fix --unsafe-fixes`"] if len(fixes) > safe else []),
+    ]
+    if ways:
+        yield f"Can be fixed: {', '.join(ways)}."
+
+
+def would_fix(result: CheckResult) -> str:
+    """Return the last line of a diff."""
+    made = sum(sum(each.made.values()) for each in result.rewritten)
+    if not made:
+        return "Nothing would be fixed."
+    return f"Would fix {counted(made, 'finding')} in {counted(len(result.rewritten), 'file')}."
+
+
 def by_rule(result: CheckResult) -> Iterator[str]:
     """Yield a line for each code that was found, the most frequent first."""
     counts = Counter((finding.code, finding.name) for finding in result.findings)

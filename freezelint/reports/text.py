@@ -27,6 +27,7 @@ def render_finding(finding: Finding, excerpts: Excerpts, paint: Painter) -> str:
     bar = " " * (margin + 1)
     for label, text in (
         ("help", finding.help),
+        ("fix", _way_to_fix(finding)),
         ("see", f"freezelint explain {finding.code}"),
     ):
         first, *rest = text.split("\n") if text else [""]
@@ -35,6 +36,14 @@ def render_finding(finding: Finding, excerpts: Excerpts, paint: Painter) -> str:
         lines.append(f"{bar}{paint.frame('=')} {paint.bold(label)}: {safe(first)}")
         lines += [f"{bar}  {' ' * len(label)}  {safe(line)}" for line in rest]
     return "\n".join(lines)
+
+
+def _way_to_fix(finding: Finding) -> str:
+    """What a fix would do, and how to ask for it."""
+    if finding.fix is None:
+        return ""
+    option = "--fix" if finding.fix.is_safe else "--fix --unsafe-fixes"
+    return f"{finding.fix.title} (`{option}`)"
 
 
 def render(result: CheckResult, excerpts: Excerpts, paint: Painter) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +64,8 @@ class Rule:
     """Whether one statement decides, with nothing but the kinds of the things that it names."""
     reads_classes: ClassVar[bool] = False
     """Whether a class for itself can decide: what it is made of, and its ``forward``."""
-    fixable: ClassVar[bool] = False
+    fix: ClassVar[Literal["none", "safe", "unsafe"]] = "none"
+    """What kind of fix it offers where it knows one; ``safe`` ones change the freeze only."""
 
     def check(self, event: Event, trace: Trace) -> Iterable[Report]:
         """Yield a report for each bug that this event completes."""

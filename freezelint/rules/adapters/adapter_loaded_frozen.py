@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.events import Event
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 
 class AdapterLoadedFrozen(Rule):
@@ -127,7 +128,7 @@ class AdapterLoadedFrozen(Rule):
     claims = (Claim("dead", "model.*.lora_*"),)
     triggers = (("from_pretrained(",), ("train(", "optim", "Optim", "Adam", "SGD"))
     trigger_patterns = ((r"PeftModel\w*\.from_pretrained\(",),)
-    fixable = False
+    fix = "unsafe"
     events = ("AdaptersAdded",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -146,4 +147,12 @@ class AdapterLoadedFrozen(Rule):
                 "the adapters are loaded frozen: nothing in the model is trainable",
                 "pass `is_trainable=True`",
                 ((trace.meeting_place(training, event), f"this {what}"),),
+                fix=_fix(event),
             )
+
+
+def _fix(event: AdaptersAdded) -> Fix | None:
+    from freezelint.analysis import edits
+
+    edit = edits.keyword_added(event.place, "is_trainable", "True")
+    return edits.fixed("pass `is_trainable=True`", edit, is_safe=False)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
+    from freezelint.findings import Fix
 
 _CHECKPOINTS = {
     "torch.utils.checkpoint.checkpoint": 1,
@@ -118,7 +119,7 @@ class ReentrantCheckpointFrozenInput(Rule):
         (r"checkpoint\((?<!\wcheckpoint\()", r"checkpoint_sequential\("),
         (r"backward\((?<!def backward\()", r"training_step\("),
     )
-    fixable = False
+    fix = "unsafe"
     events = ("Called",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -189,4 +190,12 @@ def _report(event: Called, backward: BackwardRan, key: int, trace: Trace) -> Rep
         "parameters without one",
         "pass `use_reentrant=False`",
         ((backward.place, "differentiated here"),),
+        fix=_fix(event),
     )
+
+
+def _fix(event: Called) -> Fix | None:
+    from freezelint.analysis import edits
+
+    edit = edits.keyword_added(event.place, "use_reentrant", "False")
+    return edits.fixed("pass `use_reentrant=False`", edit, is_safe=False)

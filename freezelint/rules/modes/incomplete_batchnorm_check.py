@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 _HELP = "test for `nn.modules.batchnorm._BatchNorm`: every BatchNorm derives from it"
 
@@ -128,7 +129,7 @@ class IncompleteBatchnormCheck(Rule):
         (r"isinstance\([^()]*BatchNorm[123]d[,)\s]", r"isinstance\([^()]*SyncBatchNorm[,)\s]"),
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
     )
-    fixable = False
+    fix = "safe"
     events = ("ModeSet",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -146,6 +147,7 @@ class IncompleteBatchnormCheck(Rule):
                 f"this picks {names}, but every BatchNorm of `{label}` is a `SyncBatchNorm` by now",
                 _HELP,
                 ((conversion.place, "converted here"),),
+                fix=_fix(event, "SyncBatchNorm"),
             )
             return
         for escaped in trace.objects.below(key, event.index):
@@ -161,6 +163,7 @@ class IncompleteBatchnormCheck(Rule):
                     "statistics still change in training mode",
                     _HELP,
                     ((escaped.place, f"a `{kind}`"),) if escaped.place is not None else (),
+                    fix=_fix(event, kind),
                 )
                 return
         if trace.objects.module(key).origin is Origin.GIVEN and event.scope:
@@ -171,6 +174,14 @@ class IncompleteBatchnormCheck(Rule):
                 _HELP,
                 level=Level.INFO,
             )
+
+
+def _fix(event: ModeSet, kind: str) -> Fix | None:
+    """Pick the kind that escapes as well."""
+    from freezelint.analysis import edits
+
+    edit = edits.class_also_tested(event.place, kind)
+    return edits.fixed(f"test for `{kind}` too", edit, is_safe=True)
 
 
 def _conversion_before(trace: Trace, event: ModeSet) -> Wrapped | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 
 class BoundMethodAsCondition(Rule):
@@ -115,7 +116,7 @@ class BoundMethodAsCondition(Rule):
     triggers = (("requires_grad_",),)
     trigger_patterns = ((r"\.requires_grad_(?!\w|\s*[(=][^=])",),)
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("ConditionTested",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -130,4 +131,12 @@ class BoundMethodAsCondition(Rule):
                 f"`{event.place.code}` is a method, and a method is always true: "
                 "frozen parameters pass this test too",
                 f"write `{event.place.code[:-1]}`, without the underscore",
+                fix=_fix(event),
             )
+
+
+def _fix(event: ConditionTested) -> Fix | None:
+    from freezelint.analysis import edits
+
+    edit = edits.attribute_renamed(event.place, event.expression, "requires_grad")
+    return edits.fixed("test the flag instead", edit, is_safe=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 
 class ComparisonInsteadOfAssignment(Rule):
@@ -101,7 +102,7 @@ class ComparisonInsteadOfAssignment(Rule):
     triggers = (("requires_grad",),)
     trigger_patterns = ((r"\.requires_grad\s*(?:==|is\b)",),)
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("ExpressionDiscarded",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -116,4 +117,11 @@ class ComparisonInsteadOfAssignment(Rule):
                 event.place,
                 "this compares the flag and drops the answer; no flag is set",
                 f"write `{left} = {right}`",
+                fix=_fix(event),
             )
+
+
+def _fix(event: ExpressionDiscarded) -> Fix | None:
+    from freezelint.analysis import edits
+
+    return edits.fixed("assign instead", edits.comparison_assigned(event.place), is_safe=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 _SWITCHES = frozenset({"eval", "train", "requires_grad_"})
 
@@ -135,7 +136,7 @@ class DiscardedSwitch(Rule):
         ),
     )
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("ExpressionDiscarded", "ContextEntered")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -146,6 +147,7 @@ class DiscardedSwitch(Rule):
                     event.place,
                     f"`{event.place.code}` is a class, not a context: `with` raises a TypeError",
                     f"write `with {event.place.code}():`",
+                    fix=_called(event),
                 )
             return
         assert isinstance(event, ExpressionDiscarded)
@@ -169,6 +171,7 @@ class DiscardedSwitch(Rule):
                     event.place,
                     f"`{code}` names the method and does not call it: nothing happens",
                     f"write `{code}({argument})`",
+                    fix=_fix(event, value.name),
                 )
         elif (
             isinstance(value, TensorValue)
@@ -181,6 +184,24 @@ class DiscardedSwitch(Rule):
                 f"`{code}` returns a new tensor, and this one is dropped: nothing is detached",
                 f"use the result, or write `{code.removesuffix('()')}_()`",
             )
+
+
+def _called(event: Event) -> Fix | None:
+    from freezelint.analysis import edits
+
+    return edits.fixed("call it", edits.called(event.place, event.place.node), is_safe=True)
+
+
+def _fix(event: ExpressionDiscarded, method: str) -> Fix | None:
+    from freezelint.analysis import edits
+
+    if edits.expression_statement(event.place) is None:
+        return None
+    if method == "requires_grad_":
+        # Whether on or off was meant is not said; somebody who freezes writes this.
+        frozen = edits.called(event.place, event.place.node, "False")
+        return edits.fixed("call it with `False`", frozen, is_safe=False)
+    return _called(event)
 
 
 def _is_frozen_after(event: Event, value: TensorValue, trace: Trace) -> bool:

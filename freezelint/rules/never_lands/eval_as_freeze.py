@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 _SAYS_FROZEN = re.compile(r"freez|froze", re.IGNORECASE)
 _SAYS_PINNED = re.compile(
@@ -134,7 +135,7 @@ class EvalAsFreeze(Rule):
         ("optim", "Optim", "Adam", "SGD"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
-    fixable = False
+    fix = "unsafe"
     events = ("ModeSet",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -164,6 +165,7 @@ class EvalAsFreeze(Rule):
                 (step.place, "and steps here"),
             ),
             level=Level.ERROR if _SAYS_FROZEN.search(words) else None,
+            fix=_fix(event),
         )
 
 
@@ -239,3 +241,14 @@ def _is_reverted(trace: Trace, event: ModeSet, step: Stepped, *, is_whole: bool)
         if any(forward.grad_enabled is not True for forward in used):
             return True
     return False
+
+
+def _fix(event: ModeSet) -> Fix | None:
+    """Freeze beside `eval()`, where that is a statement of its own."""
+    from freezelint.analysis import edits, rearrangement
+
+    receiver = edits.called_on(event.place.node, {"eval"})
+    if receiver is None or edits.expression_statement(event.place) is None:
+        return None
+    frozen = f"{event.place.chunk.code(receiver)}.requires_grad_(False)"
+    return rearrangement.statement_below("freeze it as well", event.place, frozen)

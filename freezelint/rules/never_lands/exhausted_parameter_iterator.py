@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 
 class ExhaustedParameterIterator(Rule):
@@ -129,7 +130,7 @@ class ExhaustedParameterIterator(Rule):
         ),
     )
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("IteratorConsumed",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -150,6 +151,7 @@ class ExhaustedParameterIterator(Rule):
                 f"`{label}` is a one-shot iterator made outside of this loop: from the second "
                 "iteration on it is empty",
                 f"make it a list: `{label} = list(...)`",
+                fix=_fix(event, trace),
             )
             return
         yield Report(
@@ -158,4 +160,15 @@ class ExhaustedParameterIterator(Rule):
             "parameters",
             f"make it a list: `{first.label} = list(...)`",
             ((first.place, "all its parameters are taken here"),),
+            fix=_fix(first, trace),
         )
+
+
+def _fix(taken: IteratorConsumed, trace: Trace) -> Fix | None:
+    """Make a list of the iterator where it gets its name."""
+    from freezelint.analysis import edits
+
+    given = edits.only_value_of(trace.file, taken.place, taken.label)
+    if given is None:
+        return None
+    return edits.fixed("make it a list", edits.wrapped(given, given.node, "list"), is_safe=True)

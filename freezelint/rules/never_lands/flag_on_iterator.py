@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
-from freezelint.analysis.values import ModuleGroup, ParameterSequence
+from freezelint.analysis.values import Constant, ModuleGroup, ParameterSequence
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 
 class FlagOnIterator(Rule):
@@ -111,7 +112,7 @@ class FlagOnIterator(Rule):
         ),
     )
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("AttributeWritten", "MethodCalled")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -136,4 +137,27 @@ class FlagOnIterator(Rule):
                 f"write `{names}.requires_grad_(...)`, or loop over the parameters"
                 if len(keys) == 1
                 else "loop over the parameters",
+                fix=_fix(event),
             )
+
+
+def _fix(event: Event) -> Fix | None:
+    """Call the method on the module whose parameters these are."""
+    from freezelint.analysis import edits
+
+    title = "call `requires_grad_` on the module"
+    if isinstance(event, AttributeWritten):
+        module = edits.called_on(event.receiver_node, _WHOLE)
+        is_flag = isinstance(event.value, Constant) and isinstance(event.value.value, bool)
+        edit = edits.as_method_call(event.place, "requires_grad_", receiver=module)
+        return None if module is None else edits.fixed(title, edit, is_safe=is_flag)
+    function = getattr(event.place.node, "func", None)
+    iterator = getattr(function, "value", None)
+    module = edits.called_on(iterator, _WHOLE)
+    if iterator is None or module is None:
+        return None
+    return edits.fixed(title, edits.replacement(event.place, iterator, module), is_safe=True)
+
+
+_WHOLE = frozenset({"parameters", "named_parameters", "modules", "named_modules"})
+"""Methods that go over all there is below a module."""

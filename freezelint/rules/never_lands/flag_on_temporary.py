@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 
 class FlagOnTemporary(Rule):
@@ -114,7 +115,7 @@ class FlagOnTemporary(Rule):
         ),
     )
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("AttributeWritten", "ExpressionDiscarded")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -156,6 +157,7 @@ def _report(event: Event, value: object) -> Iterator[Report]:
             event.place,
             f"`{value.how}` makes a new tensor: the flag is set on that one and lost with it",
             f"leave out `{value.how}` and set the flag of the parameter itself",
+            fix=_fix(event, value.how),
         )
     elif value.kind in (TensorKind.TEMPORARY, TensorKind.CONVERTED) and value.how != "state_dict":
         yield Report(
@@ -163,4 +165,16 @@ def _report(event: Event, value: object) -> Iterator[Report]:
             f"`{value.how}` returns another tensor (or raises here, since that is no leaf): "
             "the parameter keeps its flag",
             f"leave out `{value.how}` and set the flag of the parameter itself",
+            fix=_fix(event, value.how),
         )
+
+
+def _fix(event: Event, how: str) -> Fix | None:
+    """Leave out what makes the temporary, where it stands in the same expression."""
+    from freezelint.analysis import edits
+
+    if isinstance(event, AttributeWritten):
+        made = event.receiver_node
+    else:
+        made = getattr(getattr(event.place.node, "func", None), "value", None)
+    return edits.fixed(f"leave out `{how}`", edits.unwrapped(event.place, made, how), is_safe=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 _GUESSED = frozenset({"frozen", "freeze"})
 """Names that no framework has; a project may have given them a meaning in another file."""
@@ -117,7 +118,7 @@ class ForeignFreezeAttribute(Rule):
         ),
     )
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("AttributeWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -141,7 +142,20 @@ class ForeignFreezeAttribute(Rule):
             "reads it, and no flag changes",
             f"write `requires_grad_({trains})`" if method else f"write `requires_grad = {trains}`",
             level=Level.WARNING if event.attribute in _GUESSED else None,
+            fix=_fix(event, trains=trains, is_module=method),
         )
+
+
+def _fix(event: AttributeWritten, *, trains: bool, is_module: bool) -> Fix | None:
+    from freezelint.analysis import edits
+
+    flag = str(trains)
+    if is_module:
+        edit = edits.as_method_call(event.place, "requires_grad_", flag)
+    else:
+        edit = edits.as_other_assignment(event.place, "requires_grad", flag)
+    # What a name like `frozen` was meant for is a guess.
+    return edits.fixed("set `requires_grad`", edit, is_safe=event.attribute not in _GUESSED)
 
 
 def _parts(trace: Trace, event: AttributeWritten) -> tuple[Part, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
+    from freezelint.findings import Fix
 
 
 class MisspelledRequiresGrad(Rule):
@@ -136,7 +137,7 @@ class MisspelledRequiresGrad(Rule):
     )
     trigger_patterns = ((r"re(?<!\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\s*=(?!=)|\(|[\"'])",),)
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("AttributeWritten", "MethodCalled", "Called")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -153,6 +154,7 @@ class MisspelledRequiresGrad(Rule):
                         event.place,
                         f"`{event.name}` has no argument `{keyword}`: the call raises a TypeError",
                         f"write `{meant}=`",
+                        fix=_fix_keyword(event, keyword, meant),
                     )
 
     def _report(
@@ -181,4 +183,28 @@ class MisspelledRequiresGrad(Rule):
             f"`{name}` {effect}; the flag is called `requires_grad`",
             f"write `{meant}(...)`" if meant.endswith("_") else f"write `{meant}`",
             level=Level.INFO if is_plain else None,
+            fix=_fix(event, meant),
         )
+
+
+def _fix_keyword(event: Called, keyword: str, meant: str) -> Fix | None:
+    from freezelint.analysis import edits
+
+    edit = edits.keyword_renamed(event.place, event.call, keyword, meant)
+    return edits.fixed(f"write `{meant}`", edit, is_safe=True)
+
+
+def _fix(event: Event, meant: str) -> Fix | None:
+    from freezelint.analysis import edits
+
+    title = f"write `{meant}`"
+    if isinstance(event, AttributeWritten):
+        if meant.endswith("_") and not event.attribute.endswith("_"):
+            return edits.fixed(title, edits.as_method_call(event.place, meant), is_safe=True)
+        if edits.assignment_to(event.place) is None:
+            return None
+        return edits.fixed(
+            title, edits.attribute_renamed(event.place, event.place.node, meant), is_safe=True
+        )
+    function = getattr(event.place.node, "func", event.place.node)
+    return edits.fixed(title, edits.attribute_renamed(event.place, function, meant), is_safe=True)

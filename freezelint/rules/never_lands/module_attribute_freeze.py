@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 
 class ModuleAttributeFreeze(Rule):
@@ -117,7 +118,7 @@ class ModuleAttributeFreeze(Rule):
         ),
     )
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("AttributeWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -138,7 +139,21 @@ class ModuleAttributeFreeze(Rule):
             f"`{target}` is a module: this stores an attribute, and no parameter's flag changes",
             f"write `{target}.requires_grad_({value})`",
             made,
+            fix=_fix(event, trace),
         )
+
+
+def _fix(event: AttributeWritten, trace: Trace) -> Fix | None:
+    from freezelint.analysis import edits
+
+    path = f"{event.receiver_name}.requires_grad"
+    is_flag = isinstance(event.value, Constant) and isinstance(event.value.value, bool)
+    return edits.fixed(
+        "call `requires_grad_`",
+        edits.as_method_call(event.place, "requires_grad_"),
+        # Who reads the attribute, reads what was stored here.
+        is_safe=is_flag and not trace.file.reads_path(path),
+    )
 
 
 def _keeps_an_option(event: AttributeWritten, module: ModuleObject) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
+    from freezelint.findings import Fix
 
 
 _FALSE = ("False", "false", "0")
@@ -123,7 +124,7 @@ class NonBooleanFlag(Rule):
         ),
     )
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("AttributeWritten", "MethodCalled", "Called")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -153,7 +154,22 @@ def _report(event: Event, value: Value, error: str) -> Iterator[Report]:
     if told is not None:
         what, remedy = told
         message = f"`requires_grad` must be a bool, not {what}: this raises a {error}"
-        yield Report(event.place, message, remedy)
+        yield Report(event.place, message, remedy, fix=_fix(event, value))
+
+
+def _fix(event: Event, value: Value) -> Fix | None:
+    """Write the flag that a literal stands for, where it stands."""
+    from freezelint.analysis import edits
+
+    if not isinstance(value, Constant):
+        return None
+    meant = value.value not in _FALSE and bool(value.value)
+    if isinstance(event, AttributeWritten):
+        literal = event.value_node if edits.assignment_to(event.place) is not None else None
+    else:
+        literal = edits.argument_of(event.place.node, "requires_grad", 0)
+    edit = edits.literal_replaced(event.place, literal, str(meant))
+    return edits.fixed(f"write `{meant}`", edit, is_safe=True)
 
 
 def _wrong_type(value: Value) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 
 class RequiresGradMethodOverwritten(Rule):
@@ -108,7 +109,7 @@ class RequiresGradMethodOverwritten(Rule):
         (r"\.requires_grad_\s*=(?!=)", r"requires_grad_[\"'](?<=[\"']requires_grad_[\"'])"),
     )
     is_local = True
-    fixable = False
+    fix = "safe"
     events = ("AttributeWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -124,4 +125,13 @@ class RequiresGradMethodOverwritten(Rule):
             event.place,
             f"this replaces the method `requires_grad_` of `{target}` and sets no flag",
             f"write `{target}.requires_grad_({value})`",
+            fix=_fix(event),
         )
+
+
+def _fix(event: AttributeWritten) -> Fix | None:
+    from freezelint.analysis import edits
+
+    is_flag = isinstance(event.value, Constant) and isinstance(event.value.value, bool)
+    edit = edits.as_method_call(event.place, "requires_grad_")
+    return edits.fixed("call the method", edit, is_safe=is_flag)

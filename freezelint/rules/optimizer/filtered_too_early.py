@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.predicates import FlagTest
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
+    from freezelint.findings import Fix
 
 
 class FilteredTooEarly(Rule):
@@ -133,7 +134,7 @@ class FilteredTooEarly(Rule):
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
-    fixable = False
+    fix = "unsafe"
     events = ("OptimizerBuilt",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -195,4 +196,18 @@ class FilteredTooEarly(Rule):
                 (trace.meeting_place(freeze, built), f"`{freeze.label}` is frozen here, too late"),
                 (built.place, "the optimizer is built from the result"),
             ),
+            fix=_fix(built, freeze, test, trace),
         )
+
+
+def _fix(built: OptimizerBuilt, freeze: FlagWritten, test: FlagTest, trace: Trace) -> Fix | None:
+    """Take the filter below the freeze, and with it the optimizer that was built before."""
+    from freezelint.analysis import rearrangement
+
+    moved = [test.place, built.place] if built.index < freeze.index else [test.place]
+    return rearrangement.moved_below(
+        "filter below the freeze",
+        trace.file.text,
+        moved,
+        [trace.meeting_place(freeze, built)],
+    )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
+    from freezelint.findings import Fix
 
 
 class OptimizerBeforeFreeze(Rule):
@@ -121,7 +122,7 @@ class OptimizerBeforeFreeze(Rule):
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
-    fixable = False
+    fix = "unsafe"
     events = ("OptimizerBuilt",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -173,6 +174,7 @@ class OptimizerBeforeFreeze(Rule):
             f"`{optimizer}` was built from `{built.label}` before `{freeze.label}` was frozen",
             "freeze first, then build the optimizer from the parameters with `requires_grad`",
             ((frozen, f"`{freeze.label}` is frozen here, after the optimizer took it"),),
+            fix=_fix(built, trace),
         )
 
 
@@ -186,3 +188,23 @@ def _is_stage(trace: Trace, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
 def _was_handed_on_before(trace: Trace, built: OptimizerBuilt, freeze: FlagWritten) -> bool:
     """Whether code out of sight may have trained between construction and freeze."""
     return any(built.key in each.optimizers for each in trace.between(built, freeze, HandedOver))
+
+
+def _fix(built: OptimizerBuilt, trace: Trace) -> Fix | None:
+    """Build the optimizer below the last freeze, and leave out what is frozen by then."""
+    from freezelint.analysis import rearrangement
+
+    held = {part.key for part in built.parts}
+    later = [
+        trace.meeting_place(freeze, built)
+        for freeze in trace.after(built, FlagWritten)
+        if any(trace.overlaps(part, key, freeze.index) for part in freeze.parts for key in held)
+    ]
+    filtered = rearrangement.filtered_by_flag(built.place, built.argument)
+    return rearrangement.moved_below(
+        "build the optimizer below the freeze",
+        trace.file.text,
+        [built.place],
+        later,
+        changes=() if filtered is None else (filtered,),
+    )

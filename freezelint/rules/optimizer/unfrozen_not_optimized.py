@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
+    from freezelint.findings import Fix
+
+
+_PATH = re.compile(r"[^\W\d]\w*(?:\.\w+|\[-?\d+\])*")
+"""What can be written again to mean the same."""
 
 
 class UnfrozenNotOptimized(Rule):
@@ -121,7 +127,7 @@ class UnfrozenNotOptimized(Rule):
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
-    fixable = False
+    fix = "unsafe"
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -168,6 +174,7 @@ class UnfrozenNotOptimized(Rule):
             "it gets gradients and never trains",
             f"add it: `{optimizer}.add_param_group({{'params': {unfreeze.label}.parameters()}})`",
             tuple(evidence),
+            fix=_fix(unfreeze, built, optimizer, trace),
         )
 
 
@@ -189,3 +196,20 @@ def _holds(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
         if not is_frozen_but_for_pieces(trace, built, part):
             return True
     return False
+
+
+def _fix(unfreeze: FlagWritten, built: OptimizerBuilt, optimizer: str, trace: Trace) -> Fix | None:
+    """Hand the parameters over below the unfreeze, if the optimizer has its name there."""
+    from freezelint.analysis import rearrangement
+
+    place = trace.meeting_place(unfreeze, built)
+    is_written_here = place.node is unfreeze.place.node
+    if unfreeze.activations != built.activations or not is_written_here:
+        return None
+    if not _PATH.fullmatch(optimizer) or not _PATH.fullmatch(unfreeze.label):
+        return None
+    return rearrangement.statement_below(
+        "add it to the optimizer",
+        place,
+        f'{optimizer}.add_param_group({{"params": {unfreeze.label}.parameters()}})',
+    )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
+    from freezelint.findings import Fix
 
 _COPYING = frozenset({"copy_", "lerp_", "mul_", "add_"})
 """Methods with which one parameter takes over the values of another, or some of them."""
@@ -111,7 +112,7 @@ class AliasedCopy(Rule):
             r"zip\([ \t\n]*[\w.]+\.(?:named_)?parameters\(\),",
         ),
     )
-    fixable = False
+    fix = "unsafe"
     events = ("MethodCalled", "AttributeWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -138,7 +139,23 @@ class AliasedCopy(Rule):
             "the other, and its weights are copied onto themselves",
             "make the second one with `copy.deepcopy`",
             () if alias is None else ((where, "copied onto themselves here"),),
+            fix=None if alias is None else _fix(alias, trace),
         )
+
+
+def _fix(alias: Aliased, trace: Trace) -> Fix | None:
+    """Copy where the second name is given, if the file knows how to."""
+    from freezelint.analysis import edits
+
+    known = {dotted: name for name, dotted in trace.file.imports.items()}
+    module, function = known.get("copy"), known.get("copy.deepcopy")
+    copying = function or (None if module is None else f"{module}.deepcopy")
+    value = edits.assigned_value(alias.place)
+    if copying is None or value is None:
+        return None
+    return edits.fixed(
+        "make a deep copy", edits.wrapped(alias.place, value, copying), is_safe=False
+    )
 
 
 def _loaded(event: MethodCalled, trace: Trace) -> tuple[MethodCalled, MethodCalled] | None:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.objects import ModuleObject
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 _LAYERS = frozenset(name.rpartition(".")[0] for name in PRETRAINED_LAYERS)
 
@@ -106,7 +108,7 @@ class EmbeddingFrozenByDefault(Rule):
             r"EmbeddingBag\.from_pretrained\((?![^()]*\bfreeze\s*=)",
         ),
     )
-    fixable = False
+    fix = "unsafe"
     events = ("Called", "OptimizerBuilt", "GroupAdded")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -149,6 +151,7 @@ def _judge(trace: Trace, module: ModuleObject) -> Iterator[Report]:
         f"{said}, and an optimizer is handed it to train",
         "pass `freeze=False`",
         ((taker.place, "the optimizer takes it here"),),
+        fix=_fix(module.place),
     )
 
 
@@ -196,3 +199,10 @@ def _may_be_switched_on(trace: Trace, module: ModuleObject, until: Event) -> boo
         if each.index >= module.born
         for key in each.keys
     )
+
+
+def _fix(made: Place) -> Fix | None:
+    from freezelint.analysis import edits
+
+    edit = edits.keyword_added(made, "freeze", "False")
+    return edits.fixed("pass `freeze=False`", edit, is_safe=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.findings import Fix
 
 _NEW = (Origin.BUILT, Origin.OWN_CLASS)
 
@@ -132,7 +133,7 @@ class HeadReplacedAfterUnfreeze(Rule):
             r"setattr\(",
         ),
     )
-    fixable = False
+    fix = "unsafe"
     events = ("SubmoduleReplaced",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -155,6 +156,7 @@ class HeadReplacedAfterUnfreeze(Rule):
                 f"{fresh}{anyway}, and what was written to the old one is lost",
                 f"replace `{event.label}` first, then set its flags",
                 ((trace.meeting_place(write, event), f"the old module is {done} here"),),
+                fix=_fix(event, write, trace),
             )
 
 
@@ -190,3 +192,16 @@ def _is_about(trace: Trace, write: FlagWritten, old: int) -> bool:
         if not all(test.decide(route) is True and not test.negated for test in tests):
             return False
     return True
+
+
+def _fix(event: SubmoduleReplaced, write: FlagWritten, trace: Trace) -> Fix | None:
+    """Set the flags below the replacement, if nothing in between makes use of the model."""
+    from freezelint.analysis import rearrangement
+
+    return rearrangement.moved_below(
+        "set the flags below the replacement",
+        trace.file.text,
+        [trace.meeting_place(write, event)],
+        [trace.meeting_place(event, write)],
+        replaced=event.label,
+    )
