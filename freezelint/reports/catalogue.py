@@ -43,6 +43,12 @@ _TITLES = {
 }
 
 
+_WAYS_TO_FIX = {
+    "safe": "`--fix` repairs it where it is clear what was meant.",
+    "unsafe": "`--fix --unsafe-fixes` repairs it where nothing else depends on the place.",
+}
+
+
 def documented() -> tuple[Documented, ...]:
     """Return everything that findings can carry the code of, by code."""
     return (UnusedSuppression(), *all_rules())
@@ -91,6 +97,10 @@ def _explanation(rule: Documented, *, as_markdown: bool) -> Iterator[str]:
     yield f"# {title}" if as_markdown else title
     yield ""
     yield documentation.summary
+    way = _WAYS_TO_FIX.get(getattr(rule, "fix", "none"))
+    if way is not None:
+        yield ""
+        yield way
     for field, heading in _TITLES.items():
         body = getattr(documentation, field)
         if not body:
