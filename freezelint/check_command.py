@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED
+from freezelint.settings import PlacedPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.config import Config
+    from freezelint.configuration import Configuration
     from freezelint.engine import CheckResult, StandardInput
     from freezelint.reports.progress import ProgressBar
 
@@ -25,10 +28,15 @@ class CheckOptions(NamedTuple):
     select: tuple[str, ...] = ()
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    strict: bool = False
+    exclude: tuple[str, ...] = ()
+    extend_exclude: tuple[str, ...] = ()
+    force_exclude: bool = False
+    settings_file: str | None = None
+    isolated: bool = False
+    strict: bool | None = None
     output_format: str = "text"
-    fix: bool = False
-    unsafe_fixes: bool = False
+    fix: bool | None = None
+    unsafe_fixes: bool | None = None
     diff: bool = False
     fix_only: bool = False
     exit_zero: bool = False
@@ -37,23 +45,63 @@ class CheckOptions(NamedTuple):
     statistics: bool = False
     stdin_filename: str = "<stdin>"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings among the options that were given, by their keys.
+
+        Raises:
+            UnknownCode: if a rule is asked for that does not exist.
+        """
+        codes = {
+            "select": self.select,
+            "extend-select": self.extend_select,
+            "ignore": self.ignore,
+        }
+        patterns = {"exclude": self.exclude, "extend-exclude": self.extend_exclude}
+        values = {
+            "strict": self.strict,
+            "fix": True if self.diff or self.fix_only else self.fix,
+            "unsafe-fixes": self.unsafe_fixes,
+            "jobs": self.jobs,
+        }
+        here = os.getcwd()
+        return {
+            **{key: _known(given) for key, given in codes.items() if given},
+            **{
+                key: tuple(PlacedPattern(here, text) for text in given)
+                for key, given in patterns.items()
+                if given
+            },
+            **{key: value for key, value in values.items() if value is not None},
+        }
+
 
 def run(options: CheckOptions) -> int:
     """Check what is asked for, print what was found, and return the exit code.
 
     Raises:
-        click.UsageError: if an option names what does not exist.
+        click.UsageError: if an option names what does not exist, or settings cannot be used.
     """
     from freezelint import engine
     from freezelint.collection import collect_rarely
+    from freezelint.config import UnknownCode
+    from freezelint.project_file import BadSettings
 
     collect_rarely()
-    config = _config(options)
     given_text = _standard_input(options.stdin_filename) if "-" in options.paths else None
     given = [path for path in options.paths or (".",) if path != "-"]
     progress = _progress(quiet=options.quiet)
     try:
-        result = engine.check(given, config, standard_input=given_text, progress=progress)
+        configuration = configuration_of(options)
+        result = engine.check(
+            given,
+            configuration,
+            force_exclude=options.force_exclude,
+            standard_input=given_text,
+            progress=progress,
+        )
+    except (UnknownCode, BadSettings) as error:
+        raise click.UsageError(str(error)) from None
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
@@ -61,7 +109,7 @@ def run(options: CheckOptions) -> int:
             progress.close()
     if options.diff:
         return _show_diff(result, options)
-    with _report_beside_the_text(result, options):
+    with _report_beside_the_text(result, fixes=configuration.around("").fixes != "none"):
         result = _written(result)
         _print_problems(result)
         if not options.fix_only:
@@ -69,34 +117,24 @@ def run(options: CheckOptions) -> int:
     return _exit_code(result, exit_zero=options.exit_zero or options.fix_only)
 
 
-def _config(options: CheckOptions) -> Config:
-    from freezelint.config import Config, UnknownCode, available_cores, normalized_codes
+def configuration_of(options: CheckOptions) -> Configuration:
+    """Return what is in force where.
 
-    select, extend_select, ignore = options.select, options.extend_select, options.ignore
-    if select or extend_select or ignore:
-        from freezelint.reports.catalogue import documented
+    Raises:
+        UnknownCode: if a rule is asked for that does not exist.
+        BadSettings: if a file of settings is named that cannot be used.
+    """
+    from freezelint.configuration import Configuration
 
-        known = [each.code for each in documented()]
-        try:
-            select, extend_select, ignore = (
-                normalized_codes(codes, known) for codes in (select, extend_select, ignore)
-            )
-        except UnknownCode as error:
-            raise click.UsageError(str(error)) from None
-    return Config(
-        select,
-        extend_select,
-        ignore,
-        options.strict,
-        options.jobs or available_cores(),
-        _fixes(options),
-    )
+    file = None if options.settings_file is None else Path(options.settings_file)
+    return Configuration(options.settings, file=file, isolated=options.isolated)
 
 
-def _fixes(options: CheckOptions) -> Literal["none", "safe", "unsafe"]:
-    if not (options.fix or options.diff or options.fix_only):
-        return "none"
-    return "unsafe" if options.unsafe_fixes else "safe"
+def _known(codes: tuple[str, ...]) -> tuple[str, ...]:
+    from freezelint.config import normalized_codes
+    from freezelint.configuration import known_codes
+
+    return normalized_codes(codes, known_codes())
 
 
 def _show_diff(result: CheckResult, options: CheckOptions) -> int:
@@ -118,10 +156,10 @@ def _show_diff(result: CheckResult, options: CheckOptions) -> int:
 
 
 @contextlib.contextmanager
-def _report_beside_the_text(result: CheckResult, options: CheckOptions) -> Iterator[None]:
+def _report_beside_the_text(result: CheckResult, *, fixes: bool) -> Iterator[None]:
     """Give standard input back fixed, on standard output; then the report goes to the other."""
     given = result.standard_input
-    if given is None or _fixes(options) == "none":
+    if given is None or not fixes:
         yield
         return
     sys.stdout.buffer.write(given.encoded(given.text))

@@ -36,15 +36,31 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 @click.option("--select", **_CODES, help="Run these rules only: codes or prefixes, with commas.")
 @click.option("--extend-select", **_CODES, help="Run these rules as well.")
 @click.option("--ignore", **_CODES, help="Do not run these rules.")
-@click.option("--strict", is_flag=True, help="Also show info findings and unused suppressions.")
+@click.option(
+    "--strict/--no-strict", default=None, help="Also show info findings and unused suppressions."
+)
+@click.option("--exclude", **_PATTERNS, help="Do not look into these, instead of the default.")
+@click.option("--extend-exclude", **_PATTERNS, help="Do not look into these either.")
+@click.option("--force-exclude", is_flag=True, help="Exclude also files that are named.")
+@click.option(
+    "--config",
+    "settings_file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Use the settings of this file.",
+)
+@click.option("--isolated", is_flag=True, help="Use no file of settings.")
 @click.option(
     "--output-format",
     type=click.Choice(["text", "json", "github"]),
     default="text",
     show_default=True,
 )
-@click.option("--fix", is_flag=True, help="Fix what can be fixed, and report the rest.")
-@click.option("--unsafe-fixes", is_flag=True, help="Fixes may change more than the freeze.")
+@click.option("--fix/--no-fix", default=None, help="Fix what can be fixed, and report the rest.")
+@click.option(
+    "--unsafe-fixes/--no-unsafe-fixes",
+    default=None,
+    help="Fixes may change more than the freeze.",
+)
 @click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
 @click.option("--fix-only", is_flag=True, help="Fix what can be fixed, and report nothing.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
@@ -104,13 +120,13 @@ def run_program(
     from pathlib import Path
 
     from freezelint.findings import Level
-    from freezelint.project_file import BadSettings, settings_for
+    from freezelint.project_file import BadSettings, layers_for
     from freezelint.run_command import Target, run
     from freezelint.run_options import RunOptions
 
     try:
         given = {name: value for name, value in asked.items() if value}
-        options = RunOptions(**given).or_from(settings_for(Path.cwd()))
+        options = RunOptions(**given).or_from(layers_for(Path.cwd()))
     except BadSettings as error:
         raise click.UsageError(str(error)) from None
     code = run(
@@ -137,6 +153,22 @@ def verify(manifest: str, checkpoint: str) -> None:
     from freezelint import verify_command
 
     sys.exit(verify_command.run(Path(manifest), Path(checkpoint)))
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True), default=".")
+@click.option(
+    "--config",
+    "settings_file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Use the settings of this file.",
+)
+@click.option("--isolated", is_flag=True, help="Use no file of settings.")
+def config(path: str, settings_file: str | None, isolated: bool) -> None:
+    """Print which settings are in force for PATH, and where each comes from."""
+    from freezelint import config_command
+
+    config_command.run(path, settings_file, isolated=isolated)
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from freezelint.findings import Finding
+    from freezelint.ignore_files import IgnoreFiles
+    from freezelint.ignore_patterns import Patterns
     from freezelint.rules.rule import Rule
+    from freezelint.settings import PlacedPattern
 
 
 class UnknownCode(Exception):
@@ -23,8 +27,17 @@ class UnknownCode(Exception):
         super().__init__(f"no rule has the code {code}; {hint}")
 
 
+class ProjectNames(NamedTuple):
+    """What a project calls its own things that cannot be followed, by their dotted names."""
+
+    freezers: tuple[str, ...] = ()
+    unfreezers: tuple[str, ...] = ()
+    optimizers: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+
+
 class Config(NamedTuple):
-    """What a person asked for.
+    """What a person asked for, on the command line and in the settings around a file.
 
     Of two selectors that both match a rule the more specific one decides, and of
     two that are alike ``ignore`` does.
@@ -39,6 +52,11 @@ class Config(NamedTuple):
     jobs: int = 1
     fixes: Literal["none", "safe", "unsafe"] = "none"
     """Which fixes are made."""
+    per_file_ignores: tuple[tuple[PlacedPattern, tuple[str, ...]], ...] = ()
+    exclude: tuple[PlacedPattern, ...] | None = None
+    """What is not looked into, instead of the folders that never are."""
+    extend_exclude: tuple[PlacedPattern, ...] = ()
+    names: ProjectNames = ProjectNames()
 
     def is_on(self, code: str, level: Level) -> bool:
         """Return whether the rule of this code and level is to be run."""
@@ -55,6 +73,23 @@ class Config(NamedTuple):
             return True
         return rule_level is Level.INFO and self._names(finding.code)
 
+    def for_file(self, path: str) -> Config:
+        """Return what is in force for one file, which may be exempt from some rules."""
+        if not self.per_file_ignores:
+            return self
+        codes = {
+            code
+            for pattern, listed in self.per_file_ignores
+            if _matches(pattern, path)
+            for code in listed
+        }
+        return self._replace(ignore=(*self.ignore, *sorted(codes)), per_file_ignores=())
+
+    @property
+    def exclusions(self) -> IgnoreFiles:
+        """What is not to be looked into besides what git ignores."""
+        return exclusions_of((*(self.exclude or ()), *self.extend_exclude))
+
     def _names(self, code: str) -> bool:
         """A prefix asks for a family, and info rules join it with ``--strict`` only."""
         return code in self.select or code in self.extend_select
@@ -62,6 +97,29 @@ class Config(NamedTuple):
     def rules_on(self, rules: Iterable[Rule]) -> list[Rule]:
         """Return those of the rules that are to be run."""
         return [rule for rule in rules if self.is_on(rule.code, rule.level)]
+
+
+@functools.cache
+def exclusions_of(patterns: tuple[PlacedPattern, ...]) -> IgnoreFiles:
+    """Return patterns as what ignores files and folders."""
+    from freezelint.ignore_files import IgnoreFiles
+
+    found = IgnoreFiles()
+    for each in patterns:
+        found = found.with_patterns([each.text], each.folder)
+    return found
+
+
+@functools.cache
+def _patterns(pattern: PlacedPattern) -> Patterns:
+    from freezelint.ignore_patterns import Patterns
+
+    return Patterns(None, pattern.folder, [pattern.text])
+
+
+def _matches(pattern: PlacedPattern, path: str) -> bool:
+    """Whether a pattern is about a file, or about a folder that it lies in."""
+    return _patterns(pattern).spec.match_file(os.path.abspath(path))
 
 
 def available_cores() -> int:

@@ -11,6 +11,9 @@ from freezelint.ignore_files import IgnoreFiles
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from freezelint.config import Config
+    from freezelint.configuration import Configuration
+
 EXCLUDED_FOLDERS = frozenset(
     {
         ".bzr",
@@ -41,34 +44,57 @@ EXCLUDED_FOLDERS = frozenset(
 class Discovered(NamedTuple):
     """The files to check, sorted, and what could not be looked at."""
 
-    files: tuple[str, ...]
+    files: dict[str, Config]
+    """By path: what is in force for the file."""
     named: frozenset[str]
     """Those of the files that were asked for by name, not found in a folder."""
     problems: tuple[Problem, ...]
 
 
-def discover(paths: Iterable[str]) -> Discovered:
+def discover(
+    paths: Iterable[str], configuration: Configuration, *, force_exclude: bool = False
+) -> Discovered:
     """Return the ``.py`` files in the folders among ``paths``, and the files among them.
 
     A file that is named is taken whatever its suffix, and whether git ignores it
-    or not. Links to folders are not followed unless named: in training code they
-    lead to data sets, and back into the tree.
+    or not, and with ``force_exclude`` only if the settings do not exclude it. Links
+    to folders are not followed unless named: in training code they lead to data
+    sets, and back into the tree.
+
+    Raises:
+        BadSettings: if settings around a path cannot be used.
     """
-    files: set[str] = set()
+    files: dict[str, Config] = {}
     named: set[str] = set()
     problems: list[Problem] = []
     for path in paths:
         shown = shown_path(path)
         if os.path.isdir(path):
-            _walk(shown, files, problems)
+            _walk(shown, configuration, files, problems)
             continue
         reason = _why_missing(path)
         if reason:
             problems.append(Problem(shown, reason))
-        else:
-            files.add(shown)
+            continue
+        config = configuration.around(os.path.dirname(shown))
+        if not force_exclude or not _is_excluded(shown, config):
+            files[shown] = config
             named.add(shown)
-    return Discovered(tuple(sorted(files)), frozenset(named), tuple(sorted(set(problems))))
+    return Discovered(dict(sorted(files.items())), frozenset(named), tuple(sorted(set(problems))))
+
+
+def _is_excluded(path: str, config: Config) -> bool:
+    """Whether the settings exclude a file, or a folder that it lies in."""
+    if config.exclusions.ignores_file(path):
+        return True
+    folder = os.path.dirname(path)
+    while folder and folder != os.path.dirname(folder):
+        if config.exclusions.ignores_folder(folder):
+            return True
+        if config.exclude is None and os.path.basename(folder) in EXCLUDED_FOLDERS:
+            return True
+        folder = os.path.dirname(folder)
+    return False
 
 
 def shown_path(path: str) -> str:
@@ -85,11 +111,14 @@ def shown_path(path: str) -> str:
     return os.sep.join(kept) or os.sep
 
 
-def _walk(top: str, files: set[str], problems: list[Problem]) -> None:
+def _walk(
+    top: str, configuration: Configuration, files: dict[str, Config], problems: list[Problem]
+) -> None:
     """Add what lies below ``top``; an explicit stack, since trees can be deep."""
-    stack = [("" if top == os.curdir else top, IgnoreFiles.above(top, problems))]
+    first = "" if top == os.curdir else top
+    stack = [(first, IgnoreFiles.above(top, problems), configuration.around(first))]
     while stack:
-        folder, ignores = stack.pop()
+        folder, ignores, config = stack.pop()
         prefix = folder if not folder or folder.endswith(os.sep) else folder + os.sep
         try:
             with os.scandir(folder or os.curdir) as entries:
@@ -97,29 +126,38 @@ def _walk(top: str, files: set[str], problems: list[Problem]) -> None:
         except OSError as error:
             problems.append(Problem(folder or os.curdir, reason_of(error)))
             continue
-        if any(entry.name == ".gitignore" for entry in found):
+        names = [entry.name for entry in found]
+        if ".gitignore" in names:
             ignores = ignores.with_file_in(folder or os.curdir, problems)
+        config = configuration.below(folder or os.curdir, names, config)
+        excluded = EXCLUDED_FOLDERS if config.exclude is None else ()
+        exclusions = config.exclusions
         for entry in found:
             name = entry.name
             path = prefix + name
             if entry.is_dir(follow_symlinks=False):
-                if name not in EXCLUDED_FOLDERS and not ignores.ignores_folder(path):
-                    stack.append((path, ignores))
-            elif name.endswith(".py") and not ignores.ignores_file(path):
-                _add_found_file(entry, path, files, problems)
+                if name not in excluded and not (
+                    ignores.ignores_folder(path) or exclusions.ignores_folder(path)
+                ):
+                    stack.append((path, ignores, config))
+            elif (
+                name.endswith(".py")
+                and not (ignores.ignores_file(path) or exclusions.ignores_file(path))
+                and _is_file(entry, path, problems)
+            ):
+                files[path] = config
 
 
-def _add_found_file(
-    entry: os.DirEntry[str], path: str, files: set[str], problems: list[Problem]
-) -> None:
+def _is_file(entry: os.DirEntry[str], path: str, problems: list[Problem]) -> bool:
     try:
         if entry.is_file():
-            files.add(path)
+            return True
         # Emacs marks a file that is being edited with a link `.#name` to nowhere.
-        elif entry.is_symlink() and not os.path.exists(path) and not entry.name.startswith(".#"):
+        if entry.is_symlink() and not os.path.exists(path) and not entry.name.startswith(".#"):
             problems.append(Problem(path, _why_missing(path) or "cannot be read"))
     except OSError as error:
         problems.append(Problem(path, reason_of(error)))
+    return False
 
 
 def _why_missing(path: str) -> str | None:

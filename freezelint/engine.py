@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.discovery import discover
@@ -12,7 +13,7 @@ from freezelint.survey import Survey
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from freezelint.config import Config
+    from freezelint.configuration import Configuration
     from freezelint.examination import Rewritten
     from freezelint.findings import Finding, Problem
     from freezelint.workers import Workers
@@ -46,30 +47,35 @@ class CheckResult(NamedTuple):
 
 def check(
     paths: Sequence[str],
-    config: Config,
+    configuration: Configuration,
     *,
+    force_exclude: bool = False,
     standard_input: StandardInput | None = None,
     progress: Progress | None = None,
 ) -> CheckResult:
-    """Check files and folders and return what was found, the same for any number of jobs."""
-    discovered = discover(paths)
-    survey = Survey(config)
+    """Check files and folders and return what was found, the same for any number of jobs.
+
+    Raises:
+        BadSettings: if the settings around a path cannot be used.
+    """
+    discovered = discover(paths, configuration, force_exclude=force_exclude)
+    jobs = configuration.around("").jobs
+    survey = Survey()
     workers: Workers | None = None
     try:
         if standard_input is not None:
-            survey.look_at_text(*standard_input)
-        for path in discovered.files:
-            survey.look_at_file(path, is_named=path in discovered.named)
-            if workers is None and config.jobs > 1 and survey.bytes_to_examine > PARALLEL_FROM:
+            config = configuration.around(os.path.dirname(standard_input.name))
+            survey.look_at_text(*standard_input, config)
+        for path, config in discovered.files.items():
+            survey.look_at_file(path, config, is_named=path in discovered.named)
+            if workers is None and jobs > 1 and survey.bytes_to_examine > PARALLEL_FROM:
                 from freezelint.workers import Workers
 
                 # While they load LibCST, the rest is read here.
-                workers = Workers(config)
+                workers = Workers(jobs)
         outcomes, tasks = survey.outcomes(), survey.tasks()
         total = len(outcomes) + len(tasks)
-        examined: Iterable[Outcome] = (
-            workers.examine(tasks) if workers else (examine(task, config) for task in tasks)
-        )
+        examined: Iterable[Outcome] = workers.examine(tasks) if workers else map(examine, tasks)
         for outcome in examined:
             outcomes.append(outcome)
             if progress is not None:

@@ -28,6 +28,7 @@ class Task(NamedTuple):
 
     path: str
     size: int
+    config: Config
     must_parse: bool = False
     """Whether a syntax error is to be reported even if no rule cares for the file."""
     data: bytes | None = None
@@ -60,9 +61,9 @@ def read(path: str) -> bytes:
         return file.readall()
 
 
-def examine(task: Task, config: Config) -> Outcome:
+def examine(task: Task) -> Outcome:
     """Run the rules on a file; whatever goes wrong becomes a problem of that file."""
-    path = task.path
+    path, config = task.path, task.config
     try:
         data = read(path) if task.data is None else task.data
     except OSError as error:
@@ -77,12 +78,14 @@ def examine(task: Task, config: Config) -> Outcome:
     if config.fixes == "none":
         parts = [_examine_program(each, task, codes, config) for each in document.programs]
         return _joined(path, document, parts)
-    return _examine_and_fix(document, task, data, config)
+    return _examine_and_fix(document, task, data)
 
 
-def _examine_and_fix(document: Document, task: Task, data: bytes, config: Config) -> Outcome:
+def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
     """Fix what can be fixed, and say what is left."""
     from freezelint.repair import repair
+
+    config = task.config
 
     def look(program: Source) -> Sequence[Finding] | None:
         seen = _examine_program(program, task, _codes(program, config), config)
@@ -97,7 +100,7 @@ def _examine_and_fix(document: Document, task: Task, data: bytes, config: Config
         ]
         return _joined(task.path, document, parts)
     after = document.with_texts([each.source.text for each in repaired])
-    left = examine(task._replace(data=after, size=len(after)), config._replace(fixes="none"))
+    left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
     return left._replace(rewritten=Rewritten(task.path, data, after, made, task.data is not None))
 
 

@@ -58,6 +58,10 @@ class IgnoreFiles(NamedTuple):
         except OSError as error:
             problems.append(Problem(path, (error.strerror or str(error)).lower()))
             return self
+        return self.with_patterns(texts, folder)
+
+    def with_patterns(self, texts: list[str], folder: str) -> IgnoreFiles:
+        """Return these and some patterns more, which apply below ``folder``."""
         for_files = [text for text in texts if not text.endswith("/") or text.startswith("!")]
         return IgnoreFiles(
             _extended(self.for_folders, folder, [text.removesuffix("/") for text in texts]),

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from freezelint.project_file import BadSettings
+from freezelint.settings import RUNTIME, Kind, Setting, checked_table
 
 if TYPE_CHECKING:
-    from freezelint.project_file import Settings
+    from collections.abc import Iterable
+
+    from freezelint.project_file import Layer
+
+SETTINGS = (
+    Setting("frozen", Kind.TENSORS, (), "what must stay; by default what has no gradient"),
+    Setting("trainable", Kind.TENSORS, (), "what must move"),
+    Setting("target", Kind.TENSORS, (), "what moves by its owner's hand, never by a step"),
+    Setting("statistics", Kind.TENSORS, (), "buffers that may move in frozen parts"),
+    Setting("every", Kind.COUNT, 1, "look after every so-many-th step"),
+    Setting("within", Kind.COUNT, 10, "steps within which what trains has to move"),
+)
+"""The keys of the table for the runtime."""
 
 
 class RunOptions(NamedTuple):
@@ -21,36 +32,18 @@ class RunOptions(NamedTuple):
     every: int = 1
     within: int = 10
 
-    def or_from(self, settings: Settings) -> RunOptions:
-        """Fill in what nobody asked for from ``[tool.freezelint.runtime]``.
+    def or_from(self, layers: Iterable[Layer]) -> RunOptions:
+        """Fill in what nobody asked for from the tables for the runtime, of which the last counts.
 
         Raises:
             BadSettings: if a key is unknown or its value has the wrong type.
         """
-        table = settings.table.get("runtime", {})
-        if not isinstance(table, dict):
-            raise BadSettings(f"{settings.path}: [tool.freezelint.runtime] must be a table")
-        given = {key: _checked(settings, key, value) for key, value in table.items()}
+        given: dict[str, Any] = {}
+        for layer in layers:
+            given |= checked_table(layer, SETTINGS, table=RUNTIME)
         asked = {
             key: value
             for key, value in self._asdict().items()
             if value != self._field_defaults[key]
         }
         return self._replace(**{**given, **asked})
-
-
-def _checked(settings: Settings, key: str, value: Any) -> Any:
-    where = f"{settings.path}: [tool.freezelint.runtime] {key}"
-    defaults = RunOptions._field_defaults
-    if key not in defaults:
-        near = difflib.get_close_matches(key, defaults, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(defaults)}"
-        raise BadSettings(f"{where} is unknown; {hint}")
-    if isinstance(defaults[key], int):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise BadSettings(f"{where} must be a whole number of at least 1, not {value!r}")
-        return value
-    patterns = [value] if isinstance(value, str) else value
-    if not isinstance(patterns, list) or not all(isinstance(each, str) for each in patterns):
-        raise BadSettings(f"{where} must be a list of patterns, not {value!r}")
-    return tuple(patterns)

@@ -30,10 +30,9 @@ class Survey:
     Nothing heavy is loaded here: the rules come in when a file is examined.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self) -> None:
         """Start with nothing seen."""
         self.bytes_to_examine = 0
-        self._config = config
         self._tasks: list[Task] = []
         self._done: list[Outcome] = []
         self._plain: list[str] = []
@@ -41,7 +40,7 @@ class Survey:
         self._named_bytes = 0
         self._unparsed: list[tuple[str, bytes]] = []
 
-    def look_at_file(self, path: str, *, is_named: bool) -> None:
+    def look_at_file(self, path: str, config: Config, *, is_named: bool) -> None:
         """Read a file and sort it."""
         try:
             data = read(path)
@@ -51,11 +50,11 @@ class Survey:
         if is_named:
             self._named_bytes += len(data)
         must_parse = is_named and self._named_bytes <= PARSE_NAMED_UP_TO
-        self._sort(Task(path, len(data), must_parse), data)
+        self._sort(Task(path, len(data), config.for_file(path), must_parse), data)
 
-    def look_at_text(self, name: str, data: bytes) -> None:
+    def look_at_text(self, name: str, data: bytes, config: Config) -> None:
         """Sort what came from standard input."""
-        self._sort(Task(name, len(data), must_parse=True, data=data), data)
+        self._sort(Task(name, len(data), config.for_file(name), must_parse=True, data=data), data)
 
     def tasks(self) -> list[Task]:
         """Return the files to examine, once all were looked at."""
@@ -69,7 +68,7 @@ class Survey:
         return self._done + [parsed.get(path) or Outcome(path) for path in self._plain]
 
     def _sort(self, task: Task, data: bytes) -> None:
-        if may_matter(data) or (self._config.strict and _may_hold_suppressions(data)):
+        if may_matter(data) or (task.config.strict and _may_hold_suppressions(data)):
             self._tasks.append(task)
             self.bytes_to_examine += task.size
             return

@@ -10,7 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from freezelint.collection import collect_rarely, keep_for_good
-from freezelint.config import Config
 from freezelint.examination import Outcome, Task, examine
 from freezelint.findings import Problem
 
@@ -19,24 +18,21 @@ if TYPE_CHECKING:
 
 _BUNDLES_PER_JOB = 16
 
-_config = Config()
-"""That of the run, in a worker process."""
-
 
 class Workers:
     """Processes that are started at once and fed later."""
 
-    def __init__(self, config: Config) -> None:
-        """Start them, so that they load LibCST while the caller goes on."""
-        self._config = config
-        self._executor = _executor(config, config.jobs)
+    def __init__(self, jobs: int) -> None:
+        """Start so many, so that they load LibCST while the caller goes on."""
+        self._jobs = jobs
+        self._executor = _executor(jobs)
         self._executor.submit(_load_analyzer)
 
     def examine(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task, as they come."""
         waiting: dict[Future[list[Outcome]], Sequence[Task]] = {}
         lost: list[Task] = []
-        for bundle in _bundles(tasks, self._config.jobs * _BUNDLES_PER_JOB):
+        for bundle in _bundles(tasks, self._jobs * _BUNDLES_PER_JOB):
             try:
                 waiting[self._executor.submit(_examine_here, bundle)] = bundle
             except BrokenProcessPool:
@@ -56,7 +52,7 @@ class Workers:
         """Find out which file kills its process; the others are innocent."""
         executor = None
         for task in tasks:
-            executor = executor or _executor(self._config, 1)
+            executor = executor or _executor(1)
             try:
                 yield from executor.submit(_examine_here, [task]).result()
             except BrokenProcessPool:
@@ -77,20 +73,17 @@ def _bundles(tasks: Sequence[Task], count: int) -> Iterator[Sequence[Task]]:
     return (by_size[start::count] for start in range(min(count, len(by_size))))
 
 
-def _executor(config: Config, processes: int) -> ProcessPoolExecutor:
+def _executor(processes: int) -> ProcessPoolExecutor:
     # Forking is safe here, as no thread runs yet, and spares each process the start of Python.
     method = "fork" if sys.platform == "linux" else "spawn"
     return ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context(method),
         initializer=_start,
-        initargs=(config,),
     )
 
 
-def _start(config: Config) -> None:
-    global _config  # noqa: PLW0603
-    _config = config
+def _start() -> None:
     # Ctrl-C reaches every process of the terminal; only the first has something to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     collect_rarely()
@@ -103,4 +96,4 @@ def _load_analyzer() -> None:
 
 
 def _examine_here(tasks: Sequence[Task]) -> list[Outcome]:
-    return [examine(task, _config) for task in tasks]
+    return [examine(task) for task in tasks]

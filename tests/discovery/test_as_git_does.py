@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from freezelint.configuration import Configuration
 from freezelint.discovery import discover
 
 if TYPE_CHECKING:
@@ -64,4 +65,4 @@ def test_git_would_list_the_same_files(project: Project, outer: str, inner: str)
     project.write(".gitignore", outer)
     project.write("src/.gitignore", inner)
     listed = git(project, "ls-files", "--others", "--exclude-standard", "--", "*.py")
-    assert list(discover(["."]).files) == sorted(listed.splitlines())
+    assert list(discover(["."], Configuration(isolated=True)).files) == sorted(listed.splitlines())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from freezelint.configuration import Configuration
 from freezelint.discovery import discover
 
 if TYPE_CHECKING:
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
 
 
 def files(*paths: str) -> list[str]:
-    found = discover(paths or (".",))
+    found = discover(paths or (".",), Configuration(isolated=True))
     assert not found.problems
     return list(found.files)
 
 
 def problems(*paths: str) -> list[str]:
-    return [f"{each.path}: {each.reason}" for each in discover(paths).problems]
+    return [
+        f"{each.path}: {each.reason}"
+        for each in discover(paths, Configuration(isolated=True)).problems
+    ]
 
 
 @pytest.fixture
@@ -178,8 +182,8 @@ def test_the_lock_of_an_editor_is_no_broken_link(project: Project) -> None:
 def test_what_is_missing_or_broken_is_named_and_the_rest_is_found(project: Project) -> None:
     project.write("src/a.py")
     (project.folder / "src" / "gone.py").symlink_to("nowhere.py")
-    found = discover(["src", "other", "src/gone.py/x.py"])
-    assert found.files == ("src/a.py",)
+    found = discover(["src", "other", "src/gone.py/x.py"], Configuration(isolated=True))
+    assert tuple(found.files) == ("src/a.py",)
     assert problems("src", "other", "src/a.py/x.py") == [
         "other: no such file or folder",
         "src/a.py/x.py: not a directory",
@@ -211,8 +215,8 @@ def test_a_folder_that_cannot_be_listed_is_named(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    found = discover(["."])
-    assert found.files == ("a.py",)
+    found = discover(["."], Configuration(isolated=True))
+    assert tuple(found.files) == ("a.py",)
     assert [(each.path, each.reason) for each in found.problems] == [
         ("closed", "permission denied")
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from freezelint import engine
 from freezelint.analysis.gate import Gate, is_covered, may_matter
-from freezelint.config import Config
+from freezelint.configuration import Configuration
 from freezelint.engine import CheckResult, check
 from freezelint.rules import all_rules
 
@@ -20,7 +20,7 @@ BUG = "x.requires_grad = 1  # BUG FZ101\n"
 
 
 def checked(jobs: int = 1) -> CheckResult:
-    return check(["."], Config(jobs=jobs))
+    return check(["."], Configuration({"jobs": jobs}, isolated=True))
 
 
 @pytest.fixture
@@ -72,7 +72,9 @@ def test_progress_is_reported_up_to_the_last_file(project: Project) -> None:
         project.write(f"{number}.py", BUG)
     project.write("plain.py", "x = 1\n")
     seen: list[tuple[int, int]] = []
-    check(["."], Config(), progress=lambda done, total: seen.append((done, total)))
+    check(
+        ["."], Configuration(isolated=True), progress=lambda done, total: seen.append((done, total))
+    )
     assert seen[-1] == (6, 6)
 
 
@@ -81,7 +83,7 @@ def test_syntax_errors_of_plain_files_are_found_while_that_is_cheap(project: Pro
     assert [each.line for each in checked().problems] == [1]
     project.write("large.py", "x = 1\n" * 20_000)
     assert not checked().problems
-    named = check(["plain.py", "."], Config())
+    named = check(["plain.py", "."], Configuration(isolated=True))
     assert [each.path for each in named.problems] == ["plain.py"]
 
 
