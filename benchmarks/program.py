@@ -19,7 +19,7 @@ SCRIPT = (str(Path(sys.executable).parent / "freezelint"),)
 
 def report(folder: Path, *paths: str) -> dict[str, Any]:
     """What ``freezelint check --output-format json`` says of ``paths``, run in ``folder``."""
-    command = [*MODULE, "check", "--exit-zero", "--output-format", "json", *paths]
+    command = [*MODULE, "check", "--exit-zero", "--no-cache", "--output-format", "json", *paths]
     answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     try:
         parsed: dict[str, Any] = json.loads(answer.stdout)

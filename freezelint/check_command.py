@@ -16,6 +16,7 @@ from freezelint.settings import PlacedPattern
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.cache import Cache
     from freezelint.configuration import Configuration
     from freezelint.engine import CheckResult, StandardInput
     from freezelint.reports.progress import ProgressBar
@@ -33,6 +34,7 @@ class CheckOptions(NamedTuple):
     force_exclude: bool = False
     settings_file: str | None = None
     isolated: bool = False
+    cache: bool = True
     strict: bool | None = None
     output_format: str = "text"
     fix: bool | None = None
@@ -97,6 +99,7 @@ def run(options: CheckOptions) -> int:
             given,
             configuration,
             force_exclude=options.force_exclude,
+            cache=_cache(configuration, options),
             standard_input=given_text,
             progress=progress,
         )
@@ -128,6 +131,14 @@ def configuration_of(options: CheckOptions) -> Configuration:
 
     file = None if options.settings_file is None else Path(options.settings_file)
     return Configuration(options.settings, file=file, isolated=options.isolated)
+
+
+def _cache(configuration: Configuration, options: CheckOptions) -> Cache | None:
+    if not options.cache:
+        return None
+    from freezelint.cache import Cache, cache_folder
+
+    return Cache(cache_folder(configuration.setting("cache-dir")))
 
 
 def _known(codes: tuple[str, ...]) -> tuple[str, ...]:

@@ -50,6 +50,11 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 )
 @click.option("--isolated", is_flag=True, help="Use no file of settings.")
 @click.option(
+    "--cache/--no-cache",
+    default=True,
+    help="Keep results of files that do not change. On by default.",
+)
+@click.option(
     "--output-format",
     type=click.Choice(["text", "json", "github"]),
     default="text",
@@ -169,6 +174,27 @@ def config(path: str, settings_file: str | None, isolated: bool) -> None:
     from freezelint import config_command
 
     config_command.run(path, settings_file, isolated=isolated)
+
+
+@main.group()
+def cache() -> None:
+    """Look after the results that are kept between runs."""
+
+
+@cache.command("dir")
+def cache_dir() -> None:
+    """Print the folder that results are kept in."""
+    from freezelint import cache_command
+
+    cache_command.show()
+
+
+@cache.command("clean")
+def cache_clean() -> None:
+    """Delete the results that are kept."""
+    from freezelint import cache_command
+
+    sys.exit(cache_command.clean())
 
 
 @main.command()

@@ -67,6 +67,14 @@ class Configuration:
         """Return the files of settings that count in a folder, the nearest one last."""
         return layers_for(Path(folder)) if self._everywhere is None else self._everywhere
 
+    def setting(self, key: str) -> Any:
+        """Return the value of a setting that is in force in the working folder.
+
+        Raises:
+            BadSettings: if the settings there cannot be used.
+        """
+        return self.sourced(self.layers_around(os.getcwd()))[key].value
+
     def sourced(self, layers: tuple[Layer, ...]) -> dict[str, Sourced]:
         """Return the value of each setting, and who says so."""
         found = in_force(layers, known_codes)

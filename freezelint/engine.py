@@ -13,6 +13,7 @@ from freezelint.survey import Survey
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from freezelint.cache import Cache
     from freezelint.configuration import Configuration
     from freezelint.examination import Rewritten
     from freezelint.findings import Finding, Problem
@@ -50,6 +51,7 @@ def check(
     configuration: Configuration,
     *,
     force_exclude: bool = False,
+    cache: Cache | None = None,
     standard_input: StandardInput | None = None,
     progress: Progress | None = None,
 ) -> CheckResult:
@@ -60,7 +62,7 @@ def check(
     """
     discovered = discover(paths, configuration, force_exclude=force_exclude)
     jobs = configuration.around("").jobs
-    survey = Survey()
+    survey = Survey(cache)
     workers: Workers | None = None
     try:
         if standard_input is not None:
@@ -83,7 +85,18 @@ def check(
     finally:
         if workers is not None:
             workers.close()
+    if cache is not None:
+        _keep(outcomes, survey, cache)
     return _result(outcomes, discovered.problems, standard_input)
+
+
+def _keep(outcomes: Iterable[Outcome], survey: Survey, cache: Cache) -> None:
+    """Remember what came of files, but for those that are written anew."""
+    for outcome in outcomes:
+        digest = survey.digests.get(outcome.path)
+        if digest is not None and outcome.rewritten is None:
+            cache.keep(digest, outcome, parsed=outcome.path in survey.parsed)
+    cache.save()
 
 
 def _result(

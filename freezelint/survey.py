@@ -10,6 +10,7 @@ from freezelint.examination import Outcome, Task, examine_plain, read
 from freezelint.findings import Problem
 
 if TYPE_CHECKING:
+    from freezelint.cache import Cache
     from freezelint.config import Config
 
 PARSE_ALL_UP_TO = 32_000
@@ -30,9 +31,16 @@ class Survey:
     Nothing heavy is loaded here: the rules come in when a file is examined.
     """
 
-    def __init__(self) -> None:
-        """Start with nothing seen."""
+    def __init__(self, cache: Cache | None = None) -> None:
+        """Start with nothing seen, except by earlier runs."""
         self.bytes_to_examine = 0
+        self.parsed: set[str] = set()
+        """Files without problems of which it is known that they parse."""
+        self.digests: dict[str, bytes] = {}
+        """What each file is known by in the cache."""
+        self._cache = cache
+        self._known: list[Task] = []
+        self._known_bytes = 0
         self._tasks: list[Task] = []
         self._done: list[Outcome] = []
         self._plain: list[str] = []
@@ -50,7 +58,9 @@ class Survey:
         if is_named:
             self._named_bytes += len(data)
         must_parse = is_named and self._named_bytes <= PARSE_NAMED_UP_TO
-        self._sort(Task(path, len(data), config.for_file(path), must_parse), data)
+        task = Task(path, len(data), config.for_file(path), must_parse)
+        if not self._is_known(task, data):
+            self._sort(task, data)
 
     def look_at_text(self, name: str, data: bytes, config: Config) -> None:
         """Sort what came from standard input."""
@@ -58,16 +68,46 @@ class Survey:
 
     def tasks(self) -> list[Task]:
         """Return the files to examine, once all were looked at."""
-        if self.bytes_to_examine + self._plain_bytes > PARSE_ALL_UP_TO:
+        if self._is_large:
             return self._tasks
-        return [task._replace(must_parse=True) for task in self._tasks]
+        unsure = [task for task in self._known if self._outcome_of(task, parsed=True) is None]
+        tasks = [task._replace(must_parse=True) for task in (*self._tasks, *unsure)]
+        self.parsed.update(task.path for task in tasks)
+        return tasks
 
     def outcomes(self) -> list[Outcome]:
         """Return what came of the others."""
-        parsed = {path: examine_plain(path, data, parse=True) for path, data in self._unparsed}
-        return self._done + [parsed.get(path) or Outcome(path) for path in self._plain]
+        unparsed = [] if self._is_large else self._unparsed
+        parsed = {path: examine_plain(path, data, parse=True) for path, data in unparsed}
+        self.parsed.update(parsed)
+        plain = [parsed.get(path) or Outcome(path) for path in self._plain]
+        known = [self._outcome_of(task, parsed=not self._is_large) for task in self._known]
+        return [*self._done, *plain, *(each for each in known if each is not None)]
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether to parse all files would take longer than to check them."""
+        return self.bytes_to_examine + self._plain_bytes + self._known_bytes > PARSE_ALL_UP_TO
+
+    def _is_known(self, task: Task, data: bytes) -> bool:
+        """Whether an earlier run knows what comes of a file."""
+        if self._cache is None:
+            return False
+        self.digests[task.path] = self._cache.digest(task.path, data, task.config)
+        known = self._outcome_of(task, parsed=task.must_parse)
+        if known is None or (known.findings and task.config.fixes != "none"):
+            return False
+        self._known.append(task)
+        self._known_bytes += task.size
+        return True
+
+    def _outcome_of(self, task: Task, *, parsed: bool) -> Outcome | None:
+        assert self._cache is not None
+        return self._cache.outcome(self.digests[task.path], task.path, parsed=parsed)
 
     def _sort(self, task: Task, data: bytes) -> None:
+        if task.must_parse:
+            self.parsed.add(task.path)
         if may_matter(data) or (task.config.strict and _may_hold_suppressions(data)):
             self._tasks.append(task)
             self.bytes_to_examine += task.size

@@ -73,6 +73,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         monkeypatch.delenv(variable, raising=False)
     # Processes of their own need no installation.
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("FREEZELINT_CACHE_DIR", str(tmp_path.parent / f"{tmp_path.name}-cache"))
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path)
 
