@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
     Borrowed,
+    Called,
     Event,
     FlagWritten,
     ForwardRan,
@@ -20,13 +21,14 @@ from freezelint.analysis.knowledge.torch import (
     SUBMODULE_ITERATORS,
 )
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.tensors import graph_sources, sources_of, tensors_in
-from freezelint.analysis.values import ModuleValue, Part
+from freezelint.analysis.tensors import graph_sources, operands_in, sources_of, tensors_in
+from freezelint.analysis.values import ModuleValue, ParameterValue, Part, TensorValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
 
 _WITHOUT_FORWARD = (
     HARMLESS_MODULE_METHODS
@@ -37,7 +39,14 @@ _WITHOUT_FORWARD = (
 ) - {"generate"}
 """Methods of a module that do not compute anything with it."""
 
-_KNOWN_BY_THEMSELVES = (Origin.BUILT, Origin.OWN_CLASS, Origin.COPY, Origin.CHILD, Origin.GIVEN)
+_KNOWN_BY_THEMSELVES = (
+    Origin.BUILT,
+    Origin.OWN_CLASS,
+    Origin.COPY,
+    Origin.CHILD,
+    Origin.GIVEN,
+    Origin.PARAMETER,
+)
 
 
 def is_never_reached(trace: Trace, key: int, at: int) -> bool:
@@ -47,7 +56,9 @@ def is_never_reached(trace: Trace, key: int, at: int) -> bool:
     before. Where something may use the module out of sight, the answer is no.
     """
     module = trace.objects.module(key)
-    if module.origin not in _KNOWN_BY_THEMSELVES or not module.is_module or module.is_subject:
+    if module.origin not in _KNOWN_BY_THEMSELVES or not module.proof or module.is_subject:
+        return False
+    if trace.open_ends.get(key, 0) != 0:
         return False
     if any(_is_concerned(trace, each.keys, key, at) for each in trace.all(HandedOver)):
         return False
@@ -98,10 +109,12 @@ def _below(trace: Trace, key: int, at: int) -> Iterator[int]:
 
 
 def _is_cut_off(trace: Trace, forward: ForwardRan, key: int, at: int) -> bool:
-    """Whether a forward pass with gradients on leaves no way back to the module."""
+    """Whether a forward pass with gradients on leaves no way back to the module.
+
+    Of its own passes, every end of the graph is counted.
+    """
     if forward.key == key:
-        is_read = forward.graph_uses.get(key, 0) > 0
-        return not is_read and (forward.is_kept or _is_detached(trace, forward))
+        return True
     if forward.is_followed and forward.key in trace.objects.holders(key, at):
         # Whatever it does with the module is in the trace, too.
         return True
@@ -118,25 +131,14 @@ def _is_inside(trace: Trace, forward: ForwardRan, key: int) -> bool:
     return any(whole.key == key and whole.place in forward.stack for whole in trace.all(ForwardRan))
 
 
-def _is_detached(trace: Trace, forward: ForwardRan) -> bool:
-    """Whether ``.detach()`` is called on the output, or on what takes it in, where it comes out."""
-    node = forward.place.node
-    if any(
-        getattr(getattr(each.place.node, "func", None), "value", None) is node
-        for each in trace.all(OutputDetached)
-    ):
-        return True
-    return any(
-        any(argument.value is node for argument in getattr(other.place.node, "args", ()))
-        and _is_detached(trace, other)
-        for other in trace.all(ForwardRan)
-    )
-
-
 def _may_hold(trace: Trace, other: int, key: int, at: int) -> bool:
     """Whether a module may run another one in its forward pass."""
     if _is_concerned(trace, (other,), key, at):
         return True
+    own = trace.objects.module(key)
+    if own.origin is Origin.PARAMETER and not own.attachments:
+        # A variable of its own.
+        return False
     module = trace.objects.module(other)
     if module.origin is Origin.OWN_CLASS:
         return module.unfinished is not None
@@ -150,8 +152,14 @@ def entrances(trace: Trace, key: int) -> Iterator[ForwardRan | MethodCalled]:
     calls: tuple[ForwardRan | MethodCalled, ...]
     calls = (*trace.all(ForwardRan), *trace.all(MethodCalled))
     for call in calls:
-        if any(key in graph_sources(each) for each in tensors_in(call.arguments)):
+        if any(_leads_to(trace, each, key) for each in operands_in(call.arguments)):
             yield call
+
+
+def _leads_to(trace: Trace, value: Value, key: int) -> bool:
+    if isinstance(value, ParameterValue):
+        return any(part.key == key for part in value.parts)
+    return isinstance(value, TensorValue) and key in graph_sources(value)
 
 
 def cuts_of(trace: Trace, key: int) -> Iterator[Event]:
@@ -159,6 +167,11 @@ def cuts_of(trace: Trace, key: int) -> Iterator[Event]:
     for forward in trace.all(ForwardRan):
         if forward.key == key and forward.grad_enabled is False:
             yield forward
+    for called in trace.all(Called):
+        if called.grad_enabled is False and any(
+            _leads_to(trace, each, key) for each in operands_in(called.arguments)
+        ):
+            yield called
     yield from (each for each in entrances(trace, key) if each.grad_enabled is False)
     for detached in trace.all(OutputDetached):
         if key in detached.keys:
@@ -189,3 +202,17 @@ def unfreeze_inside(trace: Trace, key: int, event: Event) -> FlagWritten | None:
 def is_named(trace: Trace, parts: tuple[Part, ...], key: int, at: int) -> bool:
     """Whether an optimizer was given the parameters of this very module, not of one around it."""
     return any(part.key == key and trace.covers(part, key, at) for part in parts)
+
+
+def is_untrained(trace: Trace, key: int) -> bool:
+    """Whether a module was made in sight, of random weights, and nobody put others into it."""
+    module = trace.objects.module(key)
+    is_drawn = module.origin in (Origin.OWN_CLASS, Origin.PARAMETER) or (
+        module.origin is Origin.BUILT and (module.library or "").startswith("torch.nn.")
+    )
+    return is_drawn and not any(
+        isinstance(each.receiver, ModuleValue)
+        and each.name.startswith("load")
+        and _is_concerned(trace, (each.receiver.key,), key, each.index)
+        for each in trace.all(MethodCalled)
+    )

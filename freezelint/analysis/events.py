@@ -218,10 +218,6 @@ class ForwardRan(Event):
     arguments: tuple[Value, ...] = ()
     is_followed: bool = False
     """The code of its own ``forward`` was run, so what happened inside is in the trace too."""
-    is_kept: bool = False
-    """What it returned is all that a statement assigns, to one name."""
-    graph_uses: Mapping[int, int]
-    """How often the output of each module was read where its graph may go on, in the whole run."""
 
     @property
     def inputs(self) -> tuple[int, ...]:

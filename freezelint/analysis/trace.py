@@ -43,6 +43,8 @@ class Trace:
         self.look_inside = look_inside
         self.events: list[Event] = []
         self._by_kind: dict[str, list[Event]] = {}
+        self.open_ends: dict[int, int] = {}
+        """How many values lead back to a module, perhaps, and were not taken up by anything."""
 
     def record(self, event: Event) -> None:
         """Append an event."""

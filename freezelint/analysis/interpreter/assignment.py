@@ -11,6 +11,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import gradients
 from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import consume, narrowed
 from freezelint.analysis.interpreter.names import is_held, judge_instance, uses_of
@@ -144,7 +145,10 @@ def write_attribute(
             value_node=source,
         )
     )
+    if isinstance(value, ParameterValue):
+        take_up(run, (value,))
     if isinstance(receiver, ParameterValue):
+        take_up(run, (receiver,))
         prove_holders(run, receiver, attribute)
     if attribute == "requires_grad":
         _write_flag(run, receiver, value, node, source)
@@ -307,6 +311,7 @@ def as_parameters(run: Interpreter, value: Value, node: cst.CSTNode) -> Paramete
                 collected.append(ParameterSequence(item.parts, Form.COLLECTION))
             else:
                 return None
+        take_up(run, (value,))
         return ParameterSequence(
             tuple(part for each in collected for part in each.parts),
             Form.COLLECTION,

@@ -13,6 +13,7 @@ from freezelint.analysis.interpreter.classes import (
 )
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
+from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
 from freezelint.analysis.interpreter.names import by_use, uses_of
 from freezelint.analysis.interpreter.submodules import prove_holders
@@ -78,6 +79,9 @@ _MODULE_METHODS = (
 _OF_OBJECTS = frozenset(MODULE_ITERATORS) | frozenset(SUBMODULE_ITERATORS) | {"step", "zero_grad"}
 """Methods that no tensor has."""
 
+_WITHOUT_GRAPH = frozenset({"shape", "device", "dtype", "ndim", "requires_grad", "is_cuda"})
+"""Attributes of a tensor from which no graph leads back to it."""
+
 _WRAPPED = frozenset({"module", "_orig_mod"})
 
 
@@ -89,9 +93,9 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         return LibraryValue(f"{receiver.name}.{name}")
     if isinstance(receiver, ParameterValue):
         prove_holders(run, receiver, name)
-        return _of_parameter(receiver, name)
+        return _of_parameter(run, receiver, name)
     if isinstance(receiver, (TensorValue, BoundMethod)):
-        return _of_tensor(receiver, name)
+        return _of_tensor(run, receiver, name)
     if isinstance(receiver, InstanceValue):
         return _of_instance(run, receiver, name, node)
     if isinstance(receiver, NamespaceValue):
@@ -240,7 +244,9 @@ def _is_property(method: FunctionValue) -> bool:
     )
 
 
-def _of_parameter(receiver: ParameterValue, name: str) -> Value:
+def _of_parameter(run: Interpreter, receiver: ParameterValue, name: str) -> Value:
+    if name in _WITHOUT_GRAPH or name in ("data", "grad"):
+        take_up(run, (receiver,))
     if name == "requires_grad":
         return FlagValue(receiver)
     if name == "data":
@@ -252,11 +258,13 @@ def _of_parameter(receiver: ParameterValue, name: str) -> Value:
     return BoundMethod(receiver, name)
 
 
-def _of_tensor(receiver: TensorValue | BoundMethod, name: str) -> Value:
+def _of_tensor(run: Interpreter, receiver: TensorValue | BoundMethod, name: str) -> Value:
     if isinstance(receiver, TensorValue):
         if name == "data" and receiver.kind is TensorKind.GRADIENT:
             # What is done to it is done to the gradient.
             return receiver
+        if name in _WITHOUT_GRAPH:
+            take_up(run, (receiver,))
         return FlagValue(receiver) if name == "requires_grad" else BoundMethod(receiver, name)
     # `output.logits.mean`: of what a model returned without a graph, nothing has one.
     output = receiver.receiver

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.interpreter.graphs import hand_out
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.submodules import LENGTH
 from freezelint.analysis.objects import Origin
@@ -38,7 +39,9 @@ def build_parameter(run: Interpreter, arguments: Arguments, node: cst.Call) -> V
         made.flag_at_birth = True if flag is None else flag == Constant(True)
     made.place = run.place(node)
     run.mark_birth(made)
-    return ParameterValue((Part(made.key),))
+    parameter = ParameterValue((Part(made.key),))
+    hand_out(run, (parameter,))
+    return parameter
 
 
 def copy_module(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:

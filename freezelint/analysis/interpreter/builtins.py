@@ -10,6 +10,7 @@ from freezelint.analysis.interpreter.attributes import read_attribute
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.expressions import by_path
 from freezelint.analysis.interpreter.functional import filter_elements, map_elements
+from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of, narrow_to_some
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.values import (
@@ -39,8 +40,16 @@ if TYPE_CHECKING:
     Builtin = Callable[[Interpreter, Arguments, cst.Call], Value]
 
 
+_ONLY_LOOKING = frozenset(
+    {"print", "len", "float", "int", "bool", "isinstance", "hasattr", "id", "type", "repr", "str"}
+)
+"""Functions from whose result no graph leads back to what they are called with."""
+
+
 def call_builtin(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
     """Call a built-in function; those not listed here look at their arguments only."""
+    if name in _ONLY_LOOKING:
+        take_up(run, arguments.all)
     handler = _HANDLERS.get(name)
     return UNKNOWN if handler is None else handler(run, arguments, node)
 

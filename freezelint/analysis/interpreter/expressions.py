@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
-from freezelint.analysis.interpreter.graphs import derived, note_use
+from freezelint.analysis.interpreter.graphs import derived, hand_out, replace, take_up
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.names import by_use, judge_by_use, look_up, uses_of
@@ -24,6 +24,7 @@ from freezelint.analysis.values import (
     FunctionValue,
     MappingValue,
     ModuleValue,
+    ParameterValue,
     SequenceValue,
     TensorKind,
     TensorValue,
@@ -43,14 +44,18 @@ def evaluate(run: Interpreter, node: cst.BaseExpression) -> Value:
     return UNKNOWN if handler is None else handler(run, node)
 
 
+_CARRIERS = frozenset({TensorValue, ParameterValue, BoundMethod, SequenceValue, MappingValue})
+"""What a name may hold that has the output of a module in it."""
+
+
 def _name(run: Interpreter, node: cst.Name) -> Value:
     if node.value in ("True", "False", "None"):
         return Constant({"True": True, "False": False, "None": None}[node.value])
     if node.value == "__name__":
         return Constant("__main__")
     value = look_up(run, node.value)
-    if type(value) is TensorValue:
-        note_use(run, value)
+    if type(value) in _CARRIERS:
+        hand_out(run, (value,))
     return value
 
 
@@ -59,8 +64,8 @@ def _attribute(run: Interpreter, node: cst.Attribute) -> Value:
 
     receiver = evaluate(run, node.value)
     value = by_path(run, read_attribute(run, receiver, node.attr.value, node), node)
-    if type(value) is TensorValue:
-        note_use(run, value)
+    if type(value) in _CARRIERS and type(receiver) not in _CARRIERS:
+        hand_out(run, (value,))
     return value
 
 
@@ -109,6 +114,7 @@ def _formatted_string(run: Interpreter, node: cst.FormattedString) -> Value:
         else:
             assert isinstance(part, cst.FormattedStringExpression)
             value = evaluate(run, part.expression)
+            take_up(run, (value,))
             if not isinstance(value, Constant) or part.format_spec or part.conversion:
                 return UNKNOWN
             text += str(value.value)
@@ -167,6 +173,7 @@ def _comparison(run: Interpreter, node: cst.Comparison) -> Value:
         return UNKNOWN
     comparison = node.comparisons[0]
     right = evaluate(run, comparison.comparator)
+    take_up(run, (left, right))
     return ComparisonValue(left, _OPERATORS.get(type(comparison.operator), "?"), right)
 
 
@@ -185,6 +192,7 @@ def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
     second = evaluate(run, node.orelse)
     run.path = path
     joined = join_values(run, first, second)
+    replace(run, (first, second), joined)
     if isinstance(joined, Unknown) and isinstance(first, Constant) and isinstance(second, Constant):
         return ChoiceValue((first, second))
     return joined

@@ -15,6 +15,7 @@ from freezelint.analysis.interpreter.arguments import (
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
+from freezelint.analysis.interpreter.graphs import replace, take_up
 from freezelint.analysis.interpreter.joining import join, join_values
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES, INFERENCE_SWITCHES
@@ -132,6 +133,7 @@ def _activate(
     frame = run.new_frame(function.chunk, run.frames[function.frame], code)
     frame.receiver, frame.owner = function.receiver, function.owner
     bind_parameters(run, frame.key, function, code.params, arguments)
+    take_up(run, arguments.all)
     run.frame = frame
     run.active.append(code)
     if function.definition is not None:
@@ -181,6 +183,8 @@ def _result(run: Interpreter, flow: Flow) -> Value:
     result = values[0]
     for other in values[1:]:
         result = join_values(run, result, other)
+    if len(values) > 1:
+        replace(run, values, result)
     return result
 
 

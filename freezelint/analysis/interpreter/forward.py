@@ -9,7 +9,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.following import code_of, follow, is_short
-from freezelint.analysis.interpreter.graphs import derived, with_ancestry
+from freezelint.analysis.interpreter.graphs import derived, replace, with_ancestry
 from freezelint.analysis.interpreter.optimizers import add_group_to_any
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import LAYERS_WITHOUT_PARAMETERS
@@ -49,14 +49,12 @@ def run_forward(
             key=module.key,
             arguments=arguments.all,
             is_followed=method is not None and code_of(method) not in run.active,
-            is_kept=_is_kept(run, node),
-            graph_uses=run.graph_uses,
         )
     )
     if method is not None:
         result = follow(run, method, arguments, node)
         if not isinstance(result, Unknown):
-            return _passed_through(module, result)
+            return _passed_through(run, module, result)
     package, _, last = (known.library or "").rpartition(".")
     if package == "torch.nn" and last in LAYERS_WITHOUT_PARAMETERS:
         output = TensorValue(TensorKind.OUTPUT, modules=(module.key,))
@@ -93,12 +91,14 @@ def _output(run: Interpreter, module: ModuleValue, arguments: Arguments) -> Tens
     return output
 
 
-def _passed_through(module: ModuleValue, result: Value) -> Value:
+def _passed_through(run: Interpreter, module: ModuleValue, result: Value) -> Value:
     """What the code of a module's own ``forward`` returned."""
     if not isinstance(result, TensorValue) or module.key in sources_of(result):
         return result
     if result.cut_from is None:
-        return result._replace(upstream=(*result.upstream, module.key))
+        passed = result._replace(upstream=(*result.upstream, module.key))
+        replace(run, (result,), passed)
+        return passed
     return result._replace(cut_from=(*result.cut_from, module.key))
 
 
@@ -127,19 +127,6 @@ def _call_attribute(
             keywords=arguments.keywords,
             label=run.objects.label(attribute.parent),
         )
-    )
-
-
-def _is_kept(run: Interpreter, node: cst.Call) -> bool:
-    statement = run.statement
-    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
-        return False
-    assigned = statement.body[0]
-    return (
-        isinstance(assigned, cst.Assign)
-        and assigned.value is node
-        and len(assigned.targets) == 1
-        and isinstance(assigned.targets[0].target, cst.Name)
     )
 
 

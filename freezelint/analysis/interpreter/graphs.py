@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.tensors import cut_sources, graph_sources, operands_in, sources_of
-from freezelint.analysis.values import TensorValue, Value
+import libcst as cst
+
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.tensors import (
+    cut_sources,
+    graph_sources,
+    operands_in,
+    sources_of,
+)
+from freezelint.analysis.values import (
+    BoundMethod,
+    MappingValue,
+    ParameterValue,
+    SequenceValue,
+    TensorValue,
+    Value,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from freezelint.analysis.interpreter.machine import Interpreter
+
+
+_DEEPEST = 4
+"""How many lists and dicts may lie in each other for what is in them to be looked at."""
 
 
 def cut_from(
@@ -21,7 +40,7 @@ def cut_from(
     None where there may be a graph: gradients are on, the result is not one of whole
     numbers, and not all of the values are known to have none.
     """
-    tensors = list(operands_in(values))
+    tensors = [_as_tensor(run, each) for each in operands_in(values)]
     has_graph = run.grad_enabled is not False and not is_discrete
     if not tensors or (has_graph and any(_may_have_graph(each) for each in tensors)):
         return None
@@ -36,38 +55,124 @@ def derived(
     values = tuple(values)
     cut = cut_from(run, values, is_discrete=is_discrete)
     if cut is not None:
+        take_up(run, operands_in(values))
         return result._replace(cut_from=cut, upstream=(), severed=(), is_inference=run.is_inference)
     return with_ancestry(run, result, values)
 
 
 def with_ancestry(run: Interpreter, result: TensorValue, values: Iterable[Value]) -> TensorValue:
     """A tensor that may have a graph, and the modules that what it was computed from came from."""
+    values = tuple(values)
     upstream: dict[int, None] = {}
     severed: dict[int, None] = {}
-    for each in operands_in(values):
+    for operand in operands_in(values):
+        each = _as_tensor(run, operand)
         if isinstance(each, TensorValue):
             upstream.update(dict.fromkeys(graph_sources(each)))
             severed.update(dict.fromkeys(cut_sources(each)))
     others = tuple(key for key in upstream if key not in result.modules)
-    return result._replace(
+    made = result._replace(
         cut_from=None,
         upstream=others,
         severed=tuple(severed),
         is_inference=run.is_inference,
     )
+    take_up(run, operands_in(values))
+    hand_out(run, (made,))
+    return made
 
 
-def note_use(run: Interpreter, tensor: TensorValue, times: int = 1) -> None:
-    """Count an expression that reads a module's output where the graph may go on from it."""
+# The ends of a graph are counted: each value that an expression has with a graph is an open
+# end of it, for each module that it may lead back to. Whatever goes on from a value takes up
+# its end and hands out one of its own; a name keeps a value without an end until it is read.
+# What nobody takes up, such as a loss that is differentiated or an argument of code out of
+# sight, stays open: a gradient may come from there.
+
+
+def hand_out(run: Interpreter, values: Iterable[Value]) -> None:
+    """Count the open ends of what an expression is worth."""
     if run.grad_enabled is not False:
-        for key in graph_sources(tensor):
-            run.graph_uses[key] = run.graph_uses.get(key, 0) + times
+        for each in _carried(run, values):
+            _count(run, each, 1)
 
 
-def lose_sight(run: Interpreter, tensor: TensorValue) -> None:
-    """Note that a module's output may be read under a name of which nothing is known any more."""
+def take_up(run: Interpreter, values: Iterable[Value]) -> None:
+    """Say that the open ends of values were taken up by something that is followed itself."""
+    if run.grad_enabled is not False:
+        for each in _carried(run, values):
+            _count(run, each, -1)
+
+
+def store(run: Interpreter, targets: Sequence[cst.BaseExpression], value: Value) -> None:
+    """Say that an assignment keeps a value in names, or its elements, one in each.
+
+    Without gradients reads are not counted, so another name for the same is lost sight of.
+    """
+    is_spread = (
+        isinstance(value, SequenceValue)
+        and len(targets) == 1
+        and isinstance(targets[0], cst.Tuple)
+        and len(value.items) == len(targets[0].elements)
+        and all(isinstance(each.value, cst.Name) for each in targets[0].elements)
+    )
+    if not is_spread and not all(isinstance(target, cst.Name) for target in targets):
+        return
+    if run.grad_enabled is False:
+        lose_sight(run, value)
+    else:
+        take_up(run, (value,))
+
+
+def replace(run: Interpreter, values: Iterable[Value], result: Value) -> None:
+    """Say that an expression is worth one of several values, or what is left of all of them."""
+    if isinstance(result, TensorValue):
+        take_up(run, values)
+        hand_out(run, (result,))
+
+
+def lose_sight(run: Interpreter, value: Value) -> None:
+    """Note that a module's output may be read where nothing is known of it any more."""
+    for each in _carried(run, (value,)):
+        _count(run, each, 1)
+
+
+def _count(run: Interpreter, tensor: TensorValue, times: int) -> None:
     for key in graph_sources(tensor):
-        run.graph_uses[key] = run.graph_uses.get(key, 0) + 1
+        ends = run.trace.open_ends
+        ends[key] = ends.get(key, 0) + times
+
+
+def _carried(
+    run: Interpreter, values: Iterable[Value], depth: int = _DEEPEST
+) -> Iterator[TensorValue]:
+    """The tensors among values, and in what holds several, whether or not that is all of it."""
+    for value in values:
+        if isinstance(value, TensorValue):
+            yield value
+        elif isinstance(value, ParameterValue):
+            if (key := lone_parameter(run, value)) is not None:
+                yield TensorValue(upstream=(key,))
+        elif depth and isinstance(value, BoundMethod):
+            yield from _carried(run, (value.receiver,), depth - 1)
+        elif depth and isinstance(value, SequenceValue):
+            yield from _carried(run, value.items, depth - 1)
+        elif depth and isinstance(value, MappingValue):
+            yield from _carried(run, (each for _, each in value.items), depth - 1)
+
+
+def lone_parameter(run: Interpreter, value: Value) -> int | None:
+    """The parameter that a value is, if it was made in sight and of its own; None otherwise."""
+    if not isinstance(value, ParameterValue) or value.is_element or len(value.parts) != 1:
+        return None
+    key, predicate = value.parts[0]
+    module = run.objects.module(key)
+    is_lone = module.origin is Origin.PARAMETER and module.place is not None
+    return key if is_lone and not predicate else None
+
+
+def _as_tensor(run: Interpreter, value: Value) -> Value:
+    key = lone_parameter(run, value)
+    return value if key is None else TensorValue(upstream=(key,))
 
 
 def _may_have_graph(value: Value) -> bool:

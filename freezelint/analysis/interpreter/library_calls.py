@@ -13,7 +13,7 @@ from freezelint.analysis.interpreter.building import (
     build_pretrained_layer,
     copy_module,
 )
-from freezelint.analysis.interpreter.graphs import derived
+from freezelint.analysis.interpreter.graphs import derived, take_up
 from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.lightning import LIGHTNING_CALLS
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
@@ -178,6 +178,7 @@ def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call
     if name in ITERATOR_CONSUMERS:
         for number, value in enumerate(arguments.positional[:1]):
             consume(run, value, arguments.node(number, "parameters") or node)
+            take_up(run, (value,))
         return UNKNOWN
     if name in TENSOR_CONSTRUCTORS:
         return _fresh_tensor(run, last, arguments)
@@ -186,6 +187,8 @@ def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call
     if name.startswith(HARMLESS_PREFIXES) or name in HARMLESS_CALLS:
         if last[:1].isupper():
             return LibraryInstance(name, run.objects.new_key(), arguments.positional)
+        if name.startswith("torch.nn.init.") or name == "torch.save":
+            take_up(run, arguments.all)
         is_computed = name.startswith("torch.nn.functional.")
         return _computed(run, last, arguments) if is_computed else UNKNOWN
     if name.startswith("torch.") and last[:1].islower() and name.count(".") == 1:

@@ -36,8 +36,6 @@ class Interpreter:
         self.loops: tuple[int, ...] = ()
         self.grad_enabled: bool | None = True
         self.is_inference = False
-        self.graph_uses: dict[int, int] = {}
-        """How often the output of a module was read where the graph may go on from it."""
         self.stack: tuple[Place, ...] = ()
         self.activations: tuple[int, ...] = ()
         self.active: list[object] = []

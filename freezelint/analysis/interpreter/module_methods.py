@@ -14,6 +14,7 @@ from freezelint.analysis.interpreter.calls import apply
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
+from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.iteration import element_module
 from freezelint.analysis.interpreter.lightning_modules import (
     call_on_lightning_module,
@@ -188,6 +189,7 @@ def _register(
     if isinstance(name, Constant) and isinstance(name.value, str) and value is not None:
         attribute = submodule_name(run, receiver.key, name.value)
         replace_child(run, receiver.key, attribute, value, node)
+        take_up(run, (value,))
         forget_length(run, receiver.key)
     else:
         hand_over(run, (receiver,), node)

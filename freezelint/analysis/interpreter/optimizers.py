@@ -10,6 +10,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.events import ParameterGroup
 from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.hidden import look_for_collections
 from freezelint.analysis.interpreter.iteration import consume
 from freezelint.analysis.interpreter.out_of_sight import hand_over
@@ -54,6 +55,7 @@ def build_optimizer(
     if isinstance(passed, SequenceValue):
         complete = complete and passed.complete
     look_for_collections(run, parts)
+    take_up(run, (passed,))
     optimizer = run.objects.new_optimizer(name)
     run.announce(
         events.OptimizerBuilt(

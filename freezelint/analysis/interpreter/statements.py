@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter import aliasing, assignment, branches, loops
+from freezelint.analysis.interpreter import aliasing, assignment, branches, graphs, loops
 from freezelint.analysis.interpreter.adapted_methods import leave_context
 from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.expressions import evaluate
@@ -25,6 +25,7 @@ from freezelint.analysis.values import (
     LibraryInstance,
     LibraryValue,
     ModuleValue,
+    ParameterValue,
     Unknown,
     Value,
 )
@@ -85,6 +86,8 @@ def _expression(run: Interpreter, node: cst.Expr) -> Flow:
     value = evaluate(run, node.value)
     if isinstance(node.value, cst.Call) and _ends_the_program(run, node.value):
         return Flow.RETURN
+    if isinstance(value, ParameterValue):
+        graphs.take_up(run, (value,))
     if not isinstance(node.value, (cst.SimpleString, cst.Ellipsis)):
         run.announce(
             events.ExpressionDiscarded(
@@ -106,6 +109,7 @@ def _ends_the_program(run: Interpreter, node: cst.Call) -> bool:
 
 def _assign(run: Interpreter, node: cst.Assign) -> Flow:
     value = aliasing.named(run, node, evaluate(run, node.value))
+    graphs.store(run, [each.target for each in node.targets], value)
     for target in node.targets:
         if isinstance(target.target, cst.Name):
             name = target.target.value
@@ -119,12 +123,15 @@ def _annotated_assign(run: Interpreter, node: cst.AnnAssign) -> Flow:
     value = UNKNOWN if node.value is None else evaluate(run, node.value)
     value = assignment.by_annotation(run, value, node.annotation.annotation, node.target)
     if node.value is not None:
+        graphs.store(run, [node.target], value)
         assignment.assign(run, node.target, value, node.value)
     return Flow.NEXT
 
 
 def _return(run: Interpreter, node: cst.Return) -> Flow:
     value: Value = Constant(None) if node.value is None else evaluate(run, node.value)
+    if run.grad_enabled is False:
+        graphs.lose_sight(run, value)
     run.frame.returns.append(value)
     run.frame.exits.append(dict(run.bindings))
     return Flow.RETURN

@@ -106,6 +106,11 @@ def name_object(run: Interpreter, value: Value, label: str) -> None:
         module = run.objects.module(value.key)
         if module.label is None:
             module.label = label
+    elif isinstance(value, ParameterValue):
+        for part in value.parts:
+            parameter = run.objects.module(part.key)
+            if parameter.origin is Origin.PARAMETER and parameter.label is None:
+                parameter.label = label
     elif isinstance(value, OptimizerValue):
         for key in value.keys:
             optimizer = run.objects.optimizer(key)

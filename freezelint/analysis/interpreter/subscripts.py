@@ -9,6 +9,7 @@ import libcst as cst
 from freezelint.analysis.events import ParametersWritten
 from freezelint.analysis.interpreter.expressions import by_path, evaluate
 from freezelint.analysis.interpreter.gradients import is_zero, with_zeros_at
+from freezelint.analysis.interpreter.graphs import derived, lone_parameter
 from freezelint.analysis.interpreter.iteration import element_module, element_of, narrow_to_some
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.submodules import (
@@ -62,7 +63,8 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
         parts = tuple(
             part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in receiver.parts
         )
-        return TensorValue(TensorKind.PIECE, "[...]", parts=parts)
+        piece = TensorValue(TensorKind.PIECE, "[...]", parts=parts)
+        return piece if lone_parameter(run, receiver) is None else derived(run, piece, (receiver,))
     if len(node.slice) != 1:
         return UNKNOWN
     element = node.slice[0].slice

@@ -10,7 +10,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
 from freezelint.analysis.interpreter.gradients import call_on_gradient
-from freezelint.analysis.interpreter.graphs import derived, note_use
+from freezelint.analysis.interpreter.graphs import derived, lone_parameter, take_up
 from freezelint.analysis.interpreter.training_loop import run_backward
 from freezelint.analysis.knowledge.torch import (
     CONVERSIONS,
@@ -49,13 +49,40 @@ def call_on_parameter(
     if name == "register_hook":
         hook_on_parameter(run, receiver, arguments, node)
         return UNKNOWN
-    if name in CONVERSIONS:
-        return TensorValue(TensorKind.CONVERTED, name, parts=receiver.parts)
-    if name in ("detach", "clone"):
-        return TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
+    if name == "detach":
+        return _detached_parameter(run, receiver, node)
+    if name in ("numel", "size", "dim", "item", "tolist", "numpy"):
+        take_up(run, (receiver,))
+        return UNKNOWN
     if name.endswith("_"):
         return receiver
+    if lone_parameter(run, receiver) is not None or name in CONVERSIONS or name == "clone":
+        return _computed_from(run, receiver, name, arguments)
     return TensorValue() if name in ("mean", "sum", "norm", "pow", "view", "abs") else UNKNOWN
+
+
+def _detached_parameter(run: Interpreter, receiver: ParameterValue, node: cst.Call) -> TensorValue:
+    detached = TensorValue(TensorKind.TEMPORARY, "detach", parts=receiver.parts)
+    key = lone_parameter(run, receiver)
+    if key is None:
+        return detached
+    take_up(run, (receiver,))
+    run.announce(events.OutputDetached(place=run.place(node), keys=(key,)))
+    return detached._replace(cut_from=(key,))
+
+
+def _computed_from(
+    run: Interpreter, receiver: ParameterValue, name: str, arguments: Arguments
+) -> TensorValue:
+    result = TensorValue()
+    if name in CONVERSIONS:
+        result = TensorValue(TensorKind.CONVERTED, name, parts=receiver.parts)
+    elif name == "clone":
+        result = TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
+    if lone_parameter(run, receiver) is None:
+        return result
+    operands = () if name in ONE_TENSOR_METHODS else arguments.all
+    return derived(run, result, (receiver, *operands), is_discrete=name in DISCRETE_METHODS)
 
 
 def call_on_tensor(
@@ -72,12 +99,11 @@ def call_on_tensor(
             return receiver
         return assignment.make_leaf(run, receiver, _receiver_node(node))
     if name in ("item", "tolist", "numpy", "size", "dim", "numel", "shape"):
+        take_up(run, (receiver,))
         return UNKNOWN
-    if name == "detach" and isinstance(_receiver_node(node), (cst.Name, cst.Attribute)):
-        # Read to be cut off: the graph does not go on from here.
-        note_use(run, receiver, -1)
     if name == "detach" and (receiver.modules or receiver.upstream):
         keys = receiver.modules + receiver.upstream
+        take_up(run, (receiver,))
         run.announce(events.OutputDetached(place=run.place(node), keys=keys))
         return TensorValue(
             TensorKind.TEMPORARY,

@@ -10,6 +10,7 @@ from freezelint.analysis.cuts import (
     is_ever_frozen,
     is_named,
     is_never_reached,
+    is_untrained,
     unfreeze_inside,
 )
 from freezelint.analysis.events import (
@@ -24,6 +25,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import cut_sources, graph_sources
 from freezelint.analysis.training import (
     has_no_parameters,
@@ -121,7 +123,7 @@ class GradientPathCut(Rule):
     triggers = (
         ("no_grad", "inference_mode", "detach()", "set_grad_enabled"),
         ("backward(", "training_step"),
-        ("parameters(",),
+        ("parameters(", "Parameter("),
     )
     trigger_patterns = (
         (r"no_grad\(", r"inference_mode\(", r"detach\(\)", r"set_grad_enabled\("),
@@ -184,7 +186,7 @@ class _Training(NamedTuple):
             evidence = [] if cut is None else [(backward.place, "differentiated here")]
             yield Report(
                 place,
-                f"the loss has no graph: it was computed from the output of `{label}` under "
+                f"the loss has no graph: it was computed from `{label}` under "
                 "`no_grad`, or detached, so `backward()` raises a RuntimeError",
                 "run what trains with gradients on",
                 (*evidence, (built.place, f"`{self.optimizer}` is to train it")),
@@ -207,10 +209,11 @@ class _Training(NamedTuple):
         if unfreeze is not None:
             evidence.insert(0, (unfreeze.place, f"`{unfreeze.label}` is unfrozen here"))
         own = _runs(cut) == key
+        is_parameter = trace.objects.module(key).origin is Origin.PARAMETER
+        what = _what(cut, label, trace, own=own, is_parameter=is_parameter)
         yield Report(
             cut.place,
-            f"{_what(cut, label, trace, own=own)}: no gradient reaches `{label}`, and "
-            f"`{self.optimizer}` never changes it",
+            f"{what}: no gradient reaches `{label}`, and `{self.optimizer}` never changes it",
             f"run `{label}` with gradients on, or leave it out of the optimizer"
             if own
             else "freeze what follows by `requires_grad_(False)`, which lets gradients pass",
@@ -228,16 +231,28 @@ class _Training(NamedTuple):
             return False
         if unfreeze is not None or self.precedes_frozen(key):
             return True
-        # What runs under `no_grad`, or is detached, may well be frozen by just that; but
-        # not if an optimizer was built for nothing else.
-        is_frozen_so = isinstance(cut, OutputDetached) or _runs(cut) == key
-        is_alone = not is_frozen_so or len(parts) == 1
-        return is_alone and is_named(trace, parts, key, built.index)
+        if not is_named(trace, parts, key, built.index):
+            return False
+        # What runs under `no_grad`, or is detached, may well be frozen by just that; but not
+        # if an optimizer was built for nothing else, or has a group of its own for it.
+        if _runs(cut) != key and not isinstance(cut, OutputDetached):
+            return True
+        if len(parts) == 1 or self.has_group(key):
+            return True
+        return isinstance(cut, OutputDetached) and is_untrained(trace, key)
+
+    def has_group(self, key: int) -> bool:
+        """Whether a group of the optimizer with options holds a module and nothing else."""
+        return any(
+            group.options and tuple(map(without_flag_tests, group.parts)) == (Part(key),)
+            for group in self.built.groups
+        )
 
     def precedes_frozen(self, key: int) -> bool:
         """Whether the output of a trainable module goes through a network frozen by its flag."""
         trace = self.trace
-        return has_parameters(trace, key, self.backward.index) and any(
+        is_parameter = trace.objects.module(key).origin is Origin.PARAMETER
+        return (is_parameter or has_parameters(trace, key, self.backward.index)) and any(
             trace.flag(Part(frozen), entrance.index, entrance.path).value is False
             for entrance in entrances(trace, key)
             if (frozen := _runs(entrance)) is not None
@@ -257,11 +272,12 @@ def _runs(entrance: Event) -> int | None:
     return None
 
 
-def _what(cut: Event, label: str, trace: Trace, *, own: bool) -> str:
+def _what(cut: Event, label: str, trace: Trace, *, own: bool, is_parameter: bool) -> str:
     if own:
         return f"`{label}` runs under `no_grad`"
+    subject = f"`{label}`" if is_parameter else f"the output of `{label}`"
     if isinstance(cut, OutputDetached):
-        return f"the output of `{label}` is detached"
+        return f"{subject} is detached"
     other = _runs(cut)
-    assert other is not None
-    return f"the output of `{label}` enters `{trace.objects.label(other)}` under `no_grad`"
+    where = "a computation" if other is None else f"`{trace.objects.label(other)}`"
+    return f"{subject} enters {where} under `no_grad`"
