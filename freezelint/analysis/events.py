@@ -325,6 +325,15 @@ class NamesTested(Event):
     texts: tuple[str, ...]
 
 
+class NumbersTested(Event):
+    """A condition picked elements by a text in their names, and a number that counts from 0 or 1."""
+
+    test: str
+    """``contains``, ``startswith``, ``endswith`` or ``equals``."""
+    text: str
+    """What stands before the number, which ends the text."""
+
+
 class ContextEntered(Event):
     """``with value:``."""
 

@@ -218,6 +218,20 @@ class RangeValue(NamedTuple):
     values: tuple[int, ...]
 
 
+class OpenRange(NamedTuple):
+    """``range(...)`` that begins with a known number, and ends nobody knows where."""
+
+    start: int
+
+
+class Counted(NamedTuple):
+    """A number that an :class:`OpenRange` counts, or a text that ends with it."""
+
+    start: int
+    before: str = ""
+    """The text before the number."""
+
+
 class FunctionValue(NamedTuple):
     """A function of the checked file, with what it is bound to."""
 
@@ -335,6 +349,8 @@ Value = (
     | FlagValue
     | ComparisonValue
     | RangeValue
+    | OpenRange
+    | Counted
     | FunctionValue
     | PartialValue
     | ClassValue

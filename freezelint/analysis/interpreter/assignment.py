@@ -22,6 +22,8 @@ from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    Counted,
+    ElementsValue,
     Form,
     InstanceValue,
     LibraryInstance,
@@ -293,6 +295,10 @@ def concatenated(run: Interpreter, first: Value, second: Value, node: cst.CSTNod
         )
     if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
         return SequenceValue(first.items + second.items, first.complete and second.complete)
+    if isinstance(first, SequenceValue) and isinstance(second, ElementsValue):
+        if isinstance(second.element, Counted):
+            return SequenceValue((*first.items, second.element), complete=False)
+        return UNKNOWN
     if left is not None:
         return left._replace(complete=False, form=Form.COLLECTION, iterator=None)
     return UNKNOWN

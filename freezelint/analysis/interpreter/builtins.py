@@ -22,6 +22,7 @@ from freezelint.analysis.values import (
     ModuleGroup,
     ModuleValue,
     NamespaceValue,
+    OpenRange,
     ParameterSequence,
     RangeValue,
     SequenceValue,
@@ -129,11 +130,19 @@ def _range(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         if isinstance(each, Constant) and type(each.value) is int
     ]
     if not numbers or len(numbers) != len(arguments.positional) or len(numbers) > 3:
-        return UNKNOWN
+        return _open_range(arguments)
     if len(numbers) == 3 and numbers[2] == 0:
         return UNKNOWN
     values = range(*numbers)
     return RangeValue(tuple(values)) if len(values) <= 64 else UNKNOWN
+
+
+def _open_range(arguments: Arguments) -> Value:
+    start = arguments.positional[0] if len(arguments.positional) == 2 else Constant(0)
+    is_known = isinstance(start, Constant) and type(start.value) is int
+    if not arguments.complete or len(arguments.positional) not in (1, 2) or not is_known:
+        return UNKNOWN
+    return OpenRange(start.value)  # type: ignore[union-attr]
 
 
 def _sum(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:

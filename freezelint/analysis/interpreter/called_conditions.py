@@ -69,25 +69,34 @@ def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
     test, clause = node.elt, node.for_in
     if clause.inner_for_in is not None or clause.ifs or not isinstance(clause.target, cst.Name):
         return None
-    texts = evaluate(run, clause.iter)
     variable = clause.target.value
     if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
         comparison = test.comparisons[0]
-        if isinstance(comparison.operator, cst.In) and _is_name(test.left, variable):
+        if isinstance(comparison.operator, cst.In):
             name = evaluate(run, comparison.comparator)
             if isinstance(name, ParameterName):
+                texts = _texts(run, test.left, clause)
                 return name_test(run, "contains", texts, node)
     if (
         isinstance(test, cst.Call)
         and isinstance(test.func, cst.Attribute)
         and test.func.attr.value in ("startswith", "endswith")
         and len(test.args) == 1
-        and _is_name(test.args[0].value, variable)
+        and not _is_name(test.func.value, variable)
     ):
         name = evaluate(run, test.func.value)
         if isinstance(name, ParameterName):
+            texts = _texts(run, test.args[0].value, clause)
             return name_test(run, test.func.attr.value, texts, node)
     return None
+
+
+def _texts(run: Interpreter, text: cst.BaseExpression, clause: cst.CompFor) -> Value:
+    """Each of the texts that are tested: what is gone over, or what is made of it."""
+    assert isinstance(clause.target, cst.Name)
+    if _is_name(text, clause.target.value):
+        return evaluate(run, clause.iter)
+    return evaluate(run, cst.ListComp(elt=text, for_in=clause))
 
 
 def _is_name(node: cst.BaseExpression, name: str) -> bool:

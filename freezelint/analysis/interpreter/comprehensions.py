@@ -65,7 +65,7 @@ def _clause(run: Interpreter, node: cst.BaseComp, clause: cst.CompFor) -> tuple[
     if not isinstance(node, cst.GeneratorExp):
         iterable = consume(run, iterable, clause.iter)
     items = items_of(run, iterable)
-    if items is not None and not all(isinstance(each, Constant) for each in items):
+    if items is not None and (_makes_text(node) or not all(map(_is_constant, items))):
         results: list[Value] = []
         complete = True
         for item in items:
@@ -79,6 +79,15 @@ def _clause(run: Interpreter, node: cst.BaseComp, clause: cst.CompFor) -> tuple[
     goes_over_parameters = isinstance(iterable, (ParameterSequence, ModuleGroup, ElementsValue))
     known = goes_over_parameters and getattr(iterable, "complete", True)
     return results, complete and known
+
+
+def _is_constant(value: Value) -> bool:
+    return isinstance(value, Constant)
+
+
+def _makes_text(node: cst.BaseComp) -> bool:
+    """Whether each element makes a text of its own, by which others may be picked."""
+    return isinstance(node, cst.BaseSimpleComp) and isinstance(node.elt, cst.FormattedString)
 
 
 def _names(target: cst.CSTNode) -> list[cst.Name]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from freezelint.analysis.events import NamesTested
+from freezelint.analysis.events import NamesTested, NumbersTested
 from freezelint.analysis.interpreter.names import frame_of, look_up
 from freezelint.analysis.interpreter.turns import without_negation
 from freezelint.analysis.predicates import (
@@ -22,6 +22,8 @@ from freezelint.analysis.syntax import walk
 from freezelint.analysis.values import (
     BuiltinValue,
     Constant,
+    Counted,
+    ElementsValue,
     FlagValue,
     ParameterName,
     ParameterValue,
@@ -85,6 +87,8 @@ def name_test(
     """A test of an element's name against texts that may not be known."""
     found = _texts(texts)
     if found is None:
+        for text in _counted(texts):
+            run.announce(NumbersTested(place=run.place(node), test=kind, text=text.before))
         return UNDECIDED
     run.announce(NamesTested(place=run.place(node), test=kind, texts=found))
     return ElementTest((NameTest(kind, found, negated),), (NameTest(kind, found, not negated),))
@@ -98,6 +102,14 @@ def _texts(value: Value) -> tuple[str, ...] | None:
         if len(texts) == len(value.items) and all(isinstance(each, str) for each in texts):
             return tuple(texts)
     return None
+
+
+def _counted(value: Value) -> list[Counted]:
+    """The texts that end with a number which begins with 0 or 1."""
+    if isinstance(value, ElementsValue):
+        value = value.element
+    items = value.items if isinstance(value, SequenceValue) else (value,)
+    return [each for each in items if isinstance(each, Counted) and each.start in (0, 1)]
 
 
 def depends_on_element(run: Interpreter, node: cst.CSTNode) -> bool:

@@ -21,6 +21,7 @@ from freezelint.analysis.values import (
     ChoiceValue,
     ComparisonValue,
     Constant,
+    Counted,
     FunctionValue,
     MappingValue,
     ModuleValue,
@@ -115,6 +116,8 @@ def _formatted_string(run: Interpreter, node: cst.FormattedString) -> Value:
             assert isinstance(part, cst.FormattedStringExpression)
             value = evaluate(run, part.expression)
             take_up(run, (value,))
+            if isinstance(value, Counted) and part is node.parts[-1] and not value.before:
+                return value._replace(before=text)
             if not isinstance(value, Constant) or part.format_spec or part.conversion:
                 return UNKNOWN
             text += str(value.value)

@@ -13,12 +13,14 @@ from freezelint.analysis.predicates import SOME, FlagTest, Predicate, conjunctio
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    Counted,
     ElementsValue,
     Form,
     LibraryInstance,
     MappingValue,
     ModuleGroup,
     ModuleValue,
+    OpenRange,
     ParameterName,
     ParameterSequence,
     ParameterValue,
@@ -78,6 +80,8 @@ def element_of(run: Interpreter, value: Value) -> Value:
         return ParameterName(1)
     if isinstance(value, ElementsValue):
         return value.element
+    if isinstance(value, OpenRange):
+        return Counted(value.start)
     if isinstance(value, ModuleValue) and (
         run.objects.module(value.key).library in PARAMETER_CONTAINERS
     ):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagWritten
+from freezelint.analysis.events import Event, FlagWritten, NumbersTested
+from freezelint.analysis.knowledge.depths import BLOCKS, depth
 from freezelint.analysis.knowledge.names import NAME_LISTINGS, NAME_TESTS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
-from freezelint.analysis.predicates import FlagTest, NameTest, NotAll
+from freezelint.analysis.predicates import ConditionTest, FlagTest, NameTest, NotAll, Some
 from freezelint.analysis.selectors import listing, meets, selectors
+from freezelint.analysis.values import Constant, Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
 
 _SHOWN = 3
+
+_TEN = 10
+"""From so many blocks on, one has a number that begins with that of another."""
+
+_NUMBERED = tuple(
+    f"{name}.{number}" for name in ("ayer", "ayers", "lock", "locks", "h") for number in ("{", "1")
+)
+"""How texts go on that ask for blocks by number."""
 
 
 class AmbiguousSelector(Rule):
@@ -102,14 +112,17 @@ class AmbiguousSelector(Rule):
     triggers = (
         ("requires_grad",),
         ("named_parameters(", "named_modules(", "named_children("),
-        ("torchvision", "Sequential(", "Module)"),
+        ("torchvision", "Sequential(", "Module)", *_NUMBERED),
     )
     trigger_patterns = (FLAG_WRITES, NAME_TESTS, NAME_LISTINGS)
     fixable = False
-    events = ("FlagWritten",)
+    events = ("FlagWritten", "NumbersTested")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a test that decides about flags and that longer numbers pass too."""
+        if isinstance(event, NumbersTested):
+            yield from _check_numbers(event, trace)
+            return
         assert isinstance(event, FlagWritten)
         if event.value is None or not event.certain:
             return
@@ -119,12 +132,74 @@ class AmbiguousSelector(Rule):
                 is event.value
             ):
                 continue
-            for selector in _undivided(list(selectors(trace, event, part)), part.predicate):
+            tests = [_with_blocks(trace, part.key, each) for each in selectors(trace, event, part)]
+            for selector in _undivided(tests, part.predicate):
                 for text in selector.test.texts:
                     longer = _longer(selector, text) - _asked_for(trace, event, part.key)
                     if longer and not _is_set_again(trace, event, part.key):
                         yield _report(event, selector, text, longer)
                         break
+
+
+def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
+    """Report numbers that nothing ends: 1 is in the names of 10 to 19 as well."""
+    if event.repeated or event.test not in ("contains", "startswith"):
+        return
+    if not BLOCKS.search(event.text):
+        return
+    writes = [each for each in trace.after(event, FlagWritten) if each.value is not None]
+    for write in writes:
+        if write.place.node is not writes[0].place.node or write.activations != event.activations:
+            return
+        if any(_is_loose(trace, event, write, part) for part in write.parts):
+            done = "freezes" if write.value is False else "unfreezes"
+            yield Report(
+                event.place,
+                f"`{event.text}1` is in the names of `{event.text}10` and more too: this {done} "
+                "them as well",
+                "end the text with the dot that ends the name, behind the number",
+                ((write.place, f"this {done} what passes"),),
+            )
+            return
+
+
+def _is_loose(trace: Trace, event: NumbersTested, write: FlagWritten, part: Part) -> bool:
+    """Whether a test of open numbers decides about a part that has more blocks than ten."""
+    if all(not isinstance(atom, (Some, ConditionTest)) for atom in part.predicate):
+        return False
+    blocks = _blocks(trace, part.key, event.index)
+    if blocks is None or blocks <= _TEN or _is_set_again(trace, write, part.key):
+        return False
+    return trace.flag(Part(part.key), event.index, event.path).value is not write.value
+
+
+def _blocks(trace: Trace, key: int, at: int) -> int | None:
+    """How many numbered blocks a model has at least, or the only published one in it."""
+    inside = [key, *(each.key for each in trace.objects.below(key, at))]
+    depths = set()
+    for each in inside:
+        module = trace.objects.module(each)
+        if module.library is None or module.arguments is None:
+            continue
+        asked = module.arguments.positional[:1] or tuple(module.arguments.keywords.values())[:1]
+        if asked and isinstance(asked[0], Constant) and isinstance(asked[0].value, str):
+            depths.add(depth(module.library, asked[0].value))
+    depths.discard(None)
+    return depths.pop() if len(depths) == 1 else None
+
+
+def _with_blocks(trace: Trace, key: int, selector: Selector) -> Selector:
+    """A selector put to the names of the blocks that it asks for, where no others are known."""
+    if selector.names is not None or selector.place is None:
+        return selector
+    beginnings = {text.rstrip("0123456789") for text in selector.test.texts}
+    blocks = _blocks(trace, key, selector.place.index)
+    if blocks is None or not all(map(BLOCKS.search, beginnings)):
+        return selector
+    names = tuple(
+        f"{each}{number}.weight" for each in sorted(beginnings) for number in range(blocks)
+    )
+    return selector._replace(names=names)
 
 
 def _undivided(tests: list[Selector], predicate: Predicate) -> Iterator[Selector]:
@@ -196,7 +271,11 @@ def _asked_for(trace: Trace, event: FlagWritten, key: int) -> set[str]:
     for other in trace.all(FlagWritten):
         for part in other.parts:
             if part.key == key and other.value is event.value:
-                tests = [each for each in selectors(trace, other, part) if not each.test.negated]
+                tests = [
+                    _with_blocks(trace, key, each)
+                    for each in selectors(trace, other, part)
+                    if not each.test.negated
+                ]
                 met = [_met_exactly(each) for each in tests]
                 asked |= met[0].intersection(*met[1:]) if met else set()
     return asked
