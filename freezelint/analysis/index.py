@@ -30,7 +30,9 @@ _TORCH_FAMILY = frozenset({"torch", "torchvision", "timm", "transformers", "ligh
 
 _KERAS_FAMILY = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_addons"})
 
-_COMMON_METHODS = frozenset({"train", "eval", "forward", "step", "to", "apply", "fit", "run"})
+_COMMON_METHODS = frozenset(
+    {"train", "eval", "forward", "step", "to", "apply", "fit", "run", "__init__"}
+)
 
 _ABOUT_PARAMETERS = (
     r"parameters|named_parameters|requires_grad_?|train|eval|to|cuda|cpu|state_dict|apply"
