@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
-_WITHOUT_FORWARD = (
+WITHOUT_FORWARD = (
     HARMLESS_MODULE_METHODS
     | SAME_MODULE_METHODS
     | frozenset(MODULE_ITERATORS)
@@ -88,7 +88,7 @@ def _may_compute(trace: Trace, call: MethodCalled, key: int, at: int) -> bool:
     return (
         call.grad_enabled is not False
         and isinstance(call.receiver, ModuleValue)
-        and call.name not in _WITHOUT_FORWARD
+        and call.name not in WITHOUT_FORWARD
         and _is_concerned(trace, (call.receiver.key,), key, at)
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.cuts import WITHOUT_FORWARD
 from freezelint.analysis.events import (
     EQUALS_ZERO,
     BackwardRan,
@@ -19,9 +20,10 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.optimizers import traits_of
+from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import region_inside
-from freezelint.analysis.values import Constant, ModuleValue, Part
+from freezelint.analysis.values import Constant, ModuleValue, Part, TensorValue
 
 if TYPE_CHECKING:
     from freezelint.analysis.events import ParameterGroup
@@ -171,7 +173,8 @@ def gets_gradients(trace: Trace, key: int, event: Event) -> bool:
         if any(trace.related(each, key, cut.index) for each in cut.keys):
             return False
     for called in trace.all(MethodCalled):
-        if called.receiver == ModuleValue(key) and not called.grad_enabled:
+        is_run = called.name not in WITHOUT_FORWARD
+        if is_run and called.receiver == ModuleValue(key) and not called.grad_enabled:
             return False
     runs = [
         forward
@@ -179,8 +182,14 @@ def gets_gradients(trace: Trace, key: int, event: Event) -> bool:
         if trace.related(forward.key, key, forward.index)
     ]
     if not all(forward.grad_enabled for forward in runs):
-        return False
+        # Which of them lead to a loss, the losses have to tell.
+        trained = {source for each in trace.all(BackwardRan) for source in _graph_of(each)}
+        runs = [each for each in runs if each.grad_enabled and each.key in trained]
     return any(each.key == key or _mentions(trace, each, key) for each in runs)
+
+
+def _graph_of(backward: BackwardRan) -> tuple[int, ...]:
+    return graph_sources(backward.loss) if isinstance(backward.loss, TensorValue) else ()
 
 
 def _mentions(trace: Trace, forward: ForwardRan, key: int) -> bool:

@@ -35,6 +35,7 @@ from freezelint.analysis.values import (
     ParameterValue,
     Part,
     SequenceValue,
+    TensorKind,
     TensorValue,
     Unknown,
     Value,
@@ -81,6 +82,8 @@ def _unpack(
     elif isinstance(value, TensorValue) and value.cut_from is not None:
         # A batch, or what was computed without a graph: so is all that it consists of.
         items = (value,) * width
+    elif isinstance(value, TensorValue) and value.kind is TensorKind.OUTPUT:
+        items = (value._replace(how="[...]"),) * width
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value
         assign(run, inner, items[number] if items else UNKNOWN, source)

@@ -109,11 +109,13 @@ def store(run: Interpreter, targets: Sequence[cst.BaseExpression], value: Value)
     Without gradients reads are not counted, so another name for the same is lost sight of.
     """
     is_spread = (
-        isinstance(value, SequenceValue)
-        and len(targets) == 1
+        len(targets) == 1
         and isinstance(targets[0], cst.Tuple)
-        and len(value.items) == len(targets[0].elements)
         and all(isinstance(each.value, cst.Name) for each in targets[0].elements)
+        and (
+            isinstance(value, TensorValue)
+            or (isinstance(value, SequenceValue) and len(value.items) == len(targets[0].elements))
+        )
     )
     if not is_spread and not all(isinstance(target, cst.Name) for target in targets):
         return
