@@ -230,7 +230,8 @@ class Objects:
                 continue
             above = self._route(ancestor, each.parent, at, depth - 1)
             if above is not None:
-                step = each.attribute.strip("[]")
+                # Of what a loop appends, or a comprehension makes, the number is not known.
+                step = "*" if each.attribute.startswith("[+") else each.attribute.strip("[]")
                 return f"{above}.{step}" if above else step
         return None
 

@@ -5,6 +5,7 @@ A predicate is a conjunction of atoms; the empty one means every parameter.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -50,6 +51,20 @@ class NameTest(NamedTuple):
         """Whether the parameter of this very name is kept."""
         hit = any(self._fits(text, name) for text in self.texts)
         return hit is not self.negated
+
+    def judge(self, name: str) -> bool | None:
+        """The same where stars in a name stand for what is not known of it."""
+        if "*" not in name or all(self._is_out_of_reach(text, name) for text in self.texts):
+            return self.is_met_by(name)
+        return self.decide(name)
+
+    def _is_out_of_reach(self, text: str, name: str) -> bool:
+        """Whether what a star stands for, a number, makes no difference to a test for a text."""
+        if self.kind == "endswith":
+            return len(text) <= len(name.rpartition("*")[2])
+        if self.kind == "startswith":
+            return len(text) <= name.index("*")
+        return self.kind == "contains" and re.search(r"\d", text) is None
 
     def _fits(self, text: str, name: str) -> bool:
         if self.kind == "contains":
@@ -240,6 +255,25 @@ def decide(predicate: Predicate, prefix: str) -> bool | None:
         if isinstance(atom, OfChildren):
             continue
         verdict = _verdict(atom, prefix) if prefix else None
+        if verdict is False:
+            return False
+        if verdict is None:
+            answer = None
+    return answer
+
+
+def is_met_by(predicate: Predicate, name: str) -> bool | None:
+    """Whether the parameter of this very name is picked, as far as names tell."""
+    answer: bool | None = True
+    for atom in predicate:
+        if isinstance(atom, OfChildren):
+            continue
+        verdict: bool | None = None
+        if isinstance(atom, NameTest):
+            verdict = atom.judge(name)
+        elif isinstance(atom, NotAll):
+            inner = is_met_by(atom.atoms, name)
+            verdict = None if inner is None else not inner
         if verdict is False:
             return False
         if verdict is None:

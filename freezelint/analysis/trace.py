@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, Path
+from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import decide, excludes, without_names
+from freezelint.analysis.predicates import Predicate, decide, excludes, is_met_by, without_names
 from freezelint.analysis.predicates import implies as implied
 from freezelint.analysis.values import Part
 
@@ -105,7 +106,7 @@ class Trace:
         """Whether the first part certainly holds all of the second."""
         for each in self.objects.sources(piece.key, at, whole=True):
             down = self.objects.route(whole.key, each, at)
-            if down is not None and decide(whole.predicate, down) is True:
+            if down is not None and self._picks(whole.predicate, each, down) is True:
                 return True
         return whole.key == piece.key and all(
             implied(piece.predicate, atom) for atom in whole.predicate
@@ -128,9 +129,23 @@ class Trace:
             return not excludes(first.predicate, second.predicate)
         down = self.objects.route(first.key, second.key, at)
         if down is not None:
-            return decide(first.predicate, down) is not False
+            return self._picks(first.predicate, second.key, down) is not False
         up = self.objects.route(second.key, first.key, at)
-        return up is not None and decide(second.predicate, up) is not False
+        return up is not None and self._picks(second.predicate, first.key, up) is not False
+
+    def _picks(self, predicate: Predicate, key: int, prefix: str) -> bool | None:
+        """Whether a predicate picks all parameters of a module, or none; or it is not known."""
+        verdict = decide(predicate, prefix)
+        if verdict is not None or not prefix:
+            return verdict
+        module = self.objects.module(key)
+        package, _, layer = (module.library or "").rpartition(".")
+        if module.origin is Origin.PARAMETER:
+            return is_met_by(predicate, prefix)
+        if package != "torch.nn" or layer not in LAYERS_WITH_WEIGHT:
+            return None
+        answers = {is_met_by(predicate, f"{prefix}.{name}") for name in ("weight", "bias")}
+        return answers.pop() if len(answers) == 1 else None
 
     def is_frozen(self, part: Part, at: int, path: Path) -> bool:
         """Whether a part is frozen at a moment, unless code out of sight undid it."""

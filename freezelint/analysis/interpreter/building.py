@@ -12,6 +12,7 @@ from freezelint.analysis.predicates import SOME
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    ElementsValue,
     MappingValue,
     ModuleGroup,
     ModuleValue,
@@ -77,6 +78,8 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
         return ModuleValue(module.key)
     if last == "ModuleList" and len(values) == 1:
         held = items_of(run, values[0])
+        if isinstance(values[0], ElementsValue) and isinstance(values[0].element, ModuleValue):
+            _hold(run, module.key, f"[+{values[0].element.key}]", values[0].element)
         values = held if held is not None else values
     in_sight = in_sight and all(isinstance(each, ModuleValue) for each in values)
     run.bindings[module.key, LENGTH] = Constant(len(values)) if in_sight else UNKNOWN

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from freezelint.analysis.interpreter.arguments import evaluate_arguments
 from freezelint.analysis.interpreter.element_tests import UNDECIDED, ElementTest, Verdict, name_test
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.names import look_up
@@ -15,6 +16,7 @@ from freezelint.analysis.predicates import TypeTest
 from freezelint.analysis.values import (
     BuiltinValue,
     Constant,
+    FunctionValue,
     LibraryValue,
     ModuleValue,
     ParameterName,
@@ -38,6 +40,10 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             return _judge_isinstance(run, arguments[0], arguments[1])
         if function.value == "hasattr" and len(arguments) == 2:
             return _judge_hasattr(run, arguments[0], arguments[1])
+    if isinstance(function, cst.Name) and arguments and run.element_names:
+        called = look_up(run, function.value)
+        if isinstance(called, FunctionValue):
+            return _judge_function(run, called, node)
     if isinstance(function, cst.Attribute) and arguments:
         receiver = evaluate(run, function.value)
         if isinstance(receiver, ParameterName) and function.attr.value in (
@@ -47,6 +53,18 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             texts = evaluate(run, arguments[0])
             return name_test(run, function.attr.value, texts, node)
     return None
+
+
+def _judge_function(run: Interpreter, function: FunctionValue, node: cst.Call) -> Verdict:
+    """What a function of one expression says of an element."""
+    from freezelint.analysis.interpreter.conditions import judge
+    from freezelint.analysis.interpreter.functional import entered
+
+    arguments = evaluate_arguments(run, node)
+    if not any(isinstance(each, ParameterName) for each in arguments.all):
+        return None
+    with entered(run, function, arguments) as body:
+        return None if body is None else judge(run, body)
 
 
 def _judge_hasattr(

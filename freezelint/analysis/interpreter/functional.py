@@ -58,7 +58,7 @@ def filter_elements(run: Interpreter, arguments: Arguments, node: cst.Call) -> V
 
 def _predicate_of(run: Interpreter, test: Value, sequence: ParameterSequence) -> Predicate | None:
     """What the test of a ``filter`` picks; None when it picks nothing."""
-    with _entered(run, test, sequence) as body:
+    with entered(run, test, passing(element_of(run, sequence))) as body:
         verdict = None if body is None else judge(run, body)
     if isinstance(verdict, ElementTest):
         return verdict.when_true
@@ -111,15 +111,15 @@ def _map_parameters(run: Interpreter, function: Value, values: ParameterSequence
 
 
 def _applied(run: Interpreter, function: Value, values: ParameterSequence) -> Value:
-    with _entered(run, function, values) as body:
+    with entered(run, function, passing(element_of(run, values))) as body:
         return UNKNOWN if body is None else evaluate(run, body)
 
 
 @contextlib.contextmanager
-def _entered(
-    run: Interpreter, function: Value, values: ParameterSequence
+def entered(
+    run: Interpreter, function: Value, arguments: Arguments
 ) -> Iterator[cst.BaseExpression | None]:
-    """Stand in a one-expression function of which the argument is an element; yield its result."""
+    """Stand in a one-expression function that is called with an element; yield its result."""
     code = code_of(function) if isinstance(function, FunctionValue) else None
     body = _returned(code)
     if code is None or body is None or not isinstance(function, FunctionValue):
@@ -127,7 +127,7 @@ def _entered(
         return
     outer, statement = run.frame, run.statement
     frame = run.new_frame(function.chunk, run.frames[function.frame], code)
-    bind_parameters(run, frame.key, function, code.params, passing(element_of(run, values)))
+    bind_parameters(run, frame.key, function, code.params, arguments)
     run.frame = frame
     if isinstance(code, cst.FunctionDef):
         run.statement = code

@@ -123,7 +123,7 @@ class Interpreter:
 
     def mark_birth(self, module: ModuleObject) -> None:
         """Note when, on which path and with or without gradients a module came to be."""
-        module.born = self.trace.now
+        module.born = self.trace.now if self.backdated is None else self.backdated
         module.born_path = self.path
         module.born_with_grad = self.grad_enabled
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, ForwardRan, MethodCalled
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import has_parameters
 from freezelint.analysis.values import (
     Constant,
@@ -147,10 +148,31 @@ def _trains(trace: Trace, key: int, event: Event) -> bool:
     if any(call.name in _HOOKS for call in trace.all(MethodCalled)):
         return False
     parts = trace.objects.parts_of(key)
-    return all(
+    if all(
         trace.flag(part, event.index, event.path).value is True
         and (has_parameters(trace, part.key, event.index) or part.predicate)
         for part in parts
+    ):
+        return True
+    # Perhaps only a piece of it trains, such as an adapter.
+    return any(
+        _is_trainable(trace, piece, event)
+        for part in parts
+        for piece in _pieces(trace, part.key, event.index)
+    )
+
+
+def _pieces(trace: Trace, key: int, at: int) -> Iterator[int]:
+    trace.look_inside(key)
+    for held in trace.objects.held_by(key, at):
+        yield held
+        yield from _pieces(trace, held, at)
+
+
+def _is_trainable(trace: Trace, key: int, event: Event) -> bool:
+    is_parameter = trace.objects.module(key).origin is Origin.PARAMETER
+    return (is_parameter or has_parameters(trace, key, event.index)) and (
+        trace.flag(Part(key), event.index, event.path).value is True
     )
 
 
@@ -173,9 +195,12 @@ def _is_frozen_on_data(trace: Trace, key: int, event: Event) -> bool:
     for forward in trace.before(event, ForwardRan):
         if forward.key != key:
             continue
-        if trace.flag(Part(key), forward.index, forward.path).value is not False:
+        is_table = trace.objects.module(key).library in _INDEXED
+        weight = trace.objects.known_child(key, "weight") if is_table else None
+        owner = key if weight is None else weight.key
+        if trace.flag(Part(owner), forward.index, forward.path).value is not False:
             return False
-        if trace.objects.module(key).library in _INDEXED:
+        if is_table:
             return True
         return all(_needs_no_gradient(trace, each, forward) for each in forward.arguments)
     return False
