@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import (
     Borrowed,
     Called,
+    ContextEntered,
     Event,
     FlagWritten,
     ForwardRan,
@@ -15,6 +16,7 @@ from freezelint.analysis.events import (
     OutputDetached,
 )
 from freezelint.analysis.knowledge.torch import (
+    GRAD_SWITCHES,
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,
     SAME_MODULE_METHODS,
@@ -22,11 +24,12 @@ from freezelint.analysis.knowledge.torch import (
 )
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, operands_in, sources_of, tensors_in
-from freezelint.analysis.values import ModuleValue, ParameterValue, Part, TensorValue
+from freezelint.analysis.values import LibraryInstance, ModuleValue, ParameterValue, Part, TensorValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
@@ -176,6 +179,28 @@ def cuts_of(trace: Trace, key: int) -> Iterator[Event]:
     for detached in trace.all(OutputDetached):
         if key in detached.keys:
             yield detached
+
+
+def cuts_around(trace: Trace, key: int) -> Iterator[Event]:
+    """The same, or where the module that owns a parameter runs without gradients."""
+    yield from cuts_of(trace, key)
+    module = trace.objects.module(key)
+    if module.origin is Origin.PARAMETER:
+        for each in module.attachments:
+            yield from (cut for cut in cuts_of(trace, each.parent) if cut.grad_enabled is False)
+
+
+def place_of_switch(trace: Trace, cut: Event) -> Place:
+    """Where something runs without gradients, as seen from the code that turned them off."""
+    if cut.grad_enabled is False:
+        for context in trace.before(cut, ContextEntered):
+            depth = len(context.activations)
+            is_around = cut.activations[:depth] == context.activations
+            value = context.value
+            if is_around and isinstance(value, LibraryInstance) and value.name in GRAD_SWITCHES:
+                inner = cut.stack[depth - len(cut.activations) :] if depth < len(cut.activations) else ()
+                return inner[0] if inner else cut.place
+    return cut.place
 
 
 def is_ever_frozen(trace: Trace, key: int) -> bool:

@@ -266,10 +266,14 @@ def _of_tensor(run: Interpreter, receiver: TensorValue | BoundMethod, name: str)
         if name in _WITHOUT_GRAPH:
             take_up(run, (receiver,))
         return FlagValue(receiver) if name == "requires_grad" else BoundMethod(receiver, name)
-    # `output.logits.mean`: of what a model returned without a graph, nothing has one.
+    # `output.logits.mean`: what a model returned has the graph that the whole has, or none.
     output = receiver.receiver
-    if isinstance(output, TensorValue) and output.cut_from and name not in _OF_OBJECTS:
+    if not isinstance(output, TensorValue) or name in _OF_OBJECTS:
+        return UNKNOWN
+    if output.cut_from:
         return BoundMethod(output, name)
+    if output.kind is TensorKind.OUTPUT:
+        return _of_tensor(run, output._replace(how="."), name)
     return UNKNOWN
 
 

@@ -58,7 +58,8 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
         return receiver
     if isinstance(receiver, BoundMethod) and isinstance(receiver.receiver, TensorValue):
         # An attribute that is read and not called: the output of a model has several.
-        return receiver.receiver if receiver.receiver.cut_from is not None else UNKNOWN
+        output = receiver.receiver
+        return output if output.cut_from is not None else output._replace(how="[...]")
     if isinstance(receiver, ParameterValue):
         parts = tuple(
             part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in receiver.parts

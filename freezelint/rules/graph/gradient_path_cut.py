@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.analysis.cuts import (
+    cuts_around,
     cuts_of,
     entrances,
     is_ever_frozen,
     is_named,
     is_never_reached,
     is_untrained,
+    place_of_switch,
     unfreeze_inside,
 )
 from freezelint.analysis.events import (
@@ -149,7 +151,7 @@ class GradientPathCut(Rule):
             if event.loss.cut_from is not None:
                 yield from training.without_graph(keys)
             elif _has_known_graph(event.loss, trace):
-                for key in keys:
+                for key in (*keys, *training.parameters_in(keys)):
                     yield from training.behind_cut(key)
 
 
@@ -193,6 +195,17 @@ class _Training(NamedTuple):
             )
             return
 
+    def parameters_in(self, keys: tuple[int, ...]) -> tuple[int, ...]:
+        """The parameters that the optimizer was given, and that modules own whose output is cut."""
+        trace = self.trace
+        return tuple(
+            part.key
+            for part in self.built.parts
+            if trace.objects.module(part.key).origin is Origin.PARAMETER
+            and part.key not in keys
+            and any(trace.objects.route(key, part.key, self.built.index) for key in keys)
+        )
+
     def behind_cut(self, key: int) -> Iterator[Report]:
         """Report a module that is meant to train, and that no gradient can reach."""
         trace, backward = self.trace, self.backward
@@ -201,7 +214,7 @@ class _Training(NamedTuple):
         unfreeze = unfreeze_inside(trace, key, backward)
         if unfreeze is None and is_ever_frozen(trace, key):
             return
-        cut = next((each for each in cuts_of(trace, key) if each.index < backward.index), None)
+        cut = next((each for each in cuts_around(trace, key) if each.index < backward.index), None)
         if cut is None or not self.is_meant(key, cut, unfreeze):
             return
         label = trace.objects.label(key)
@@ -212,7 +225,7 @@ class _Training(NamedTuple):
         is_parameter = trace.objects.module(key).origin is Origin.PARAMETER
         what = _what(cut, label, trace, own=own, is_parameter=is_parameter)
         yield Report(
-            cut.place,
+            place_of_switch(trace, cut),
             f"{what}: no gradient reaches `{label}`, and `{self.optimizer}` never changes it",
             f"run `{label}` with gradients on, or leave it out of the optimizer"
             if own
