@@ -24,7 +24,13 @@ from freezelint.analysis.knowledge.torch import (
 )
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, operands_in, sources_of, tensors_in
-from freezelint.analysis.values import LibraryInstance, ModuleValue, ParameterValue, Part, TensorValue
+from freezelint.analysis.values import (
+    LibraryInstance,
+    ModuleValue,
+    ParameterValue,
+    Part,
+    TensorValue,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,7 +204,11 @@ def place_of_switch(trace: Trace, cut: Event) -> Place:
             is_around = cut.activations[:depth] == context.activations
             value = context.value
             if is_around and isinstance(value, LibraryInstance) and value.name in GRAD_SWITCHES:
-                inner = cut.stack[depth - len(cut.activations) :] if depth < len(cut.activations) else ()
+                inner = (
+                    cut.stack[depth - len(cut.activations) :]
+                    if depth < len(cut.activations)
+                    else ()
+                )
                 return inner[0] if inner else cut.place
     return cut.place
 

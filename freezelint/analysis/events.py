@@ -334,6 +334,12 @@ class NumbersTested(Event):
     """What stands before the number, which ends the text."""
 
 
+class KindsTested(Event):
+    """``isinstance`` picked some of the modules a loop goes over, by dotted names of classes."""
+
+    kinds: tuple[str, ...]
+
+
 class ContextEntered(Event):
     """``with value:``."""
 

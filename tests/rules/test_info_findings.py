@@ -37,3 +37,35 @@ def test_an_embedding_that_does_not_say_that_it_is_frozen(arguments: str, is_fou
         """
     )
     assert found == ([("FZ610", 7)] if is_found else [])
+
+
+@pytest.mark.parametrize(
+    ("test", "line"),
+    [
+        ("isinstance(layer, nn.BatchNorm2d)", 6),
+        ("isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))", None),
+        ("isinstance(layer, nn.modules.batchnorm._BatchNorm)", None),
+    ],
+)
+def test_norms_of_a_loaded_model_that_a_freeze_of_norms_does_not_know(
+    test: str, line: int | None
+) -> None:
+    found = infos(
+        f"""
+        import torch
+        from torch import nn
+
+        def freeze_norms(model):
+            for layer in model.modules():
+                if {test}:
+                    layer.eval()
+                    layer.requires_grad_(False)
+
+        image = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten())
+        model = nn.Sequential(image, nn.Linear(288, 16), nn.BatchNorm1d(16))
+        model.load_state_dict(torch.load("pretrained.pt"))
+        model.train()
+        freeze_norms(model)
+        """
+    )
+    assert found == ([] if line is None else [("FZ405", line)])

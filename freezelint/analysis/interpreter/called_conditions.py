@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from freezelint.analysis.events import KindsTested
 from freezelint.analysis.interpreter.arguments import evaluate_arguments
 from freezelint.analysis.interpreter.element_tests import UNDECIDED, ElementTest, Verdict, name_test
 from freezelint.analysis.interpreter.expressions import evaluate
@@ -37,7 +38,7 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
         if function.value == "any" and len(arguments) == 1:
             return _judge_any(run, arguments[0])
         if function.value == "isinstance" and len(arguments) == 2:
-            return _judge_isinstance(run, arguments[0], arguments[1])
+            return _judge_isinstance(run, node, arguments[0], arguments[1])
         if function.value == "hasattr" and len(arguments) == 2:
             return _judge_hasattr(run, arguments[0], arguments[1])
     if isinstance(function, cst.Name) and arguments and run.element_names:
@@ -122,7 +123,10 @@ def _is_name(node: cst.BaseExpression, name: str) -> bool:
 
 
 def _judge_isinstance(
-    run: Interpreter, tested: cst.BaseExpression, classes: cst.BaseExpression
+    run: Interpreter,
+    node: cst.Call,
+    tested: cst.BaseExpression,
+    classes: cst.BaseExpression,
 ) -> Verdict:
     value = evaluate(run, tested)
     wanted = evaluate(run, classes)
@@ -139,6 +143,7 @@ def _judge_isinstance(
     if "torch.nn.Module" in texts and module.is_module:
         return True
     if module.origin is Origin.ELEMENT:
+        run.announce(KindsTested(place=run.place(node), kinds=texts))
         return ElementTest((TypeTest(texts),), (TypeTest(texts, negated=True),))
     if module.library is not None and module.library.startswith("torch.nn."):
         return True if module.library in texts else None

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, ModeSet, Wrapped
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    KindsTested,
+    MethodCalled,
+    ModeSet,
+    Wrapped,
+)
 from freezelint.analysis.normalization import (
     BATCH_NORM_BASES,
     is_batch_norm,
     picked_batch_norms,
 )
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import Part
+from freezelint.analysis.values import ModuleValue, Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -19,6 +26,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Fix
 
@@ -32,7 +40,8 @@ class IncompleteBatchnormCheck(Rule):
         Reports code that puts BatchNorm layers into evaluation mode and picks them by
         a class such as `nn.BatchNorm2d`, when the same frozen model holds a BatchNorm
         of another class, or was converted to `SyncBatchNorm` before. In a helper that
-        takes any model it is reported as info, since nobody knows what it will get.
+        takes any model it is reported as info, since nobody knows what it will get, as
+        are layers that go on training where a loaded model's others are frozen.
 
     Why is this bad:
         `BatchNorm1d`, `BatchNorm3d` and `SyncBatchNorm` are no `BatchNorm2d`: they
@@ -58,8 +67,8 @@ class IncompleteBatchnormCheck(Rule):
 
         def pin_statistics(module):
             for layer in module.modules():
-                if isinstance(layer, nn.BatchNorm2d):
-                    layer.eval()  # expect: FZ405
+                if isinstance(layer, nn.BatchNorm2d):  # expect: FZ405
+                    layer.eval()
 
 
         encoder, head = Encoder(), nn.Linear(16, 4)
@@ -143,22 +152,25 @@ class IncompleteBatchnormCheck(Rule):
         conversion = _conversion_before(trace, event)
         if conversion is not None and "SyncBatchNorm" not in picked:
             yield Report(
-                event.place,
+                _place(trace, event, picked),
                 f"this picks {names}, but every BatchNorm of `{label}` is a `SyncBatchNorm` by now",
                 _HELP,
                 ((conversion.place, "converted here"),),
                 fix=_fix(event, "SyncBatchNorm"),
             )
             return
-        for escaped in trace.objects.below(key, event.index):
-            kind = (escaped.library or "").rpartition(".")[2]
-            if not is_batch_norm(escaped.library) or kind in picked:
-                continue
+        escapes = [
+            (each, kind)
+            for each in trace.objects.below(key, event.index)
+            if is_batch_norm(each.library)
+            and (kind := (each.library or "").rpartition(".")[2]) not in picked
+        ]
+        for escaped, kind in escapes:
             if trace.is_frozen(Part(escaped.key), trace.now, event.path) and not (
                 _is_pinned_otherwise(trace, event, Part(escaped.key))
             ):
                 yield Report(
-                    event.place,
+                    _place(trace, event, picked),
                     f"this picks {names}, but the frozen `{label}` also holds a `{kind}`: its "
                     "statistics still change in training mode",
                     _HELP,
@@ -166,9 +178,17 @@ class IncompleteBatchnormCheck(Rule):
                     fix=_fix(event, kind),
                 )
                 return
-        if trace.objects.module(key).origin is Origin.GIVEN and event.scope:
+        if escapes and _is_loaded(trace, event) and _freezes_them(trace, event):
             yield Report(
-                event.place,
+                _place(trace, event, picked),
+                f"this picks {names}, but `{label}` also holds a `{escapes[0][1]}`, which goes on "
+                "training",
+                _HELP,
+                level=Level.INFO,
+            )
+        elif trace.objects.module(key).origin is Origin.GIVEN and event.scope:
+            yield Report(
+                _place(trace, event, picked),
                 f"this picks {names} only: other kinds of BatchNorm in `{label}` would stay in "
                 "training mode",
                 _HELP,
@@ -184,6 +204,14 @@ def _fix(event: ModeSet, kind: str) -> Fix | None:
     return edits.fixed(f"test for `{kind}` too", edit, is_safe=True)
 
 
+def _place(trace: Trace, event: ModeSet, picked: frozenset[str]) -> Place:
+    """The test that picked them, or else what is done to those that it picked."""
+    for test in trace.before(event, KindsTested):
+        if picked.issuperset(each.rpartition(".")[2] for each in test.kinds):
+            return test.place
+    return event.place
+
+
 def _conversion_before(trace: Trace, event: ModeSet) -> Wrapped | None:
     for each in trace.before(event, Wrapped):
         if each.wrapper.endswith(("convert_sync_batchnorm", "convert_syncbn_model")) and (
@@ -191,6 +219,24 @@ def _conversion_before(trace: Trace, event: ModeSet) -> Wrapped | None:
         ):
             return each
     return None
+
+
+def _is_loaded(trace: Trace, event: ModeSet) -> bool:
+    """Whether all of the model got weights before, so that no layer of it is new."""
+    return any(
+        call.name == "load_state_dict"
+        and isinstance(call.receiver, ModuleValue)
+        and trace.objects.route(call.receiver.key, event.part.key, call.index) is not None
+        for call in trace.before(event, MethodCalled)
+    )
+
+
+def _freezes_them(trace: Trace, event: ModeSet) -> bool:
+    """Whether the same layers are frozen as well: normalisation is to stay as it was."""
+    return any(
+        write.value is False and event.part in write.parts
+        for write in (*trace.before(event, FlagWritten), *trace.after(event, FlagWritten))
+    )
 
 
 def _is_pinned_otherwise(trace: Trace, event: ModeSet, escaped: Part) -> bool:
