@@ -27,6 +27,7 @@ _LOUD = re.compile(
     r"|get_peft_model|(?:disable|set|load|add)_adapter|merge_and_unload|kbit_training|mark_only_lora"
     r"|track_running_stats|\.momentum ?="
     r"|\bcheckpoint\("
+    r"|zip\(self\.[\w.]+parameters\(|load_state_dict\(self\."
 )
 
 _RECURRENT = re.compile(r"\bnn\.(?:LSTM|GRU|RNN)\(")

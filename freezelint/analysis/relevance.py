@@ -21,6 +21,7 @@ _EVENTFUL = re.compile(
     r"require\w*_?[gG]|\.eval\(|\.train\(|optim|backward\(|\.step\(|clip_grad"
     r"|=\s*(?:torch\.)?nn\.[A-Z]|add_module|setattr|reset_classifier|deepcopy"
     r"|_peft_model|_adapter\(|merge_and_unload|kbit_training|mark_only_lora|PeftModel"
+    r"|zip\(self\.[\w.]+parameters\(|load_state_dict\(self\."
 )
 """What a method holds in which something happens that bears on the order of things."""
 

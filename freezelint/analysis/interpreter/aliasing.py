@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.names import by_use, look_up, uses_of
 from freezelint.analysis.knowledge.torch import SAME_MODULE_METHODS
 from freezelint.analysis.syntax import dotted
@@ -14,6 +15,9 @@ from freezelint.analysis.values import ModuleValue, Unknown, Value
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
+
+
+_MOST_ARGUMENTS = 4
 
 
 def named(run: Interpreter, node: cst.Assign, value: Value) -> Value:
@@ -29,7 +33,7 @@ def named(run: Interpreter, node: cst.Assign, value: Value) -> Value:
 
 
 def _announce(run: Interpreter, node: cst.Assign, value: ModuleValue) -> None:
-    source = _source(node.value)
+    source = _source(node.value) or _passed_on(run, node.value, value)
     other = None if source is None else dotted(source)
     for target in node.targets:
         name = dotted(target.target)
@@ -52,6 +56,19 @@ def _source(node: cst.BaseExpression) -> cst.BaseExpression | None:
             return None
         node = function.value
     return node if isinstance(node, (cst.Name, cst.Attribute)) else None
+
+
+def _passed_on(
+    run: Interpreter, node: cst.BaseExpression, value: ModuleValue
+) -> cst.BaseExpression | None:
+    """The argument that a function returned as it was, or in a shallow copy."""
+    if not isinstance(node, cst.Call) or not 0 < len(node.args) < _MOST_ARGUMENTS:
+        return None
+    for each in node.args:
+        name = each.value.value if isinstance(each.value, cst.Name) else dotted(each.value)
+        if name is not None and evaluate(run, each.value) == value:
+            return each.value
+    return None
 
 
 def _judged_by_new_name(run: Interpreter, node: cst.Assign, value: Value) -> Value:

@@ -60,6 +60,12 @@ def copy_module(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value
     return ModuleValue(copied.key)
 
 
+def share_module(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``copy.copy(module)``: another object around the same parameters and submodules."""
+    value = arguments.positional[0] if arguments.positional else UNKNOWN
+    return value if isinstance(value, ModuleValue) else UNKNOWN
+
+
 def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
     """A layer or container of ``torch.nn``."""
     module = run.objects.new_module(Origin.BUILT, None)

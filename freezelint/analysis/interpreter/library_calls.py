@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.building import (
     build_parameter,
     build_pretrained_layer,
     copy_module,
+    share_module,
 )
 from freezelint.analysis.interpreter.graphs import derived, take_up
 from freezelint.analysis.interpreter.iteration import consume, items_of
@@ -235,7 +236,7 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "torch.nn.Parameter": build_parameter,
     "torch.nn.parameter.Parameter": build_parameter,
     "copy.deepcopy": copy_module,
-    "copy.copy": copy_module,
+    "copy.copy": share_module,
     "functools.partial": _partial,
     **ADAPTER_CALLS,
     **TRAINER_CALLS,

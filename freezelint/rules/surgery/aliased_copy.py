@@ -12,7 +12,12 @@ from freezelint.analysis.events import (
     MethodCalled,
     ParametersPaired,
 )
-from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    MODULE_ITERATORS,
+    OPTIMIZER_CONSTRUCTIONS,
+)
+from freezelint.analysis.second_names import compared_with_itself, frozen_apart
 from freezelint.analysis.values import ModuleValue, ParameterValue, StateDictValue, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -28,18 +33,32 @@ if TYPE_CHECKING:
 _COPYING = frozenset({"copy_", "lerp_", "mul_", "add_"})
 """Methods with which one parameter takes over the values of another, or some of them."""
 
+_COPIED_OVER = (
+    r"load_state_dict\([\w.]+\.state_dict\(\)",
+    r"zip\([ \t\n]*[\w.]+\.(?:named_)?parameters\(\),",
+)
+"""Copies of all weights, or a loop that may make one."""
+
+_SECOND_NAMES = tuple(
+    rf"{word}\w* = (?!{word})[\w.]+(?:\.\w+\([^()\n]*\))*\n"
+    for word in ("target", "teacher", "ref", "old", "ema", "frozen", "prior", "anchor", "previous")
+)
+"""What makes it worth looking for a second name where nothing is frozen or copied."""
+
 
 class AliasedCopy(Rule):
     """Finds a target network that is the trained network itself.
 
     What it does:
         Reports two names that hold one and the same module, where the weights of the
-        one are copied or averaged into the other: by `load_state_dict`, or by a loop
-        over the parameters of both.
+        one are copied or averaged into the other (by `load_state_dict`, or by a loop
+        over the parameters of both), where the one is frozen and an optimizer trains
+        the other, or where a step of training compares the one with what the other
+        gives under `no_grad`.
 
     Why is this bad:
-        An assignment makes no copy, and `.to()`, `.cuda()`, `.eval()` and `.train()` of
-        a module return the module itself. The target moves with every step of the
+        An assignment makes no copy, `.to()`, `.cuda()`, `.eval()` and `.train()` of a
+        module return the module itself, and `copy.copy` shares all parameters. The target moves with every step of the
         network that it should lag behind, and to copy weights onto themselves does
         nothing, without a message.
 
@@ -105,18 +124,23 @@ class AliasedCopy(Rule):
     name = "aliased-copy"
     level = Level.ERROR
     claims = (Claim("moves", "target.*"),)
-    triggers = (("load_state_dict(", "zip("), ("parameters(", "optim", "Optim"))
+    triggers = (
+        ("load_state_dict(", "zip(", "requires_grad", "no_grad"),
+        ("parameters(", "optim", "Optim"),
+    )
     trigger_patterns = (
-        (
-            r"load_state_dict\([\w.]+\.state_dict\(\)",
-            r"zip\([ \t\n]*[\w.]+\.(?:named_)?parameters\(\),",
-        ),
+        (*_COPIED_OVER, *FLAG_WRITES, *_SECOND_NAMES),
+        (*_COPIED_OVER, *OPTIMIZER_CONSTRUCTIONS),
+        (*_COPIED_OVER, r"\.step\("),
     )
     fix = "unsafe"
-    events = ("MethodCalled", "AttributeWritten")
+    events = ("MethodCalled", "AttributeWritten", "Aliased")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a module whose weights are copied onto themselves under another name."""
+        if isinstance(event, Aliased):
+            yield from _used_as_another(trace, event)
+            return
         if isinstance(event, MethodCalled):
             if event.name == "load_state_dict":
                 pair = _loaded(event, trace)
@@ -155,6 +179,36 @@ def _fix(alias: Aliased, trace: Trace) -> Fix | None:
         return None
     return edits.fixed(
         "make a deep copy", edits.wrapped(alias.place, value, copying), is_safe=False
+    )
+
+
+def _used_as_another(trace: Trace, alias: Aliased) -> Iterator[Report]:
+    """Report a second name for what one name is to keep still and the other trains."""
+    if alias.repeated:
+        return
+    frozen = frozen_apart(trace, alias)
+    compared = compared_with_itself(trace, alias) if frozen is None else None
+    first, second = alias.name, alias.other
+    if frozen is not None:
+        what = "the freeze is for both, and for the optimizer that trains it"
+        evidence = (
+            (trace.meeting_place(frozen[0], alias), "frozen here"),
+            (trace.meeting_place(frozen[1], alias), "the optimizer gets the same parameters"),
+        )
+    elif compared is not None:
+        what = "what trains the one changes the other"
+        evidence = (
+            (trace.meeting_place(compared[0], alias), "without gradients here"),
+            (trace.meeting_place(compared[1], alias), "trained here"),
+        )
+    else:
+        return
+    yield Report(
+        alias.place,
+        f"`{first}` and `{second}` are one module: {what}",
+        "make the second one with `copy.deepcopy`",
+        evidence,
+        fix=_fix(alias, trace),
     )
 
 

@@ -1,0 +1,183 @@
+"""Two names for one module: by which of them something happens to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.events import (
+    BackwardRan,
+    Event,
+    FlagWritten,
+    ForwardRan,
+    MethodCalled,
+    OptimizerBuilt,
+    Stepped,
+)
+from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
+from freezelint.analysis.predicates import is_total
+from freezelint.analysis.syntax import dotted
+from freezelint.analysis.training import (
+    is_written_again,
+    shares_activation,
+    steps_after,
+    without_flag_tests,
+)
+from freezelint.analysis.values import ModuleValue, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezelint.analysis.events import Aliased
+    from freezelint.analysis.syntax import Place
+    from freezelint.analysis.trace import Trace
+
+
+def frozen_apart(trace: Trace, alias: Aliased) -> tuple[FlagWritten, OptimizerBuilt] | None:
+    """A freeze through one of two names of a module, and an optimizer that trains the other."""
+    if _is_shortcut(alias) or (_is_stored(alias) and trace.file.mentions("__exit__")):
+        return None
+    for write in trace.all(FlagWritten):
+        if write.value is not False or not write.certain or write.repeated:
+            continue
+        if not any(part.key == alias.key and is_total(part.predicate) for part in write.parts):
+            continue
+        name = _name_of_write(trace, write, alias)
+        if name is None:
+            continue
+        for built in trace.all(OptimizerBuilt):
+            if not _holds(trace, built, alias.key) or not shares_activation(built, write):
+                continue
+            later = max(write, built, key=lambda each: each.index)
+            step = next(steps_after(trace, later, built.key), None)
+            if step is None or is_written_again(trace, write, True, step.index):
+                continue
+            listed = _listed_as(trace, built, alias.key)
+            if listed != name and alias.name in (listed, name):
+                return write, built
+    return None
+
+
+def compared_with_itself(trace: Trace, alias: Aliased) -> tuple[ForwardRan, ForwardRan] | None:
+    """A forward pass without gradients through one name, for a step of training of the other."""
+    if _is_shortcut(alias):
+        return None
+    trained = [built for built in trace.all(OptimizerBuilt) if _holds(trace, built, alias.key)]
+    passes = [
+        each
+        for each in trace.all(ForwardRan)
+        if each.key == alias.key and each.index > alias.index and not each.repeated
+    ]
+    for still in passes:
+        if still.grad_enabled is not False:
+            continue
+        for moving in passes:
+            if moving.grad_enabled is not True or not _are_told_apart(still, moving, alias):
+                continue
+            if any(_trains_both(trace, still, moving, built) for built in trained):
+                return still, moving
+    return None
+
+
+def _is_shortcut(alias: Aliased) -> bool:
+    """``net = self.net``: a shorter name for use nearby."""
+    return "." in alias.other and "." not in alias.name
+
+
+def _is_stored(alias: Aliased) -> bool:
+    """``self.net = net``, as a context that freezes it for a while does."""
+    return "." in alias.name and "." not in alias.other
+
+
+def _names(place: Place) -> Iterator[str]:
+    """What a call is made on, and what it is passed, as far as these are names."""
+    node = place.node
+    if not isinstance(node, cst.Call):
+        return
+    function = node.func
+    for each in (function, *(argument.value for argument in node.args)):
+        name = dotted(each)
+        if name is not None:
+            yield name
+    if isinstance(function, cst.Attribute):
+        name = dotted(function.value)
+        if name is not None:
+            yield name
+
+
+def _name_of(event: Event, alias: Aliased, *labels: str) -> str | None:
+    """By which of its two names an event got hold of the module; None if that is not clear."""
+    mentioned = {name for place in (*event.stack, event.place) for name in _names(place)}
+    found = mentioned.union(labels) & {alias.name, alias.other}
+    return found.pop() if len(found) == 1 else None
+
+
+def _name_of_write(trace: Trace, write: FlagWritten, alias: Aliased) -> str | None:
+    depth = len(alias.stack)
+    if write.index < alias.index:
+        # ``teacher = freeze(student)`` means the teacher.
+        is_inside = len(write.stack) > depth and (
+            write.stack[depth].statement is alias.place.statement
+        )
+        return alias.name if is_inside else None
+    return _name_of(write, alias, *_labels_before(trace, write, alias.key))
+
+
+def _labels_before(trace: Trace, event: Event, key: int) -> Iterator[str]:
+    """How the module was called when it was last asked for its parameters, or told to freeze."""
+    for call in trace.before(event, MethodCalled):
+        if isinstance(call.receiver, ModuleValue) and call.receiver.key == key:
+            yield call.label
+            return
+
+
+def _listed_as(trace: Trace, built: OptimizerBuilt, key: int) -> str | None:
+    """How the module was called when an optimizer got its parameters."""
+    for call in trace.before(built, MethodCalled):
+        is_listing = call.name in MODULE_ITERATORS and isinstance(call.receiver, ModuleValue)
+        if is_listing and call.receiver == ModuleValue(key):
+            return call.label
+    return None
+
+
+def _holds(trace: Trace, built: OptimizerBuilt, key: int) -> bool:
+    return any(
+        trace.part_covers(without_flag_tests(part), Part(key), built.index) for part in built.parts
+    )
+
+
+def _are_told_apart(still: ForwardRan, moving: ForwardRan, alias: Aliased) -> bool:
+    """Whether two passes happen through one name each, in one piece of code."""
+    first, second = _name_of(still, alias), _name_of(moving, alias)
+    if first is not None and second is not None:
+        return first != second
+    # A function that got both.
+    return any(
+        one.node is other.node and {alias.name, alias.other} <= set(_names(one))
+        for one, other in zip(still.stack, moving.stack, strict=False)
+    )
+
+
+def _trains_both(
+    trace: Trace, still: ForwardRan, moving: ForwardRan, built: OptimizerBuilt
+) -> bool:
+    """Whether both passes serve one backward, which an optimizer follows."""
+    first, last = sorted((still, moving), key=lambda each: each.index)
+    for backward in trace.after(last, BackwardRan):
+        between = (
+            step for step in trace.between(first, backward, Stepped) if built.key in step.keys
+        )
+        if any(True for _ in between) or not _stands_above(still, backward):
+            return False
+        return any(True for _ in steps_after(trace, backward, built.key))
+    return False
+
+
+def _stands_above(event: Event, other: Event) -> bool:
+    """Whether an event stands in the code before another, not in an earlier turn of its loop."""
+    mine, theirs = (*event.stack, event.place), (*other.stack, other.place)
+    for one, another in zip(mine, theirs, strict=False):
+        if one.node is not another.node:
+            return one.chunk is another.chunk and one.span.line <= another.span.line
+    return True
