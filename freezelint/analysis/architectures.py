@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.analysis.knowledge import timm, torchvision
+from freezelint.analysis.knowledge.zoo import is_built_from_configuration
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import Constant
+from freezelint.analysis.values import Constant, LibraryInstance
 
 if TYPE_CHECKING:
     from freezelint.analysis.knowledge.layers import LayerKind
@@ -161,8 +162,19 @@ def _builder_of(module: ModuleObject) -> str | None:
     return module.library if torchvision.PLAIN_ARGUMENTS.issuperset(given.keywords) else None
 
 
+def _has_own_measures(module: ModuleObject) -> bool:
+    """Whether a configuration in sight says how large a model is: there are no weights for it."""
+    given = module.arguments
+    return given is not None and any(
+        isinstance(each, LibraryInstance) and each.name.endswith("Config") and each.arguments
+        for each in given.all
+    )
+
+
 def is_built_without_weights(module: ModuleObject) -> bool:
     """Whether a library built a whole model and was certainly not told to load any weights."""
+    if module.origin is Origin.BUILT and is_built_from_configuration(module.library or ""):
+        return not _has_own_measures(module)
     builder, given = _builder_of(module), module.arguments
     if builder is None or given is None:
         return False

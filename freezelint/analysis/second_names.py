@@ -22,7 +22,6 @@ from freezelint.analysis.training import (
     is_written_again,
     shares_activation,
     steps_after,
-    without_flag_tests,
 )
 from freezelint.analysis.values import ModuleValue, Part
 
@@ -54,7 +53,7 @@ def frozen_apart(trace: Trace, alias: Aliased) -> tuple[FlagWritten, OptimizerBu
             if step is None or is_written_again(trace, write, True, step.index):
                 continue
             listed = _listed_as(trace, built, alias.key)
-            if listed != name and alias.name in (listed, name):
+            if listed not in (None, name) and alias.name in (listed, name):
                 return write, built
     return None
 
@@ -142,9 +141,7 @@ def _listed_as(trace: Trace, built: OptimizerBuilt, key: int) -> str | None:
 
 
 def _holds(trace: Trace, built: OptimizerBuilt, key: int) -> bool:
-    return any(
-        trace.part_covers(without_flag_tests(part), Part(key), built.index) for part in built.parts
-    )
+    return any(trace.part_covers(part, Part(key), built.index) for part in built.parts)
 
 
 def _are_told_apart(still: ForwardRan, moving: ForwardRan, alias: Aliased) -> bool:

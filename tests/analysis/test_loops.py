@@ -12,7 +12,7 @@ def test_a_loop_over_parameters_freezes_them_all() -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
         for p in model.layer1.parameters():
             p.requires_grad = False  # evidence
@@ -34,7 +34,7 @@ def test_a_test_of_the_name_picks_parameters(body: str) -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         whole = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
         head = torch.optim.SGD(model.fc.parameters(), lr=0.1)
         for name, p in model.named_parameters():
@@ -49,7 +49,7 @@ def test_continue_leaves_the_other_parameters_alone() -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         whole = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
         head = torch.optim.SGD(model.fc.parameters(), lr=0.1)
         for name, p in model.named_parameters():
@@ -79,7 +79,7 @@ def test_a_name_may_pick_some_or_all_of_what_an_optimizer_holds(test: str) -> No
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         optimizer = torch.optim.SGD(model.layer4.parameters(), lr=0.1)  # expect: FZ301
         for name, p in model.named_parameters():
             if {test}:
@@ -104,7 +104,7 @@ def test_a_name_may_pick_other_parameters_than_an_optimizer_holds(test: str) -> 
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         optimizer = torch.optim.SGD(model.layer2.parameters(), lr=0.1)
         for name, p in model.named_parameters():
             if {test}:
@@ -118,7 +118,7 @@ def test_loops_can_be_nested() -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
         for child in model.children():
             for p in child.parameters():
@@ -132,7 +132,7 @@ def test_a_loop_over_a_tuple_of_modules_takes_each() -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         optimizer = torch.optim.SGD(model.layer2.parameters(), lr=0.1)  # expect: FZ301
         for part in (model.conv1, model.layer1, model.layer2):
             part.requires_grad_(False)  # evidence
@@ -145,7 +145,7 @@ def test_a_loop_over_other_modules_touches_no_more() -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         optimizer = torch.optim.SGD(model.layer2.parameters(), lr=0.1)
         for part in [model.conv1, model.layer1]:
             part.requires_grad_(False)
@@ -158,7 +158,7 @@ def test_a_dictionary_of_modules_can_be_looped_over() -> None:
         import torch
         from torchvision.models import resnet18
 
-        models = {"student": resnet18(), "teacher": resnet18()}
+        models = {"student": resnet18(weights="DEFAULT"), "teacher": resnet18()}
         optimizer = torch.optim.SGD(models["teacher"].parameters(), lr=0.1)  # expect: FZ301
         for name, each in models.items():
             each.requires_grad_(False)  # evidence
@@ -180,7 +180,7 @@ def test_what_is_looped_over_can_be_wrapped(header: str) -> None:
         import torch
         from torchvision.models import resnet18
 
-        one, other = resnet18(), resnet18()
+        one, other = resnet18(weights="DEFAULT"), resnet18()
         optimizer = torch.optim.SGD(other.parameters(), lr=0.1)  # expect: FZ301
         {header}:
             each.requires_grad_(False)  # evidence
@@ -193,7 +193,7 @@ def test_a_while_loop_runs_its_body() -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
         while not model.layer1.training:
             model.layer1.requires_grad_(False)  # evidence
@@ -207,7 +207,7 @@ def test_what_one_iteration_does_the_next_one_finds() -> None:
         from torchvision.models import resnet18
 
         def train(loader, criterion):
-            model = resnet18()
+            model = resnet18(weights="DEFAULT")
             optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # evidence
             for x, y in loader:
                 loss = criterion(model(x), y)
@@ -222,7 +222,7 @@ def test_an_optimizer_built_in_each_round_sees_the_freeze_of_the_last() -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         for part in [model.layer1, model.layer2]:
             part.requires_grad_(False)
             trainable = [p for p in model.parameters() if p.requires_grad]
@@ -236,7 +236,7 @@ def test_the_else_of_a_loop_runs_after_it() -> None:
         import torch
         from torchvision.models import resnet18
 
-        model = resnet18()
+        model = resnet18(weights="DEFAULT")
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
         for name in ("a.pt", "b.pt"):
             if name == "c.pt":

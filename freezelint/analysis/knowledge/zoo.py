@@ -74,6 +74,15 @@ _BUILT_FROM_CONFIGURATION = re.compile(
 """Classes of transformers that build a model with random weights, all of them trainable."""
 
 
+def is_built_from_configuration(name: str) -> bool:
+    """Whether calling this dotted name returns a model of transformers without weights."""
+    if not name.startswith("transformers."):
+        return False
+    return _BUILT_FROM_CONFIGURATION.fullmatch(name) is not None or name.endswith(
+        (".from_config", "._from_config")
+    )
+
+
 def builds_module(name: str) -> bool:
     """Whether calling this dotted name returns a module whose parameters are trainable."""
     if name in FACTORIES:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.architectures import is_built_without_weights
 from freezelint.analysis.events import (
     Event,
     FlagWritten,
     MethodCalled,
     OptimizerBuilt,
     ParametersReplaced,
-    SubmoduleReplaced,
+    Stepped,
 )
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import NameTest, is_total
-from freezelint.analysis.training import has_parameters, steps_after
+from freezelint.analysis.random_backbones import heads_on, model_without_weights
+from freezelint.analysis.training import steps_after
 from freezelint.analysis.values import ModuleValue, ParameterValue, Part, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.trace import Trace
 
+_LOADING = "load_state_dict"
+
 _LOADING_WORDS = (
-    *("load_state_dict", "load_checkpoint", "load_model", "load_weights", "load_pretrained"),
+    *("load_checkpoint", "load_model", "load_weights", "load_pretrained"),
     *("load_from_checkpoint", "copy_", "set_model_state_dict", "load_safetensors"),
 )
 """Where one of these stands in a file, weights may get into a model that nothing else shows."""
@@ -38,14 +40,16 @@ class FrozenRandomWeights(Rule):
     """Finds a backbone that is frozen at the weights that its constructor drew.
 
     What it does:
-        Reports a torchvision or timm model that is built without pretrained weights and
-        then frozen as a whole, where a head on top of it trains and no weights are
-        loaded into it in between or anywhere in the file.
+        Reports a model of torchvision or timm that is built without pretrained weights, or
+        one of transformers that is built from a configuration, and then frozen but for its
+        head, where a head in it or on top of it trains and no weights are loaded into it in
+        between, or anywhere in the file but after the training.
 
     Why is this bad:
         The head learns on features of random layers. The loss goes down, the script
         ends, and the result is far below what the pretrained model gives. torchvision
-        and timm load nothing unless they are told to.
+        and timm load nothing unless they are told to, and a configuration of
+        transformers describes a model, but holds no weights.
 
     Bad:
         import torch
@@ -53,8 +57,8 @@ class FrozenRandomWeights(Rule):
         from torchvision.models import squeezenet1_1
 
         torch.manual_seed(0)
-        model = squeezenet1_1(weights=None)
-        model.requires_grad_(False)  # expect: FZ608
+        model = squeezenet1_1(weights=None)  # expect: FZ608
+        model.requires_grad_(False)
         model.classifier[1] = nn.Conv2d(512, 4, kernel_size=1)
 
         optimizer = torch.optim.AdamW(model.classifier.parameters(), lr=1e-3)
@@ -100,8 +104,9 @@ class FrozenRandomWeights(Rule):
     When it is silent:
         Weights that are loaded, copied or may be loaded by code out of sight, models
         that are unfrozen later, frozen networks that are targets of another one and
-        have no head of their own that trains, parts that are frozen alone, code that
-        only builds models, and tests.
+        have no head of their own that trains, parts that are frozen alone, models of a
+        size of their own (`BertConfig(hidden_size=64)`), code that only builds models,
+        and tests.
 
     References:
         https://docs.pytorch.org/vision/stable/models.html
@@ -114,7 +119,7 @@ class FrozenRandomWeights(Rule):
     claims = (Claim("random", "model.features.*weight"),)
     triggers = (
         ("requires_grad",),
-        ("torchvision", "timm"),
+        ("torchvision", "timm", "transformers"),
         ("step(",),
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
@@ -131,21 +136,21 @@ class FrozenRandomWeights(Rule):
         for part in event.parts:
             if not _is_all_but_named(part.predicate):
                 continue
-            module = trace.objects.module(part.key)
-            if not is_built_without_weights(module) or module.place is None:
+            model = model_without_weights(trace, part.key)
+            if model is None or model.place is None:
                 continue
-            head = _trained_head(trace, event, part.key)
-            if head is None or _may_get_weights(trace, part.key, head):
+            head = _trained_head(trace, event, part, model.key)
+            if head is None or _may_get_weights(trace, model.key, head):
                 continue
             if _is_unfrozen(trace, event, part):
                 continue
             yield Report(
-                trace.meeting_place(event, head),
-                f"`{trace.objects.label(part.key)}` is frozen as its constructor drew it: it was "
-                "built without weights, and only its head trains",
+                model.place,
+                f"`{trace.objects.label(part.key)}` is built without weights and then frozen: it "
+                "stays as its constructor drew it, and only its head trains",
                 "build it with pretrained weights, or load some before freezing",
                 (
-                    (module.place, "built here, with random weights"),
+                    (trace.meeting_place(event, head), "frozen here"),
                     (trace.meeting_place(head, event), "this optimizer trains the head"),
                 ),
             )
@@ -158,36 +163,30 @@ def _is_all_but_named(predicate: Predicate) -> bool:
     return is_total(others)
 
 
-def _trained_head(trace: Trace, freeze: FlagWritten, key: int) -> OptimizerBuilt | None:
-    """An optimizer that steps over something in the model that is not frozen."""
-    heads = set(_heads(trace, freeze, key))
+def _trained_head(
+    trace: Trace, freeze: FlagWritten, part: Part, root: int
+) -> OptimizerBuilt | None:
+    """An optimizer that steps over something on top of the backbone that is not frozen."""
+    heads = list(dict.fromkeys(heads_on(trace, freeze, part, root)))
     for built in trace.all(OptimizerBuilt):
         later = max(built, freeze, key=lambda each: each.index)
         if not any(True for _ in steps_after(trace, later, built.key)):
             continue
         if any(
-            trace.parts_overlap(part, head, built.index) for part in built.parts for head in heads
+            trace.parts_overlap(mine, head, built.index)
+            and trace.flag(head, built.index, built.path, trusting=True).value is not False
+            for mine in built.parts
+            for head in heads
         ):
             return built
     return None
 
 
-def _heads(trace: Trace, freeze: FlagWritten, key: int) -> Iterator[Part]:
-    """New modules that are put into a model after it was frozen, and parts that are unfrozen."""
-    for change in trace.after(freeze, SubmoduleReplaced):
-        is_inside = trace.objects.route(key, change.parent, change.index) is not None
-        if is_inside and change.new is not None and has_parameters(trace, change.new, change.index):
-            yield Part(change.new)
-    for write in trace.after(freeze, FlagWritten):
-        for part in write.parts:
-            is_inside = trace.objects.route(key, part.key, write.index) not in (None, "")
-            if write.value is True and write.certain and is_inside:
-                yield part
-
-
 def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
     """Whether something may have put weights into a model that the code does not show."""
     if any(map(trace.file.mentions, _LOADING_WORDS)):
+        return True
+    if trace.file.mentions(_LOADING) and not _loads_afterwards(trace):
         return True
     if trace.was_handed_over(key, until.index):
         return True
@@ -195,9 +194,22 @@ def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
         trace.related(change.key, key, change.index) for change in trace.all(ParametersReplaced)
     ):
         return True
+    last = max((each.index for each in trace.all(Stepped)), default=0)
     return any(
-        _is_related(trace, call, key) and (call.name.startswith("load") or call.name == "copy_")
+        call.index < last
+        and _is_related(trace, call, key)
+        and (call.name.startswith("load") or call.name == "copy_")
         for call in trace.all(MethodCalled)
+    )
+
+
+def _loads_afterwards(trace: Trace) -> bool:
+    """Whether all loading in the file is that of a result, once the last step was made."""
+    last = max((each.index for each in trace.all(Stepped)), default=0)
+    loads = [each for each in trace.all(MethodCalled) if each.name == _LOADING]
+    places = {(id(each.place.chunk), id(each.place.node)) for each in loads}
+    return trace.file.mentions_attribute(_LOADING) == len(places) and all(
+        each.index > last for each in loads
     )
 
 
