@@ -58,7 +58,7 @@ def call_method(
         return call_on_tensor(run, receiver, name, arguments, node)
     if isinstance(receiver, OptimizerValue):
         return call_on_optimizer(run, receiver, name, arguments, node)
-    if isinstance(receiver, (ParameterSequence, SequenceValue)):
+    if isinstance(receiver, (ParameterSequence, SequenceValue, ModuleGroup)):
         return call_on_sequence(run, receiver, name, arguments, node)
     if isinstance(receiver, MappingValue):
         return call_on_mapping(run, receiver, name, arguments, node)

@@ -8,12 +8,14 @@ import libcst as cst
 
 from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
 from freezelint.analysis.interpreter.hidden import note_collection
+from freezelint.analysis.interpreter.iteration import element_of, narrow_to_some
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
     Form,
     InstanceValue,
     MappingValue,
+    ModuleGroup,
     ModuleValue,
     ParameterSequence,
     SequenceValue,
@@ -27,12 +29,15 @@ if TYPE_CHECKING:
 
 def call_on_sequence(
     run: Interpreter,
-    receiver: ParameterSequence | SequenceValue,
+    receiver: ParameterSequence | SequenceValue | ModuleGroup,
     name: str,
     arguments: Arguments,
     node: cst.Call,
 ) -> Value:
     """``append``, ``extend`` and the other methods that change a list."""
+    if isinstance(receiver, ModuleGroup):
+        is_taken = name in ("pop", "popleft")
+        return narrow_to_some(run, element_of(run, receiver)) if is_taken else UNKNOWN
     if not isinstance(node.func, cst.Attribute) or not arguments.positional:
         return UNKNOWN
     value = arguments.positional[-1]
@@ -86,9 +91,10 @@ def call_on_mapping(
     """``get``, ``values`` and ``items`` of a dict whose keys are known."""
     if name == "get" and arguments.positional:
         key = arguments.positional[0]
-        if isinstance(key, Constant) and receiver.complete:
-            default = arguments.get(1, "default") or Constant(None)
-            return receiver.get(key.value) or default
+        if isinstance(key, Constant):
+            found = receiver.get(key.value)
+            missing = arguments.get(1, "default") or Constant(None)
+            return found or (missing if receiver.complete else UNKNOWN)
     if name == "values":
         return SequenceValue(tuple(value for _, value in receiver.items), receiver.complete)
     if name == "items":

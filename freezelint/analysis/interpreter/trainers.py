@@ -20,7 +20,9 @@ from freezelint.analysis.knowledge.frameworks import (
 )
 from freezelint.analysis.values import (
     UNKNOWN,
+    ClassValue,
     Constant,
+    FunctionValue,
     InstanceValue,
     LibraryInstance,
     ModuleValue,
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.knowledge.frameworks import Moment
-    from freezelint.analysis.values import ClassValue
 
 _OPTIMIZER = "optimizer()"
 """The attribute under which the optimizer of a trainer is kept here, once it has one."""
@@ -49,6 +50,9 @@ TRAINER_METHODS = HARMLESS_TRAINER_METHODS | {"train", "add_callback"}
 
 _MOST_POSITIONAL = 6
 """Arguments that come in the same order in all versions: those up to the tokenizer."""
+
+_MODEL_INIT = "model_init"
+"""The argument, and the attribute, that makes a new model for each training."""
 
 _NOTHING = Constant(None)
 
@@ -69,6 +73,9 @@ def fill_trainer(run: Interpreter, key: int, arguments: Arguments) -> None:
         if name in arguments.keywords:
             run.bindings[key, name] = arguments.keywords[name]
     model = arguments.get(0, "model")
+    initialize = arguments.keywords.get(_MODEL_INIT)
+    if model is None and initialize is not None:
+        run.bindings[key, _MODEL_INIT] = initialize
     if model is not None and arguments.keywords.get("peft_config", _NOTHING) == _NOTHING:
         run.bindings[key, "model"] = model
     if "optimizer_cls_and_kwargs" in arguments.keywords:
@@ -108,7 +115,7 @@ def call_on_trainer(
 def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst.Call) -> None:
     from freezelint.analysis.interpreter.forward import run_forward
 
-    model = run.bindings.get((trainer.key, "model"))
+    model = _model(run, trainer, node)
     if not isinstance(model, ModuleValue):
         return
     run.prove(model)
@@ -141,7 +148,7 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
             )
         ),
     }
-    callbacks = _callbacks(run, trainer)
+    callbacks = _callbacks(run, trainer, node)
     passed: dict[str, Value] = {"model": model, "optimizer": optimizer}
 
     def pass_through(moments: tuple[Moment, ...]) -> None:
@@ -159,6 +166,17 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
         pass_through(HUGGING_FACE.epoch)
     run.repeated = before
     pass_through(HUGGING_FACE.end)
+
+
+def _model(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst.Call) -> Value:
+    """The model of a trainer; what ``model_init`` makes is another one for each ``train()``."""
+    initialize = run.bindings.get((trainer.key, _MODEL_INIT))
+    if not isinstance(initialize, FunctionValue):
+        return run.bindings.get((trainer.key, "model"), UNKNOWN)
+    run.bindings.pop((trainer.key, _OPTIMIZER), None)
+    made = follow(run, initialize, passing(), node)
+    run.bindings[trainer.key, "model"] = made
+    return made
 
 
 def _start_step(run: Interpreter, model: ModuleValue, mode: bool | None, node: cst.Call) -> None:
@@ -208,12 +226,21 @@ def _overrides(
     )
 
 
-def _callbacks(run: Interpreter, trainer: LibraryInstance | InstanceValue) -> list[InstanceValue]:
+def _callbacks(
+    run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst.Call
+) -> list[InstanceValue]:
+    """The callbacks of a trainer; of a class it makes an instance."""
+    from freezelint.analysis.interpreter.instances import instantiate
+
     held = run.bindings.get((trainer.key, "callbacks"))
     items = held.items if isinstance(held, SequenceValue) else ()
+    made = (
+        instantiate(run, each, passing(), node) if isinstance(each, ClassValue) else each
+        for each in items
+    )
     return [
         each
-        for each in items
+        for each in made
         if isinstance(each, InstanceValue)
         and HUGGING_FACE_CALLBACKS.intersection(library_bases(run, each.owner))
     ]

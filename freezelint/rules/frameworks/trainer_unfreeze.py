@@ -272,4 +272,4 @@ def _pieces(
 
 
 def _lies_in(trace: Trace, event: FlagWritten, piece: Part, at: int) -> bool:
-    return any(trace.part_covers(part, piece, at) for part in event.parts)
+    return piece in event.parts or any(trace.part_covers(part, piece, at) for part in event.parts)
