@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
+from freezelint.analysis.events import Event, FlagWritten, MethodCalled, OptimizerBuilt, Stepped
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary
-from freezelint.analysis.predicates import flag_tests
-from freezelint.analysis.training import may_be_unknown, steps_after
+from freezelint.analysis.predicates import NameTest, flag_tests
+from freezelint.analysis.training import may_be_unknown, steps_after, without_flag_tests
+from freezelint.analysis.values import Constant
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -19,17 +20,22 @@ if TYPE_CHECKING:
     from freezelint.analysis.values import Part
 
 
+_OF_LORA = frozenset({"lora", "lora_", ".lora_", "lora_A", "lora_B"})
+"""Texts that a code looks for to find what LoRA added."""
+
+
 class AdapterSwitchUnfreezes(Rule):
-    """Finds `disable_adapter()` around frozen adapters that an optimizer holds.
+    """Finds switches of frozen adapters that an optimizer holds.
 
     What it does:
         Reports `with model.disable_adapter():` where the adapters are frozen before,
-        and an optimizer that holds them steps afterwards.
+        and an optimizer that holds them steps afterwards, and `set_adapter` with the
+        name of an adapter whose parameters were frozen one by one before.
 
     Why is this bad:
         For peft an adapter that is active is one that is trained. At the end of the
         `with` block it switches the adapters on again, and sets `requires_grad=True`
-        on them, whatever it was before. From then on they get gradients, and the
+        on them, whatever it was before; so does `set_adapter` on those that it names. From then on they get gradients, and the
         optimizer moves them. This is so in peft 0.21, and was in the versions before.
 
     Bad:
@@ -93,8 +99,9 @@ class AdapterSwitchUnfreezes(Rule):
     When it is silent:
         Adapters that are trained, an optimizer that does not hold them, flags that
         are set again after the block, several adapters in one model, and adapters
-        that were loaded frozen and are all that the optimizer has. `set_adapter`
-        makes an adapter trainable, too, but that is its documented use.
+        that were loaded frozen and are all that the optimizer has. To make an adapter
+        trainable by `set_adapter` is its documented use, so that is silent unless the
+        code froze just this adapter by name.
 
     References:
         https://github.com/huggingface/peft/issues/3447
@@ -106,7 +113,7 @@ class AdapterSwitchUnfreezes(Rule):
     level = Level.WARNING
     claims = (Claim("moves", "model.*.lora_*"),)
     triggers = (
-        ("disable_adapter(",),
+        ("disable_adapter(", "set_adapter("),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
     fixable = False
@@ -115,7 +122,11 @@ class AdapterSwitchUnfreezes(Rule):
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report the end of a block that makes frozen adapters of an optimizer trainable."""
         assert isinstance(event, FlagsSetByLibrary)
-        if event.function != "disable_adapter" or event.value is not True or event.repeated:
+        if event.repeated:
+            return
+        if event.function == "set_adapter":
+            yield from _switched_on(trace, event)
+        if event.function != "disable_adapter" or event.value is not True:
             return
         (adapters,) = event.parts
         before = trace.flag(adapters, event.index, event.path)
@@ -123,15 +134,18 @@ class AdapterSwitchUnfreezes(Rule):
             (each for each in trace.before(event, AdaptersAdded) if each.adapters == adapters.key),
             None,
         )
-        if before.value is not False or added is None:
+        if added is None:
+            return
+        by_name = None if before.value is False else _freeze_by_name(trace, event, ())
+        if before.value is not False and by_name is None:
             return
         for built in trace.all(OptimizerBuilt):
             step = _first_step(trace, event, built, adapters)
             if step is None:
                 continue
-            if before.write is None and not _holds_more(trace, built, added):
+            froze = before.write or by_name or added
+            if froze is added and not _holds_more(trace, built, added):
                 continue
-            froze = added if before.write is None else before.write
             model = trace.objects.label(added.model)
             optimizer = trace.objects.optimizer(built.key).label or built.name
             yield Report(
@@ -146,6 +160,78 @@ class AdapterSwitchUnfreezes(Rule):
                 ),
             )
             return
+
+
+def _switched_on(trace: Trace, event: FlagsSetByLibrary) -> Iterator[Report]:
+    """Report `set_adapter` that makes adapters trainable which were frozen by their names."""
+    call = next(trace.before(event, MethodCalled), None)
+    names = () if call is None or call.name != "set_adapter" else _names(call)
+    froze = _freeze_by_name(trace, event, names) if names else None
+    if froze is None:
+        return
+    for built in trace.all(OptimizerBuilt):
+        step = next(steps_after(trace, event, built.key), None)
+        if step is None or step.index < built.index:
+            continue
+        holds = any(
+            trace.parts_overlap(without_flag_tests(part), mine, built.index)
+            for part in built.parts
+            if built.index > event.index or not flag_tests(part.predicate)
+            for mine in froze.parts
+        )
+        is_set_again = any(
+            trace.parts_overlap(part, mine, write.index)
+            for write in trace.between(event, step, FlagWritten)
+            for part in write.parts
+            for mine in froze.parts
+        )
+        if not holds or is_set_again:
+            continue
+        optimizer = trace.objects.optimizer(built.key).label or built.name
+        yield Report(
+            trace.meeting_place(event, froze, step),
+            f"this makes the frozen adapter of `{froze.label}` trainable, and `{optimizer}` "
+            "moves it",
+            "freeze it after the switch",
+            (
+                (trace.meeting_place(froze, event), "it is frozen here"),
+                (trace.meeting_place(step, event), f"`{optimizer}` steps here"),
+            ),
+        )
+        return
+
+
+def _names(call: MethodCalled) -> tuple[str, ...]:
+    """The adapters that `set_adapter` switches on to train."""
+    chosen = (*call.arguments[:1], call.keywords.get("adapter_name"))
+    if len(call.arguments) > 1 or "inference_mode" in call.keywords:
+        return ()
+    values = [each for value in chosen for each in getattr(value, "items", (value,))]
+    return tuple(
+        each.value for each in values if isinstance(each, Constant) and isinstance(each.value, str)
+    )
+
+
+def _freeze_by_name(
+    trace: Trace, event: FlagsSetByLibrary, names: tuple[str, ...]
+) -> FlagWritten | None:
+    """The latest write that froze adapters by a text in their names, if nothing undid it.
+
+    What LoRA adds has its name, and that of the adapter, in the names of its parameters.
+    """
+    adapted = {each.model for each in trace.before(event, AdaptersAdded)}
+    adapted |= {each.base for each in trace.before(event, AdaptersAdded)}
+    for write in trace.before(event, FlagWritten):
+        if isinstance(write, FlagsSetByLibrary) or not adapted.intersection(
+            part.key for part in write.parts
+        ):
+            continue
+        (test, *more) = write.parts[0].predicate or (None,)
+        if more or not isinstance(test, NameTest) or test.negated or write.value is not False:
+            return None
+        is_meant = all(text in _OF_LORA or text.strip(".") in names for text in test.texts)
+        return write if is_meant and test.kind == "contains" else None
+    return None
 
 
 def _first_step(
