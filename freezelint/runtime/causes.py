@@ -111,6 +111,15 @@ def why_wrote_outside(entry: Entry) -> Reason:
     return Reason("something wrote to it outside of an optimizer")
 
 
+def why_never_stepped(entry: Entry, who: str) -> Reason:
+    """Why a parameter has not moved that no step was taken for."""
+    text = f"{who} {'ever' if who.startswith('no ') else 'never'} took a step"
+    gradient = entry.tensor.grad
+    if gradient is not None and not bool(gradient.isfinite().all()):
+        text += ": its gradient is not finite, and a gradient scaler leaves out such steps"
+    return Reason(text)
+
+
 def why_not_trained(
     entry: Entry,
     place: Place | None,

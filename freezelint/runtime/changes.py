@@ -74,13 +74,14 @@ def replaced(entry: Entry, now: Entry | None, step: int) -> Violation:
     )
 
 
-def switched_on(entry: Entry, step: int) -> Violation:
-    """Say that a frozen parameter takes gradients again."""
+def switched_on(entry: Entry, step: int, *, is_held: bool) -> Violation:
+    """Say that a frozen parameter takes gradients again, and whether it will train for it."""
+    consequence = "" if is_held else "; no optimizer holds it: it gets gradients and no step"
     return Violation(
         Kind.FLAG_FLIPPED,
         entry.name,
         step,
-        f"{entry.name} must stay, and its requires_grad was switched on",
+        f"{entry.name} must stay, and its requires_grad was switched on{consequence}",
         cause="FZ201",
     )
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     OnStep = Callable[[Any], None]
     """Called with the optimizer."""
 
+    BeforeStep = Callable[[Any, bool], bool | None]
+    """Called with the optimizer, and whether the step itself computes the gradients: in a closure."""
+
 
 _MAY_LOSE_HOOKS = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 3)
 """Before, a call of ``torch.compile`` takes the step hooks out of all of torch's optimizers."""
@@ -44,9 +47,7 @@ class Hooks:
         self.stop_listening()
         self._installed.close()
 
-    def around_steps(
-        self, optimizers: Iterable[Any], before: Callable[[Any], bool | None], after: OnStep
-    ) -> None:
+    def around_steps(self, optimizers: Iterable[Any], before: BeforeStep, after: OnStep) -> None:
         """Be called around every step of every optimizer, and of these that only look like one.
 
         A step inside another one (a subclass that calls ``super().step()``, a sharded
@@ -59,9 +60,9 @@ class Hooks:
             while running and not _is_on_stack(running[-1].frame):
                 running.pop()
 
-        def enter(optimizer: Any, frame: FrameType) -> None:
+        def enter(optimizer: Any, frame: FrameType, has_closure: bool) -> None:
             forget_those_that_raised()
-            if running or before(optimizer) is not False:
+            if running or before(optimizer, has_closure) is not False:
                 running.append(_Running(optimizer, frame))
 
         def leave(optimizer: Any) -> None:
@@ -71,8 +72,9 @@ class Hooks:
                 if not running:
                     after(optimizer)
 
-        def before_hook(optimizer: Any, _args: Any, _kwargs: Any) -> None:
-            enter(optimizer, sys._getframe(1))  # noqa: SLF001
+        def before_hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+            # Torch hands the optimizer over among the arguments.
+            enter(optimizer, sys._getframe(1), _has_closure(args[1:], kwargs))  # noqa: SLF001
 
         def after_hook(optimizer: Any, _args: Any, _kwargs: Any) -> None:
             leave(optimizer)
@@ -84,7 +86,7 @@ class Hooks:
                 self._wrap_step(optimizer, enter, leave)
 
     def _wrap_step(
-        self, optimizer: Any, enter: Callable[[Any, FrameType], None], leave: OnStep
+        self, optimizer: Any, enter: Callable[[Any, FrameType, bool], None], leave: OnStep
     ) -> None:
         watched = vars(optimizer).get("step")
         if not hasattr(watched, "watchers"):
@@ -137,7 +139,7 @@ def _watched_step(optimizer: Any) -> Any:
     def watched_step(*args: Any, **kwargs: Any) -> Any:
         watchers = [*watched_step.watchers]  # type: ignore[attr-defined]
         for enter, _ in watchers:
-            enter(optimizer, sys._getframe())  # noqa: SLF001
+            enter(optimizer, sys._getframe(), _has_closure(args, kwargs))  # noqa: SLF001
         result = step(*args, **kwargs)
         for _, leave in watchers:
             leave(optimizer)
@@ -146,6 +148,10 @@ def _watched_step(optimizer: Any) -> Any:
     watched_step.watchers = []  # type: ignore[attr-defined]
     watched_step.was_its_own = "step" in vars(optimizer)  # type: ignore[attr-defined]
     return watched_step
+
+
+def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return callable(args[0] if args else kwargs.get("closure"))
 
 
 class _OfThisModelOnly:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from freezelint.runtime.causes import Reason, place_of, why_not_trained
+from freezelint.runtime.causes import Reason, place_of, why_never_stepped, why_not_trained
 from freezelint.runtime.contract import Role
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.violations import Kind, Violation
@@ -29,10 +29,16 @@ class Liveness:
         """Look after ``within`` steps of what holds a parameter, or at the end."""
         self._within = within
         self.is_patient = is_patient
+        self._due: dict[int, int] = {}
 
-    def is_due(self, steps: int, watch: Watch) -> bool:
-        """Whether to look now, after so many steps of one optimizer."""
-        return steps == self._within or watch.steps == self._within * _ROUNDS
+    def is_due(self, optimizer: Any, watch: Watch) -> bool:
+        """Whether to look now, after a step of this optimizer."""
+        if watch.steps == self._within * _ROUNDS:
+            return True
+        if watch.counts.taken(optimizer) != self._due.get(id(optimizer), self._within):
+            return False
+        self._due[id(optimizer)] = due = self._within + watch.counts.left_out(optimizer)
+        return due == watch.counts.taken(optimizer)
 
     def _is_over(self, steps: int, watch: Watch) -> bool:
         """Whether what holds a parameter stepped often enough; others may step first, or in turn."""
@@ -40,7 +46,7 @@ class Liveness:
 
     def violations(self, watch: Watch, *, is_last: bool) -> Iterator[Violation]:
         """What has not moved yet, with the reason."""
-        taken = watch.steps_by_holder()
+        taken = watch.counts.by_parameter(watch.optimizers.values())
         waiting = [
             entry
             for entry in watch.stock.inventory.entries
@@ -65,10 +71,9 @@ class Liveness:
                 )
 
     def _reason(self, entry: Entry, steps: int, watch: Watch) -> Reason | None:
-        if watch.steps == 0:
-            return Reason("no watched optimizer ever took a step")
-        if steps == 0:
-            return Reason("the optimizer that holds it never took a step")
+        if watch.steps == 0 or steps == 0:
+            who = "the optimizer that holds it" if watch.steps else "no watched optimizer"
+            return why_never_stepped(entry, who)
         place = None
         for optimizer in watch.optimizers.values():
             place = place or place_of(optimizer, entry.tensor)

@@ -47,15 +47,18 @@ class Manifest:
     versions: Mapping[str, str]
     """Of what made it."""
 
-    def save(self, path: Path) -> None:
-        """Write it to a file, whole or not at all."""
-        document = {
+    def document(self) -> dict[str, Any]:
+        """All of it in numbers, strings, lists and dicts."""
+        return {
             "format": _FORMAT,
             "version": _VERSION,
             "made_by": dict(self.versions),
             "tensors": [_plain(each) for each in self.tensors],
         }
-        write_atomically(path, json.dumps(document, indent=1).encode() + b"\n")
+
+    def save(self, path: Path) -> None:
+        """Write it to a file, whole or not at all."""
+        write_atomically(path, json.dumps(self.document(), indent=1).encode() + b"\n")
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
@@ -69,6 +72,15 @@ class Manifest:
             document = json.loads(path.read_bytes())
         except ValueError as error:
             raise ManifestError(f"{path} is no manifest: {error}") from None
+        return cls.of(document, str(path))
+
+    @classmethod
+    def of(cls, document: object, path: str) -> Manifest:
+        """Read it from its document; errors name ``path``.
+
+        Raises:
+            ManifestError: if this is no manifest that this release can read.
+        """
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
             raise ManifestError(f"{path} is no manifest of freezelint")
         if document.get("version") != _VERSION:

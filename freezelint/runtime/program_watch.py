@@ -107,13 +107,13 @@ class ProgramWatch:
         said = self._contract
         return [*said.frozen, *said.trainable, *said.target, *said.statistics]
 
-    def _before(self, optimizer: Any) -> bool:
+    def _before(self, optimizer: Any, has_closure: bool) -> bool:
         if self.is_in_child:
             return False
         if optimizer not in self._known:
             self._known.add(optimizer)
             self._begin(optimizer)
-        return self._steps.before(optimizer)
+        return self._steps.before(optimizer, has_closure)
 
     def _begin(self, optimizer: Any) -> None:
         """Watch the models of a new optimizer, unless they are watched already."""

@@ -35,7 +35,9 @@ def manifest_of(entries: Sequence[Entry]) -> Manifest:
         return Manifest(tuple(_record_of(each, digester) for each in entries), versions)
 
 
-def broken_promises(manifest: Manifest, entries: Sequence[Entry]) -> Iterator[Violation]:
+def broken_promises(
+    manifest: Manifest, entries: Sequence[Entry], whose: str = "the manifest"
+) -> Iterator[Violation]:
     """What of a manifest's frozen tensors is no more what it was."""
     digester = Digester()
     by_name = {name: each for each in entries for name in each.names}
@@ -49,7 +51,7 @@ def broken_promises(manifest: Manifest, entries: Sequence[Entry]) -> Iterator[Vi
                 Kind.FROZEN_REPLACED,
                 record.name,
                 0,
-                f"{record.name} is frozen in the manifest, and the model has no such tensor",
+                f"{record.name} is frozen in {whose}, and the model has no such tensor",
             )
             continue
         with quietly():
@@ -59,7 +61,7 @@ def broken_promises(manifest: Manifest, entries: Sequence[Entry]) -> Iterator[Vi
             if record.role != Role.FROZEN.value:
                 kind = Kind.ROWS_CHANGED
             yield Violation(
-                kind, entry.name, 0, f"{entry.name} is not as the manifest has it: {difference}"
+                kind, entry.name, 0, f"{entry.name} is not as {whose} has it: {difference}"
             )
 
 

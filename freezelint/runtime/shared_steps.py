@@ -9,7 +9,7 @@ from freezelint.runtime.hooks import Hooks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from freezelint.runtime.hooks import OnStep
+    from freezelint.runtime.hooks import BeforeStep, OnStep
 
 
 class SharedSteps:
@@ -20,19 +20,21 @@ class SharedSteps:
 
     def __init__(self) -> None:
         """Nobody asks yet."""
-        self._asking: list[tuple[Callable[[Any], bool | None], OnStep]] = []
+        self._asking: list[tuple[BeforeStep, OnStep]] = []
         self._concerned: list[OnStep] = []
 
-    def ask(self, before: Callable[[Any], bool | None], after: OnStep) -> Callable[[], None]:
+    def ask(self, before: BeforeStep, after: OnStep) -> Callable[[], None]:
         """Be called around every step; call what comes back to end that."""
         asking = before, after
         self._asking.append(asking)
         return lambda: self._asking.remove(asking)
 
-    def before(self, optimizer: Any) -> bool:
+    def before(self, optimizer: Any, has_closure: bool) -> bool:
         """Say that a step begins; return whether anybody cares."""
         self._concerned = [
-            after for before, after in list(self._asking) if before(optimizer) is not False
+            after
+            for before, after in list(self._asking)
+            if before(optimizer, has_closure) is not False
         ]
         return bool(self._concerned)
 
@@ -53,7 +55,7 @@ class HooksOnSharedSteps(Hooks):
     def around_steps(
         self,
         optimizers: Iterable[Any],
-        before: Callable[[Any], bool | None],
+        before: BeforeStep,
         after: OnStep,
     ) -> None:
         """Be called around every step that is passed on."""

@@ -53,7 +53,7 @@ class StepGuard:
         """Guard no more."""
         self._hooks.remove()
 
-    def _before(self, optimizer: Any) -> None:
+    def _before(self, optimizer: Any, _has_closure: bool) -> None:
         positions: dict[int, int] = {}
         frozen = []
         for group, tensor in parameters_of(optimizer):

@@ -65,12 +65,12 @@ class Stock:
         manifest = self._contract.manifest
         return () if manifest is None else broken_promises(manifest, self.inventory.entries)
 
-    def follow_flags(self) -> None:
-        """Let the flags of now decide what is frozen, from now on."""
+    def follow_flags(self) -> bool:
+        """Let the flags of now decide what is frozen, from now on; return whether one is another."""
         entries = self.inventory.entries
         flipped = [each for each in entries if each.tensor.requires_grad is not each.requires_grad]
         if not flipped:
-            return
+            return False
         before = {id(each): each.role for each in entries}
         self._contract.assign_again(entries)
         for entry in flipped:
@@ -84,6 +84,7 @@ class Stock:
         noticed(frozen_now)
         with quietly():
             self.samples.add(frozen_now)
+        return True
 
     def held_by(self, optimizer: Any) -> list[Entry]:
         """The entries that an optimizer holds."""

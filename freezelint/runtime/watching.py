@@ -18,11 +18,13 @@ from freezelint.runtime.gradients import GradientWatch, is_result, leaves_below
 from freezelint.runtime.hooks import Hooks
 from freezelint.runtime.inventory import noticed
 from freezelint.runtime.liveness import Liveness
+from freezelint.runtime.promises import broken_promises, manifest_of
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.relayout import is_the_same_elsewhere
 from freezelint.runtime.reporting import Locate, OnViolation, Reporter
+from freezelint.runtime.step_counts import StepCounts
 from freezelint.runtime.stock import Stock
-from freezelint.runtime.structure import parameters_of
+from freezelint.runtime.structure import nothing_trainable, parameters_of
 from freezelint.runtime.subjects import subjects_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from freezelint.runtime.inventory import Entry
+    from freezelint.runtime.manifest import Manifest
     from freezelint.runtime.readings import Reading
     from freezelint.runtime.violations import Violation
 
@@ -59,6 +62,7 @@ def watch(
     on_violation: OnViolation = "raise",
     locate: Locate = "auto",
     exact: bool = False,
+    follows_flags: bool = False,
 ) -> Watch:
     """Watch models and their optimizers while they train.
 
@@ -81,6 +85,8 @@ def watch(
             after a violation (unless that stopped the training), ``"always"`` during every
             step, which takes several times as long.
         exact: Keep a copy of everything that must stay, to say exactly how much changed.
+        follows_flags: Without patterns: a flag that is switched during the training is a new
+            promise, as in gradual unfreezing, and not a broken one.
 
     Returns:
         A context manager that gives itself; ``violations`` lists what was seen.
@@ -93,6 +99,8 @@ def watch(
         contract = Contract(frozen, trainable, target, statistics, frozen_rows or {})
     elif frozen or trainable or target or statistics or frozen_rows:
         raise TypeError("hand over patterns or a contract, not both")
+    if follows_flags and not contract.is_inferred:
+        raise TypeError("follows_flags is for a contract without patterns: flags decide, or they")
     models, optimizers = subjects_of(subjects)
     return Watch(
         models,
@@ -102,6 +110,7 @@ def watch(
         within=within,
         exact=exact,
         reporter=Reporter(on_violation, locate),
+        follows_flags=follows_flags,
     )
 
 
@@ -135,7 +144,8 @@ class Watch:
         """The optimizers that were given, or else those that stepped what is watched."""
         self.steps = 0
         """Steps that these took."""
-        self._taken: dict[int, int] = {}
+        self.counts = StepCounts()
+        """The same, of each of them."""
         self._are_given = bool(optimizers)
         self._models = dict(models)
         self._every = every
@@ -145,6 +155,7 @@ class Watch:
         self._follows_flags = follows_flags and contract.is_inferred
         self._liveness = Liveness(within, is_patient=is_patient)
         self._stepping: Stepper | None = None
+        self._in_closure: Stepper | None = None
         self._last: Stepper | None = None
         self._backward_passes = 0
         self._has_losses = False
@@ -207,6 +218,25 @@ class Watch:
         self._look_at_everything()
         return self.violations
 
+    def look_at_membership(self) -> None:
+        """Say, once and before it costs a training, what will train in vain."""
+        __tracebackhide__ = True
+        if self._knows_membership:
+            return
+        self._knows_membership = True
+        self._reporter.report(nothing_trainable(self.stock.inventory, self.steps))
+        if self._are_given:
+            self._reporter.report(self._membership())
+
+    def manifest(self) -> Manifest:
+        """What is promised, with the bits of now."""
+        return manifest_of([*self.stock.frozen, *self.stock.with_rows])
+
+    def compare(self, manifest: Manifest, whose: str) -> None:
+        """Report what is not as an earlier manifest has it; ``whose`` says where that is from."""
+        __tracebackhide__ = True
+        self._reporter.report(broken_promises(manifest, self.stock.inventory.entries, whose))
+
     def _look_at_everything(self) -> None:
         __tracebackhide__ = True
         readings = self.stock.readings
@@ -220,7 +250,7 @@ class Watch:
     def _last_words(self) -> Iterable[Violation]:
         if self.steps == 0:
             if self.contract.is_inferred or self.contract.trainable:
-                yield from structure.nothing_trainable(self.stock.inventory, 0)
+                yield from nothing_trainable(self.stock.inventory, 0)
         else:
             yield from self._membership()
             yield from self._unowned_gradients()
@@ -229,44 +259,45 @@ class Watch:
 
     # -- around steps --------------------------------------------------------
 
-    def _before_step(self, optimizer: Any) -> bool:
+    def _before_step(self, optimizer: Any, has_closure: bool) -> bool:
         __tracebackhide__ = True
         held = self.stock.held_by(optimizer)
         is_known = any(each is optimizer for each in self.optimizers.values())
         if not held and not is_known:
             self._gradients.clear_all_in(each for _, each in parameters_of(optimizer))
             return False
-        self._stepping = self._stepper(optimizer)
+        self._stepping, self._in_closure = self._stepper(optimizer), None
         if (self.steps + 1) % self._every == 0:
-            self._look_before_step(held, self._stepping)
+            self._look_before_step(held, self._stepping, has_closure)
         return True
 
-    def _look_before_step(self, held: Sequence[Entry], stepper: Stepper) -> None:
+    def _look_before_step(self, held: Sequence[Entry], stepper: Stepper, has_closure: bool) -> None:
         __tracebackhide__ = True
         optimizer = stepper.optimizer
-        if self._follows_flags:
-            self.stock.follow_flags()
+        if self._follows_flags and self.stock.follow_flags():
+            # Who unfreezes something has to hand it over by now.
+            self._knows_membership = False
         self._glance(self._unwatched())
         if not is_from_torch(optimizer):
             # It may write without a gradient, so what was written before must be known.
             self._compare(self.stock.readings.ask(self._due_in(self.steps + 1)), None)
         # Not right after the step, since some put rows back by hand after it.
         self._compare(self.stock.readings.ask(self.stock.with_rows), self._last)
-        self._reporter.report(about_to_move(held, stepper, self.steps))
+        if has_closure:
+            # There gradients are dropped and computed anew: what counts is there after backward.
+            self._in_closure = stepper
+        else:
+            self._reporter.report(about_to_move(held, stepper, self.steps))
         if not self._follows_flags:
             self._reporter.report(switched_off(held, stepper, self.steps))
         if self._has_compiled_model:
             self.stock.modes.take_for_running()
         self._reporter.report(self.stock.modes.violations(self.steps))
-        if not self._knows_membership:
-            self._knows_membership = True
-            self._reporter.report(structure.nothing_trainable(self.stock.inventory, self.steps))
-            if self._are_given:
-                self._reporter.report(self._membership())
+        self.look_at_membership()
 
     def _after_step(self, optimizer: Any) -> None:
         __tracebackhide__ = True
-        stepper, self._stepping = self._stepping, None
+        stepper, self._stepping, self._in_closure = self._stepping, None, None
         if stepper is None or stepper.optimizer is not optimizer:
             return
         self._last = stepper
@@ -277,8 +308,8 @@ class Watch:
             self._compare(self.stock.readings.arrived(), None)
             self._compare(self.stock.readings.ask(self._due_in(self.steps)), stepper)
             self._reporter.report(self._unowned_gradients())
-        taken = self._taken[id(optimizer)] = self._taken.get(id(optimizer), 0) + 1
-        if self._liveness.is_due(taken, self):
+        self.counts.note(optimizer)
+        if self._liveness.is_due(optimizer, self):
             self._reporter.report(self._liveness.violations(self, is_last=False))
         if self.steps >= LISTENED:
             if self.steps % TURNS == 0:
@@ -314,11 +345,24 @@ class Watch:
     def _around_backward(self, roots: Any) -> Any:
         self._backward_passes += 1
         if not self._looks_at_graph():
-            return _nothing
+            return self._after_backward
         roots = roots if isinstance(roots, (list, tuple)) else (roots,)
         self._has_losses |= any(map(is_result, roots))
         leaves = leaves_below(roots)
-        return lambda: self._gradients.note(leaves, self.stock.inventory, self._owned())
+
+        def after() -> None:
+            __tracebackhide__ = True
+            self._gradients.note(leaves, self.stock.inventory, self._owned())
+            self._after_backward()
+
+        return after
+
+    def _after_backward(self) -> None:
+        __tracebackhide__ = True
+        stepper = self._in_closure
+        if stepper is not None:
+            held = self.stock.held_by(stepper.optimizer)
+            self._reporter.report(about_to_move(held, stepper, self.steps))
 
     def _looks_at_graph(self) -> bool:
         return self._backward_passes <= LISTENED or self._backward_passes % TURNS < LISTENED
@@ -344,9 +388,18 @@ class Watch:
         __tracebackhide__ = True
         if self._follows_flags:
             return
-        for entry in self.stock.frozen:
-            if entry.tensor.requires_grad and not entry.requires_grad:
-                self._reporter.report([switched_on(entry, self.steps)])
+        flipped = [
+            entry
+            for entry in self.stock.frozen
+            if entry.tensor.requires_grad and not entry.requires_grad
+        ]
+        if not flipped:
+            return
+        held = {id(each) for one in self.optimizers.values() for _, each in parameters_of(one)}
+        self._reporter.report(
+            switched_on(entry, self.steps, is_held=not self._are_given or id(entry.tensor) in held)
+            for entry in flipped
+        )
 
     def _compare(self, readings: Iterable[Reading], stepper: Stepper | None) -> None:
         __tracebackhide__ = True
@@ -389,15 +442,6 @@ class Watch:
     def _owned(self) -> set[int]:
         return self.stock.owned(self.optimizers.values())
 
-    def steps_by_holder(self) -> dict[int, int]:
-        """How often what holds it stepped, by the identity of every parameter that is held."""
-        taken: dict[int, int] = {}
-        for optimizer in self.optimizers.values():
-            steps = self._taken.get(id(optimizer), 0)
-            for _, each in parameters_of(optimizer):
-                taken[id(each)] = taken.get(id(each), 0) + steps
-        return taken
-
     @property
     def begins_at_leaves(self) -> bool:
         """Whether each backward pass begins at a tensor that nothing led to, and ends there."""
@@ -411,7 +455,3 @@ class Watch:
             has_gradient = entry.tensor.grad is not None
             reached = has_gradient or id(entry.tensor) in self._gradients.reached
         return reached, id(entry.module) in self.stock.modes.ran
-
-
-def _nothing() -> None:
-    pass

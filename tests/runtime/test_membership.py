@@ -232,3 +232,36 @@ def test_a_model_without_parameters_has_nothing_to_train() -> None:
     with watch(nn.Tanh()) as seen:
         pass
     assert not seen.violations
+
+
+def test_gradual_unfreezing_is_no_breach_where_flags_are_followed() -> None:
+    model, optimizer = fine_tuned()
+    with watch(model, optimizer, follows_flags=True) as seen:
+        step(model, optimizer)
+        model.backbone.requires_grad_(True)
+        optimizer.add_param_group({"params": model.backbone.parameters()})
+        for _ in range(3):
+            step(model, optimizer)
+    assert seen.steps == 4
+
+
+def test_what_is_unfrozen_and_handed_to_no_optimizer_is_named_at_the_next_step() -> None:
+    model, optimizer = fine_tuned()
+    with watch(model, optimizer, follows_flags=True, on_violation="collect") as seen:
+        step(model, optimizer)
+        model.backbone.requires_grad_(True)
+        step(model, optimizer)
+        assert said(seen) == on("backbone.weight", "backbone.bias", kind="not-optimized")
+
+
+def test_a_flag_that_is_switched_on_trains_nothing_where_no_optimizer_holds_it() -> None:
+    model, optimizer = fine_tuned()
+    with watch(model, optimizer), pytest.raises(FreezeViolated, match="gradients and no step"):
+        step(model, optimizer)
+        model.backbone.requires_grad_(True)
+        step(model, optimizer)
+
+
+def test_patterns_and_flags_cannot_both_decide() -> None:
+    with pytest.raises(TypeError, match="follows_flags is for a contract without patterns"):
+        watch(Net(), frozen=["backbone"], follows_flags=True)

@@ -10,12 +10,16 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 
 from freezelint.runtime import FreezeViolated, watch
-from tests.runtime.nets import Net, fine_tuned, frozen_net, loss_of, on, said, step
+from tests.runtime.nets import FUSED, Net, fine_tuned, frozen_net, loss_of, on, said, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 pytestmark = pytest.mark.torch
+
+SCALER = pytest.mark.skipif(
+    not hasattr(torch.amp, "GradScaler"), reason="its GradScaler is for CUDA"
+)
 
 
 class Plain:
@@ -155,7 +159,7 @@ def test_a_step_of_no_base_class_that_raises_does_not_hide_the_next_one() -> Non
     assert seen.steps == 1
 
 
-@pytest.mark.skipif(not hasattr(torch.amp, "GradScaler"), reason="its GradScaler is for CUDA")
+@SCALER
 def test_a_step_that_the_gradient_scaler_skips_is_no_step() -> None:
     model, optimizer = fine_tuned()
     scaler = torch.amp.GradScaler("cpu")
@@ -168,7 +172,7 @@ def test_a_step_that_the_gradient_scaler_skips_is_no_step() -> None:
     assert seen.steps == 2
 
 
-@pytest.mark.skipif(not hasattr(torch.amp, "GradScaler"), reason="its GradScaler is for CUDA")
+@SCALER
 def test_a_step_by_the_gradient_scaler_is_watched() -> None:
     model = Net()
     optimizer = SGD(model.parameters(), lr=0.1)
@@ -177,6 +181,97 @@ def test_a_step_by_the_gradient_scaler_is_watched() -> None:
         scaler.scale(loss_of(model)).backward()
         with pytest.raises(FreezeViolated, match="in step 1 of SGD"):
             scaler.step(optimizer)
+
+
+def scaled_steps(
+    model: nn.Module, optimizer: Optimizer, factors: Iterable[float], after: Callable[[], object]
+) -> None:
+    """Steps of a gradient scaler, some of whose losses are too large."""
+    scaler = torch.amp.GradScaler("cpu", growth_interval=1000)
+    for factor in factors:
+        optimizer.zero_grad()
+        scaler.scale(loss_of(model) * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        after()
+
+
+@SCALER
+@FUSED
+@pytest.mark.parametrize("skipped", [3, 4, 9])
+def test_steps_that_are_left_out_inside_of_a_fused_optimizer_do_not_count(skipped: int) -> None:
+    model = frozen_net()
+    optimizer = torch.optim.Adam(model.head.parameters(), lr=0.1, fused=True)
+    start = model.head.weight.detach().clone()
+    seen_before_it_moved = []
+
+    def note() -> None:
+        if torch.equal(model.head.weight, start):
+            seen_before_it_moved.extend(seen.violations)
+
+    with watch(model, optimizer, trainable=["head"], within=3, on_violation="collect") as seen:
+        scaled_steps(model, optimizer, [float("inf")] * skipped + [1.0] * 4, note)
+    assert not seen_before_it_moved
+    assert not seen.violations
+
+
+@SCALER
+@FUSED
+def test_what_never_trains_is_named_after_as_many_steps_that_were_not_left_out() -> None:
+    model = frozen_net()
+    optimizer = torch.optim.Adam(model.head.parameters(), lr=0.0, fused=True)
+    said_after = []
+    with watch(model, optimizer, within=3, on_violation="collect") as seen:
+        factors = [float("inf"), float("inf"), 1.0, 1.0, 1.0, 1.0]
+        scaled_steps(model, optimizer, factors, lambda: said_after.append(len(seen.violations)))
+    assert said_after == [0, 0, 0, 0, 2, 2]
+
+
+@SCALER
+@pytest.mark.parametrize("fused", [pytest.param(True, marks=FUSED), False])
+def test_when_every_step_is_left_out_the_reason_is_the_gradient(fused: bool) -> None:
+    model = frozen_net()
+    optimizer = torch.optim.Adam(model.head.parameters(), lr=0.1, fused=fused)
+    with watch(model, optimizer, trainable=["head"], within=3, on_violation="collect") as seen:
+        scaled_steps(model, optimizer, [float("nan")] * 8, int)
+    assert said(seen) == on("head.weight", "head.bias", kind="not-trained")
+    assert all("its gradient is not finite" in each.message for each in seen.violations)
+
+
+def test_a_gradient_that_the_closure_drops_is_not_stale() -> None:
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    step(model, optimizer)
+    model.backbone.requires_grad_(False)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        return loss
+
+    with watch(model, optimizer) as seen:
+        for _ in range(20):
+            optimizer.step(closure)
+    assert seen.steps == 20
+
+
+def test_a_gradient_that_the_closure_leaves_stops_the_training_before_it_is_applied() -> None:
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    step(model, optimizer)
+    model.backbone.requires_grad_(False)
+    before = model.backbone.weight.detach().clone()
+
+    def closure() -> torch.Tensor:
+        model.head.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        return loss
+
+    with watch(model, optimizer), pytest.raises(FreezeViolated, match="stale-gradient"):
+        optimizer.step(closure)
+    assert torch.equal(model.backbone.weight, before)
 
 
 def test_a_call_of_torch_compile_hides_no_step() -> None:
