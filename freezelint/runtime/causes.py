@@ -156,6 +156,11 @@ def why_not_trained(
         return Reason("it is in no optimizer", "FZ304" if not entry.requires_grad else "FZ312")
     if option(place, "lr") == 0:
         return Reason(f"the learning rate of its group {place.group} is 0")
+    if gradient is None and was_reached:
+        return Reason(
+            "backward reaches it, but when its optimizer steps it has no gradient or a zero one, "
+            "or the updates are too small to change a bit"
+        )
     if gradient is None:
         return Reason("it gets no gradient", "FZ501")
     if _is_zero(gradient):

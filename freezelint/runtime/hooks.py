@@ -57,7 +57,7 @@ class Hooks:
         running: list[_Running] = []
 
         def forget_those_that_raised() -> None:
-            while running and not _is_on_stack(running[-1].frame):
+            while running and not is_on_stack(running[-1].frame):
                 running.pop()
 
         def enter(optimizer: Any, frame: FrameType, has_closure: bool) -> None:
@@ -176,7 +176,7 @@ class _Running(NamedTuple):
     """What runs it, until it ends in whatever way."""
 
 
-def _is_on_stack(wanted: FrameType) -> bool:
+def is_on_stack(wanted: FrameType) -> bool:
     """Whether a call goes on."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _LIBRARIES = tuple(str(Path(module.__file__).parent) for module in (torch,) if module.__file__)
 _OWN = str(Path(__file__).parent)
 
+_LOOPS = ("accelerate", "lightning", "pytorch_lightning", "transformers.trainer")
+"""Modules that call the user's code and step optimizers, and say nothing of where the mistake is."""
+
 _WRITES_UNMARKED = ("native_batch_norm", "cudnn_batch_norm", "c10d", "_batch_norm_with_update")
 """Operations that write to arguments although their schema does not say so."""
 
@@ -74,7 +77,8 @@ def is_on_top(mode: TorchDispatchMode) -> bool:
 
 
 def _written(func: Any, args: Any, kwargs: Any) -> Iterator[Tensor]:
-    everything = any(part in str(func) for part in _WRITES_UNMARKED)
+    name = str(func)
+    everything = "backward" not in name and any(part in name for part in _WRITES_UNMARKED)
     schema = getattr(func, "_schema", None)
     if schema is None:
         # Of a condition, a loop, attention by a function: it does not say what it writes.
@@ -105,11 +109,19 @@ def _writer(operation: str) -> Writer:
 
 
 def _users_frame(frame: FrameType) -> FrameType:
-    """The innermost frame outside of torch and of this package."""
+    """The innermost frame outside of torch, of training loops and of this package."""
+    others = (*_LIBRARIES, *_loops(), _OWN, "<")
     current: FrameType | None = frame
     while current is not None:
-        path = current.f_code.co_filename
-        if not path.startswith((*_LIBRARIES, _OWN, "<")):
+        if not current.f_code.co_filename.startswith(others):
             return current
         current = current.f_back
     return frame
+
+
+def _loops() -> Iterator[str]:
+    """Where those of the known training loops lie that are loaded."""
+    for name in _LOOPS:
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if path is not None:
+            yield path.removesuffix("__init__.py")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
@@ -47,12 +47,17 @@ class ModeWatch:
         """The collections in which this holds modules."""
         return self._sensitive.values()
 
-    def note(self, module: nn.Module, _arguments: object) -> None:
+    def note(self, module: nn.Module, arguments: object) -> None:
         """A forward pre-hook for every module."""
         self.ran.add(id(module))
-        if module.training and id(module) in self._sensitive:
-            _, path, effect = self._sensitive.pop(id(module))
-            self._seen[path] = effect
+        if not module.training or id(module) not in self._sensitive:
+            return
+        _, path, effect = self._sensitive[id(module)]
+        if effect == _RANDOM and _take_gradients(arguments):
+            # What trains lies below, such as an adapter: it is regularised, as it should be.
+            return
+        del self._sensitive[id(module)]
+        self._seen[path] = effect
 
     def take_for_running(self) -> None:
         """Note all as they are now, where their forward cannot be listened to."""
@@ -78,6 +83,11 @@ _DRIFTS = "its running statistics drift, and it normalises with those of the bat
 _BATCH = "without running statistics it normalises with those of the batch"
 _RANDOM = "its dropout is active"
 _CAUSES = {_DRIFTS: "FZ401", _BATCH: "FZ403", _RANDOM: "FZ402"}
+
+
+def _take_gradients(arguments: object) -> bool:
+    given = arguments if isinstance(arguments, tuple) else ()
+    return any(isinstance(each, Tensor) and each.requires_grad for each in given)
 
 
 def _effect_of(module: nn.Module) -> str | None:

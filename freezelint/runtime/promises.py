@@ -28,7 +28,8 @@ def manifest_of(entries: Sequence[Entry]) -> Manifest:
     digester = Digester()
     versions = {
         "freezelint": __version__,
-        "torch": torch.__version__,
+        # A plain string: others may not be loaded from a checkpoint.
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
     }
     with quietly():

@@ -28,6 +28,8 @@ class Reporter:
         _refuse_unknown("on_violation", on_violation, get_args(OnViolation))
         _refuse_unknown("locate", locate, get_args(Locate))
         self.violations: list[Violation] = []
+        self.only_warned_of: frozenset[Kind] = frozenset()
+        """What does not stop a training, since whoever runs it has no say in it."""
         self._on_violation = on_violation
         self._locate = locate
         self._said: set[tuple[Kind, str | None, str | None]] = set()
@@ -53,9 +55,11 @@ class Reporter:
         if not new:
             return
         self.violations += new
-        if self._on_violation == "raise":
-            raise FreezeViolated(tuple(new))
-        if self._on_violation == "warn":
+        stops = self._on_violation == "raise"
+        stopping = tuple(each for each in new if stops and each.kind not in self.only_warned_of)
+        if stopping:
+            raise FreezeViolated(stopping)
+        if self._on_violation != "collect":
             for violation in new:
                 warnings.warn(str(violation), FreezeWarning, stacklevel=2)
 

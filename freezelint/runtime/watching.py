@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from freezelint.runtime.inventory import Entry
     from freezelint.runtime.manifest import Manifest
     from freezelint.runtime.readings import Reading
-    from freezelint.runtime.violations import Violation
+    from freezelint.runtime.violations import Kind, Violation
 
 TURNS = 16
 """Steps within which every frozen tensor is digested once."""
@@ -175,6 +175,14 @@ class Watch:
 
     # -- entering and leaving ------------------------------------------------
 
+    def hook_with(self, hooks: Hooks) -> None:
+        """Install everything by these; before the watch is entered."""
+        self._hooks = hooks
+
+    def only_warn_of(self, *kinds: Kind) -> None:
+        """Let violations of these kinds not stop the training."""
+        self._reporter.only_warned_of = frozenset(kinds)
+
     def __enter__(self) -> Self:
         """Take stock of everything and begin to watch."""
         __tracebackhide__ = True
@@ -225,8 +233,8 @@ class Watch:
             return
         self._knows_membership = True
         self._reporter.report(nothing_trainable(self.stock.inventory, self.steps))
-        if self._are_given:
-            self._reporter.report(self._membership())
+        if not self._follows_flags:
+            self._reporter.report(self._membership_of_given())
 
     def manifest(self) -> Manifest:
         """What is promised, with the bits of now."""
@@ -275,8 +283,7 @@ class Watch:
         __tracebackhide__ = True
         optimizer = stepper.optimizer
         if self._follows_flags and self.stock.follow_flags():
-            # Who unfreezes something has to hand it over by now.
-            self._knows_membership = False
+            self._reporter.report(self._membership_of_given())
         self._glance(self._unwatched())
         if not is_from_torch(optimizer):
             # It may write without a gradient, so what was written before must be known.
@@ -429,6 +436,9 @@ class Watch:
             name = f"{name}{len(self.optimizers) + 1}"
         self.optimizers[name] = optimizer
         return Stepper(name, optimizer)
+
+    def _membership_of_given(self) -> Iterable[Violation]:
+        return self._membership() if self._are_given else ()
 
     def _membership(self) -> Iterable[Violation]:
         inventory = self.stock.inventory

@@ -104,3 +104,13 @@ def test_a_mode_that_comes_back_later_is_seen_within_sixteen_steps() -> None:
         for _ in range(16):
             step(model, optimizer)
         assert said(seen) == on("backbone.1", kind="train-mode")
+
+
+def test_dropout_above_an_adapter_that_trains_is_silent() -> None:
+    model = frozen_net(with_layer(nn.Dropout(0.5)))
+    model.adapter = nn.Linear(WIDTH, WIDTH)
+    model.backbone[0].register_forward_hook(lambda _, given, result: result + model.adapter(*given))
+    parameters = [*model.adapter.parameters(), *model.head.parameters()]
+    with watch(model, torch.optim.SGD(parameters, lr=0.1)):
+        for _ in range(3):
+            step(model, torch.optim.SGD(parameters, lr=0.1))

@@ -1,0 +1,127 @@
+"""A callback for transformers: ``Trainer(..., callbacks=[FreezeWatch(frozen=["bert"])])``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from freezelint.runtime.integrations.call_hooks import RunningCall
+from freezelint.runtime.integrations.fit import FitWatch, manifest_in
+from freezelint.runtime.violations import Kind
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+    from typing_extensions import Unpack
+
+    from freezelint.runtime.integrations.fit import WatchOptions
+    from freezelint.runtime.violations import Violation
+
+
+class FreezeWatch(TrainerCallback):
+    """Watches every ``train`` from its first step to its end.
+
+    By then the optimizer is made, a checkpoint has been loaded and other callbacks have
+    frozen what they freeze when the training or the epoch begins. Names are those of the
+    model that the Trainer was given. What was promised is written into the folder of every
+    checkpoint, as ``freezelint.json`` (which ``freezelint verify`` reads too), and a training
+    that resumes from there begins with a comparison: are the frozen parameters what they were?
+
+    A Trainer puts the whole model to train mode before every batch, so dropout is active in
+    frozen parts too: that is warned of and stops nothing. (Statistics of a frozen BatchNorm
+    that drift for the same reason do.)
+
+    A Trainer tells its callbacks nothing of exceptions, so hooks take no notice of what runs
+    outside of the call of ``train``, and are gone by the next forward pass, the next
+    ``train`` or when the callback is forgotten; :meth:`close` removes them at once.
+    """
+
+    def __init__(self, **options: Unpack[WatchOptions]) -> None:
+        """Take the options of :func:`freezelint.runtime.watch`.
+
+        Raises:
+            TypeError: if an option is unknown, or patterns and a contract are given.
+            ValueError: if an option has a value that it cannot have.
+        """
+        # A Trainer puts the whole model to train mode before every batch.
+        self._fit = FitWatch(options, only_warn_of=[Kind.TRAIN_MODE])
+
+    @property
+    def violations(self) -> list[Violation]:
+        """What was seen in this training, or else in the last one."""
+        return self._fit.violations
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of this training, or else of the last one."""
+        return self._fit.steps
+
+    def close(self) -> None:
+        """Stop watching a training that failed, with nothing more said about it."""
+        self._fit.abandon()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Leave nothing behind of a training that failed."""
+        self._fit.abandon()
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Begin to watch, before the first step.
+
+        Raises:
+            ContractError: when a pattern matches nothing or two contradict.
+            FreezeViolated: with ``on_violation="raise"``, which ends the training.
+        """
+        __tracebackhide__ = True
+        if self._fit.is_open:
+            return
+        frame = _frame_of_train()
+        resumed = None if frame is None else frame.f_locals.get("resume_from_checkpoint")
+        self._fit.begin(
+            kwargs["model"],
+            _unwrapped(kwargs["optimizer"]),
+            earlier=manifest_in(Path(resumed)) if isinstance(resumed, str) else None,
+            call=None if frame is None else RunningCall(frame),
+        )
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Write what is promised into the checkpoint's folder."""
+        folder = Path(args.output_dir or ".") / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        if args.should_save and folder.is_dir():
+            self._fit.save_manifest(folder)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Report what never moved, and stop watching.
+
+        Raises:
+            FreezeViolated: with ``on_violation="raise"``; the checkpoints are written by then.
+        """
+        __tracebackhide__ = True
+        self._fit.end()
+
+
+def _frame_of_train() -> FrameType | None:
+    """The call of ``Trainer.train`` that goes on, which knows what it resumes from."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        if frame.f_code.co_name == "train" and isinstance(frame.f_locals.get("self"), Trainer):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _unwrapped(optimizer: Any) -> Any:
+    """The optimizer within what Accelerate makes of it."""
+    return getattr(optimizer, "optimizer", optimizer)
