@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from freezelint.runtime.inventory import Inventory
 
 
+def is_compiled(model: nn.Module) -> bool:
+    """Whether a compiler runs some of a model: by torch's wrapper, in place, or by Lightning's."""
+    marks = ("_orig_mod", "_compiled_call_impl", "_compiler_ctx")
+    return any(
+        getattr(module, mark, None) is not None for module in model.modules() for mark in marks
+    )
+
+
 class ModeWatch:
     """Knows which modules must not run in train mode, and notes those that do."""
 

@@ -18,6 +18,7 @@ from freezelint.runtime.gradients import GradientWatch, is_result, leaves_below
 from freezelint.runtime.hooks import Hooks
 from freezelint.runtime.inventory import noticed
 from freezelint.runtime.liveness import Liveness
+from freezelint.runtime.modes import is_compiled
 from freezelint.runtime.promises import broken_promises, manifest_of
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.relayout import is_the_same_elsewhere
@@ -148,6 +149,7 @@ class Watch:
         """The same, of each of them."""
         self._are_given = bool(optimizers)
         self._models = dict(models)
+        self._run_as: Sequence[nn.Module] = [*self._models.values()]
         self._every = every
         self._exact = exact
         self._reporter = reporter
@@ -179,6 +181,10 @@ class Watch:
         """Install everything by these; before the watch is entered."""
         self._hooks = hooks
 
+    def run_as(self, *wrappers: nn.Module) -> None:
+        """Say what is called in place of the models, such as what a compiler made of them."""
+        self._run_as = wrappers
+
     def only_warn_of(self, *kinds: Kind) -> None:
         """Let violations of these kinds not stop the training."""
         self._reporter.only_warned_of = frozenset(kinds)
@@ -201,8 +207,9 @@ class Watch:
         self._reporter.report(structure.aliases(self.stock.inventory))
         self._reporter.report(structure.stray_attributes(self.stock.inventory, 0))
         self._hooks.around_steps(self.optimizers.values(), self._before_step, self._after_step)
-        self._hooks.before_forward(self._models.values(), self._before_forward)
+        self._hooks.before_forward(self._run_as, self._before_forward)
         self._hooks.around_backward(self._around_backward)
+        self._has_compiled_model = any(map(is_compiled, self._run_as))
         self._listen()
         self._reporter.start_locating(self.stock.frozen, 0)
 
@@ -333,10 +340,6 @@ class Watch:
         # A compiled model warns of hooks on all modules, and may not run them.
         if not self._has_compiled_model:
             self._hooks.listen(self.stock.modes.note)
-
-    @property
-    def _has_compiled_model(self) -> bool:
-        return any(hasattr(model, "_orig_mod") for model in self._models.values())
 
     def _due_in(self, step: int) -> list[Entry]:
         """Those of the frozen tensors whose turn a step is: a few in each, so that none waits."""

@@ -218,16 +218,25 @@ def test_dropout_in_a_frozen_encoder_is_warned_of_and_stops_nothing(train: Any) 
     assert {kind for kind, _ in said(watch)} == {"train-mode"}
 
 
-@pytest.mark.parametrize("options", [{"bf16": True}, {"torch_compile": True}, {}], ids=str)
+@pytest.mark.parametrize("options", [{"bf16": True}, {}], ids=str)
 def test_gradients_that_are_accumulated_and_clipped_are_one_step(
     train: Any, options: dict[str, Any]
 ) -> None:
-    if "torch_compile" in options:
-        options = {**options, "torch_compile_backend": "eager"}
     watch = FreezeWatch(trainable=["classifier"], within=3)
     train(classifier(), watch, gradient_accumulation_steps=2, max_grad_norm=0.1, **options)
     assert watch.steps == 4
     assert not watch.violations
+
+
+def test_a_compiled_model_is_compiled_as_often_as_without(train: Any) -> None:
+    counted = []
+    for callbacks in ([], [FreezeWatch(trainable=["classifier"])]):
+        torch._dynamo.reset()
+        counters = torch._dynamo.utils.counters
+        counters.clear()
+        train(classifier(), *callbacks, torch_compile=True, torch_compile_backend="eager")
+        counted.append(counters["stats"]["unique_graphs"])
+    assert counted[0] == counted[1] > 0
 
 
 def test_a_head_that_never_moves_is_named_with_the_reason(train: Any) -> None:

@@ -51,6 +51,7 @@ class FreezeWatch:
         self._accelerator = accelerator
         self._subjects = subjects
         self._earlier: Manifest | None = None
+        self._run_as: list[nn.Module] = []
         self._handles = [
             accelerator.register_save_state_pre_hook(self._save),
             accelerator.register_load_state_pre_hook(self._load),
@@ -76,7 +77,9 @@ class FreezeWatch:
         __tracebackhide__ = True
         earlier, self._earlier = self._earlier, None
         try:
-            self._fit.begin(*self._unwrapped(self._subjects), earlier=earlier)
+            self._run_as.clear()
+            subjects = self._unwrapped(self._subjects)
+            self._fit.begin(*subjects, earlier=earlier, run_as=self._run_as)
         except BaseException:
             self._remove_handles()
             raise
@@ -110,7 +113,9 @@ class FreezeWatch:
         if isinstance(subject, (list, tuple)):
             return [self._unwrapped(each) for each in subject]
         if isinstance(subject, nn.Module):
-            return self._accelerator.unwrap_model(subject)
+            self._run_as.append(subject)
+            inner = self._accelerator.unwrap_model(subject)
+            return getattr(inner, "_orig_mod", inner)
         return subject.optimizer if isinstance(subject, AcceleratedOptimizer) else subject
 
     def _save(self, _models: Any, _weights: Any, folder: str) -> None:

@@ -91,6 +91,7 @@ class FitWatch:
         *subjects: Any,
         earlier: Manifest | None = None,
         call: RunningCall | None = None,
+        run_as: Sequence[nn.Module] = (),
         follows_flags: bool | None = None,
     ) -> None:
         """Watch a training that begins.
@@ -98,6 +99,7 @@ class FitWatch:
         Args:
             *subjects: Models and optimizers, as for :func:`watch`.
             earlier: What a checkpoint says that was promised, and was restored from it.
+            run_as: What is called in place of the models, if anything is.
             call: That within which the training goes on, if nothing tells when it fails.
             follows_flags: Instead of what the options say.
 
@@ -111,6 +113,8 @@ class FitWatch:
         if follows_flags is not None:
             options = {**options, "follows_flags": follows_flags}
         opened = watch(*subjects, **options)
+        if run_as:
+            opened.run_as(*run_as)
         opened.only_warn_of(*self._only_warn_of)
         give_up = functools.partial(_give_up, opened)
         if call is not None:

@@ -84,11 +84,14 @@ class FreezeWatch(TrainerCallback):
         if self._fit.is_open:
             return
         frame = _frame_of_train()
-        resumed = None if frame is None else frame.f_locals.get("resume_from_checkpoint")
+        known = {} if frame is None else frame.f_locals
+        resumed = known.get("resume_from_checkpoint")
+        wrapped = known["self"].model_wrapped if known else kwargs["model"]
         self._fit.begin(
             kwargs["model"],
             _unwrapped(kwargs["optimizer"]),
             earlier=manifest_in(Path(resumed)) if isinstance(resumed, str) else None,
+            run_as=[wrapped] if hasattr(wrapped, "_orig_mod") else (),
             call=None if frame is None else RunningCall(frame),
         )
 
