@@ -97,6 +97,7 @@ def check(**asked: Any) -> None:
 @click.option("--target", **_PATTERNS, help="What moves by its owner's hand, never by a step.")
 @click.option("--statistics", **_PATTERNS, help="Buffers that may move in frozen parts.")
 @click.option("--every", type=click.IntRange(min=1), help="Look after every so-many-th step.")
+@click.option("--check", is_flag=True, help="Check it too, and say which findings the run shows.")
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
@@ -116,6 +117,7 @@ def run_program(
     is_module: bool,
     fail_on: str | None,
     report: str | None,
+    check: bool,
     **asked: Any,
 ) -> None:
     """Run SCRIPT unchanged, and say whether what is frozen stayed and what trains moved.
@@ -139,6 +141,7 @@ def run_program(
         options,
         fail_on=None if fail_on is None else Level(fail_on),
         report=None if report is None else Path(report),
+        check=check,
     )
     raise ProgramEnded(code)
 

@@ -7,7 +7,12 @@ column points one past the last character, as editors and SARIF expect.
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Consequence = Literal[
+    "moves", "drifts", "dead", "cut", "raises", "wastes", "random", "differs", "diverges"
+]
+"""What a rule claims to happen; what each means stands with the rules' ``Claim``."""
 
 
 class Level(enum.Enum):
@@ -62,6 +67,25 @@ class Evidence(NamedTuple):
     message: str
 
 
+class About(NamedTuple):
+    """The tensors that a finding is about, as a run of the program can find them."""
+
+    paths: tuple[str, ...]
+    """Names as the code spells them where the finding or its evidence stands.
+
+    ``model.backbone``, ``self.layers[0]``, ``param``. Those that do not exist there are
+    passed over; a loop variable stands for all that it was.
+    """
+    names: tuple[str, ...] = ("*",)
+    """Globs over the names below the path, of which one must fit: ``*lora_*``."""
+    among: Literal["all", "frozen", "batch-norm"] = "all"
+    """Which of them: those whose flag is off there, or those of BatchNorm layers."""
+    shows: tuple[Consequence, ...] = ()
+    """What a run shows if the finding is true; empty for what its rule claims."""
+    by_step: bool = False
+    """Whether only an optimizer's step counts, since something else may write to them."""
+
+
 class Finding(NamedTuple):
     """One freeze bug, where it is, and why it is one."""
 
@@ -76,6 +100,8 @@ class Finding(NamedTuple):
     fix: Fix | None = None
     statement: tuple[int, int] = (0, 0)
     """First and last line of the statement; a suppression on any of them counts."""
+    about: About | None = None
+    """None where the code does not name the tensors."""
 
     @property
     def sort_key(self) -> tuple[str, tuple[int, ...], str]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from freezelint.judgement.measures import Measurement
     from freezelint.rules.claims import Claim
 
 
 OUTPUT = "output.txt"
 """The file, in the folder of a script, that holds what it printed."""
-
-SHOWN = 3
-"""Tensors that a measurement spells out."""
 
 
 class Job(NamedTuple):
@@ -48,14 +46,10 @@ class Value(NamedTuple):
     content: bytes
 
 
-class Measurement(NamedTuple):
-    """What was measured of one claim in one process."""
+class Told(NamedTuple):
+    """What one process tells of one claim."""
 
-    is_shown: bool = False
-    """Whether what is claimed to happen did."""
-    sentences: tuple[str, ...] = ()
-    trouble: str | None = None
-    """Why nothing could be measured, or why the measurement is not to be trusted."""
+    measured: Measurement
     heard: tuple[Heard, ...] = ()
     values: tuple[Value, ...] = ()
     """Tensors that are compared with those of other processes."""
@@ -64,7 +58,7 @@ class Measurement(NamedTuple):
 class Account(NamedTuple):
     """What one process tells."""
 
-    measurements: tuple[Measurement, ...] = ()
+    told: tuple[Told, ...] = ()
     """One for each claim, in their order."""
     error: str | None = None
     """How the script ended, if by an exception: its type and text."""

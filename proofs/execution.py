@@ -85,7 +85,7 @@ def run(script: Script) -> Run:
     """Run a script in as many processes as it wants; the same one is not run again at once."""
     _start("")
     with tempfile.TemporaryDirectory(prefix="proof-", ignore_cleanup_errors=True) as folder:
-        port = _free_port()
+        port = free_port()
         jobs = [
             _job(script, Path(folder) / str(rank), rank, port) for rank in range(script.processes)
         ]
@@ -96,7 +96,7 @@ def run(script: Script) -> Run:
 
 def _job(script: Script, folder: Path, rank: int, port: int) -> Job:
     folder.mkdir()
-    environment = _environment_of(script, rank, port)
+    environment = environment_of(script, rank, port)
     return Job(script.source, script.claims, str(folder), environment, script.seed_offset)
 
 
@@ -104,7 +104,8 @@ def _printed(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
 
 
-def _environment_of(script: Script, rank: int, port: int) -> dict[str, str]:
+def environment_of(script: Script, rank: int, port: int) -> dict[str, str]:
+    """The variables for one of a script's processes; the port is where they meet."""
     environment = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     if script.device == "cpu":
         # Examples that take a device if there is one show the same everywhere.
@@ -174,7 +175,8 @@ def _account_of(process: ForkServerProcess, connection: Connection) -> Account:
     return account
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]

@@ -10,7 +10,8 @@ from proofs.proving import EXAMPLES, Example, Proof, prove, script_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from freezelint.rules.claims import Claim, Consequence
+    from freezelint.findings import Consequence
+    from freezelint.rules.claims import Claim
     from freezelint.rules.rule import Rule
     from proofs.account import Heard
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from freezelint.judgement.tensors import has_values, own_values
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.structure import parameters_of
-from proofs.names import has_values, own_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from freezelint.judgement.measures import SHOWN, Measurement, ends_so
 from freezelint.rules.documentation import Documentation
-from proofs.account import SHOWN, Measurement
+from proofs.account import Told
 from proofs.execution import Script, run
 
 if TYPE_CHECKING:
@@ -84,39 +85,41 @@ def _found(script: Script, number: int, done: Run) -> _Finding:
     claim = script.claims[number]
     if claim.consequence == "raises":
         return _raised(claim, done.accounts)
-    measured = [_of(number, account) for account in done.accounts]
-    first = _decisive(measured, claim)
-    if first.trouble is not None:
-        return _Finding(first.is_shown, first.sentences, first.trouble, first.heard)
+    told = [_of(number, account) for account in done.accounts]
+    first = _decisive(told, claim)
+    is_shown, sentences, trouble = first.measured[:3]
+    if trouble is not None:
+        return _Finding(is_shown, sentences, trouble, first.heard)
     if claim.consequence == "random":
         again = run(script._replace(seed_offset=1)).accounts[0]
         compared = _compared(first, _of(number, again), "two seeds")
     elif claim.consequence == "diverges":
-        if len(measured) == 1:
+        if len(told) == 1:
             trouble = "a lone process cannot diverge: set `processes = 2`"
             return _Finding(False, (), trouble, first.heard)
-        compared = _compared(first, measured[1], "two processes")
+        compared = _compared(first, told[1], "two processes")
     else:
-        return _Finding(first.is_shown, first.sentences, None, first.heard)
-    return compared._replace(sentences=(*first.sentences, *compared.sentences))
+        return _Finding(is_shown, sentences, None, first.heard)
+    return compared._replace(sentences=(*sentences, *compared.sentences))
 
 
-def _decisive(measured: Sequence[Measurement], claim: Claim) -> Measurement:
-    """The measurement of the process that decides: one suffices, but what is dead is so in all."""
-    for each in measured:
-        if each.trouble is not None or each.is_shown is (claim.consequence not in OF_ALL):
+def _decisive(told: Sequence[Told], claim: Claim) -> Told:
+    """What the process says that decides: one suffices, but what is dead is so in all."""
+    for each in told:
+        measured = each.measured
+        if measured.trouble is not None or measured.is_shown is (claim.consequence not in OF_ALL):
             return each
-    return measured[0]
+    return told[0]
 
 
 OF_ALL = ("dead", "cut")
 """Consequences that hold if they hold of everything that a subject names."""
 
 
-def _of(number: int, account: Account) -> Measurement:
-    if not account.measurements:
-        return Measurement(trouble="the process ended before it could tell what it had seen")
-    return account.measurements[number]
+def _of(number: int, account: Account) -> Told:
+    if not account.told:
+        return Told(Measurement(trouble="the process ended before it could tell what it had seen"))
+    return account.told[number]
 
 
 def _raised(claim: Claim, accounts: Sequence[Account]) -> _Finding:
@@ -124,7 +127,7 @@ def _raised(claim: Claim, accounts: Sequence[Account]) -> _Finding:
     if not claim.error:
         return _Finding(False, tuple(errors[:1]), "the claim does not say which error")
     for each in errors:
-        if each.startswith(claim.error):
+        if ends_so(each, claim.error):
             return _Finding(True, (_shortened(each),))
     said = tuple(f"another error: {_shortened(each)}" for each in errors[:1])
     return _Finding(False, said or ("it ends without an error",))
@@ -134,10 +137,10 @@ def _shortened(error: str) -> str:
     return textwrap.shorten(error.splitlines()[0], 160, placeholder=" ...")
 
 
-def _compared(one: Measurement, other: Measurement, of: str) -> _Finding:
+def _compared(one: Told, other: Told, of: str) -> _Finding:
     """Compare the same tensors of two runs or processes."""
-    if other.trouble is not None:
-        return _Finding(False, (), f"the other of {of}: {other.trouble}", one.heard)
+    if other.measured.trouble is not None:
+        return _Finding(False, (), f"the other of {of}: {other.measured.trouble}", one.heard)
     contents = {each.name: each.content for each in other.values}
     different = []
     for name, size, content in one.values:

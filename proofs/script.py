@@ -17,12 +17,13 @@ import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 
+from freezelint.judgement.measures import Measurement
+from freezelint.judgement.tensors import all_names
 from freezelint.runtime.backward import around_backward
-from proofs.account import OUTPUT, Account, Measurement
+from proofs.account import OUTPUT, Account, Told
 from proofs.loading import Loading
-from proofs.measurements import MEASURES, heard
-from proofs.names import all_names
-from proofs.observation import Observation
+from proofs.measuring import told
+from proofs.observation import WatchedObservation
 from proofs.progress import Progress
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def account_of(job: Job) -> Account:
     sys.argv = [path]
     sys.path.insert(0, job.folder)
     loading = Loading()
-    observations = [Observation(claim, vars(main), loading) for claim in job.claims]
+    observations = [WatchedObservation(claim, vars(main), loading) for claim in job.claims]
     progress = Progress(vars(main))
     error, trace = None, ""
     with loading.noted(), observed(observations, progress):
@@ -90,19 +91,19 @@ def account_of(job: Job) -> Account:
         except BaseException as raised:  # noqa: BLE001 - whatever it is, it is told
             error = f"{type(raised).__name__}: {raised}"
             trace = traceback.format_exc()
-    measurements = tuple(measured(each, progress.steps) for each in observations)
-    return Account(measurements, error, trace, progress.has_trained(), progress.steps)
+    answers = tuple(answer(each, progress.steps) for each in observations)
+    return Account(answers, error, trace, progress.has_trained(), progress.steps)
 
 
-def measured(seen: Observation, steps: int) -> Measurement:
+def answer(seen: WatchedObservation, steps: int) -> Told:
     """Look for the last time, and judge."""
     if seen.claim.consequence != "raises" and not seen.named:
-        return Measurement(trouble=why_nothing_was_seen(seen, steps))
+        return Told(Measurement(trouble=why_nothing_was_seen(seen, steps)))
     seen.end()
-    return MEASURES[seen.claim.consequence](seen)._replace(heard=heard(seen))
+    return told(seen)
 
 
-def why_nothing_was_seen(seen: Observation, steps: int) -> str:
+def why_nothing_was_seen(seen: WatchedObservation, steps: int) -> str:
     """The reason, with what would be there to see."""
     if seen.claim.after >= steps > 0:
         return f"the claim begins after {seen.claim.after} steps, and the script takes {steps}"
@@ -115,14 +116,14 @@ def why_nothing_was_seen(seen: Observation, steps: int) -> str:
 
 
 @contextlib.contextmanager
-def observed(observations: list[Observation], progress: Progress) -> Iterator[None]:
+def observed(observations: list[WatchedObservation], progress: Progress) -> Iterator[None]:
     """Call all observations at the moments that they wait for."""
     waiting = [each for each in observations if each.claim.consequence != "raises"]
 
     def begin_those_without_steps() -> None:
         for each in waiting:
             if not each.named and each.claim.after == 0:
-                each.begin(None)
+                each.begin()
 
     def before_step(optimizer: Optimizer) -> None:
         progress.before_step(optimizer)

@@ -102,6 +102,7 @@ def _finding(path: str, rule: Rule, report: Report) -> Finding:
         evidence=tuple(evidence.values()),
         fix=report.fix,
         statement=report.place.statement_lines,
+        about=report.about,
     )
 
 

@@ -300,6 +300,8 @@ class IteratorConsumed(Event):
 
     iterator: int
     label: str
+    parts: tuple[Part, ...] = ()
+    """The parameters that it ran over, where they are known."""
 
 
 class ExpressionDiscarded(Event):

@@ -25,8 +25,8 @@ def document(result: CheckResult) -> dict[str, Any]:
     codes = Counter(finding.code for finding in result.findings)
     return {
         "version": __version__,
-        "findings": [_finding(finding) for finding in result.findings],
-        "errors": [_problem(problem) for problem in result.problems],
+        "findings": [finding_as_data(finding) for finding in result.findings],
+        "errors": [problem_as_data(problem) for problem in result.problems],
         "summary": {
             "files_checked": result.files_checked,
             "findings": len(result.findings),
@@ -37,7 +37,8 @@ def document(result: CheckResult) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_as_data(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain dicts and lists."""
     return {
         "code": finding.code,
         "name": finding.name,
@@ -62,7 +63,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_as_data(problem: Problem) -> dict[str, Any]:
+    """Return what could not be checked as a plain dict."""
     return {
         "path": problem.path,
         "line": problem.line,

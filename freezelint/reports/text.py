@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from freezelint.reports.excerpts import Excerpts
 
 
-def render_finding(finding: Finding, excerpts: Excerpts, paint: Painter) -> str:
-    """Return one finding, the way rustc prints a diagnostic."""
+def render_finding(
+    finding: Finding, excerpts: Excerpts, paint: Painter, seen: str | None = None
+) -> str:
+    """Return one finding, the way rustc prints a diagnostic; with what a run showed of it."""
     span = finding.span
     head = paint(f"{finding.level.value}[{finding.code}]", finding.level)
     lines = [f"{head}{paint.bold(f': {safe(finding.message)}')}"]
@@ -26,6 +28,7 @@ def render_finding(finding: Finding, excerpts: Excerpts, paint: Painter) -> str:
     lines += snippet(marks, excerpts, margin, finding.level, paint)
     bar = " " * (margin + 1)
     for label, text in (
+        ("run", seen or ""),
         ("help", finding.help),
         ("fix", _way_to_fix(finding)),
         ("see", f"freezelint explain {finding.code}"),

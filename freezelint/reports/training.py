@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from freezelint import __version__
 from freezelint.findings import Level
+from freezelint.reports import checked_run
 from freezelint.reports.display import safe
 from freezelint.reports.summary import counted
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from freezelint.runtime.program_watch import Observed, ProgramWatch
     from freezelint.runtime.violations import Violation
+    from freezelint.verdicts import CheckedRun
 
 _COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.INFO: "blue"}
 
@@ -50,10 +52,13 @@ def violations_in(watched: ProgramWatch) -> list[Violation]:
     return [violation for each in watched.observed for violation in each.violations]
 
 
-def document(watched: ProgramWatch, program: str, exit_code: int) -> str:
+def document(
+    watched: ProgramWatch, program: str, exit_code: int, checked: CheckedRun | None
+) -> str:
     """Return the report as one JSON document; keys are only ever added."""
     return json.dumps(
         {
+            **({} if checked is None else checked_run.as_data(checked)),
             "version": __version__,
             "program": program,
             "exit_code": exit_code,

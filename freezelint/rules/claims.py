@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-Consequence = Literal[
-    "moves", "drifts", "dead", "cut", "raises", "wastes", "random", "differs", "diverges"
-]
+if TYPE_CHECKING:
+    from freezelint.findings import Consequence
 
 
 class Claim(NamedTuple):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.events import Event
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
-    from freezelint.findings import Fix, Level
+    from freezelint.findings import About, Fix, Level
     from freezelint.rules.claims import Claim
 
 
@@ -24,6 +24,8 @@ class Report(NamedTuple):
     level: Level | None = None
     """Overrides the rule's own level for this one finding."""
     fix: Fix | None = None
+    about: About | None = None
+    """The tensors that it is about, by names that the code has for them."""
 
 
 class Rule:

@@ -12,14 +12,30 @@ import threading
 import traceback
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Compile = Callable[[bytes, str], CodeType]
+    """Called with the source and the path of a file."""
 
 
 class CannotLaunch(Exception):
     """There is nothing to run under that name."""
+
+
+class Ending(NamedTuple):
+    """The error that a program ended with."""
+
+    error: str
+    """Its type and text: ``ValueError: optimizer got an empty parameter list``."""
+    lines: tuple[tuple[str, int], ...]
+    """The files and lines that it came through, the program's first."""
+
+
+def _compile(source: bytes, path: str) -> CodeType:
+    return compile(source, path, "exec", dont_inherit=True)
 
 
 class Program:
@@ -34,6 +50,10 @@ class Program:
         self._arguments = list(arguments)
         self._target = target
         self._is_module = is_module
+        self.compiled: Compile = _compile
+        """What turns a script into code."""
+        self.ending: Ending | None = None
+        """The error that it ended with, if one did end it."""
         if not is_module and not os.path.exists(target):
             raise CannotLaunch(f"there is no file {target}")
         self.main = ModuleType("__main__")
@@ -74,6 +94,7 @@ class Program:
         except BaseException as error:  # noqa: BLE001
             # It is the program's, and Python would end the program with it just so.
             _print_traceback(error)
+            self.ending = _ending_of(error)
             return 1
         return 0
 
@@ -99,7 +120,7 @@ class Program:
         try:
             with io.open_code(path) as file:
                 source = file.read()
-            return compile(source, path, "exec", dont_inherit=True)
+            return self.compiled(source, path)
         except (SyntaxError, ValueError) as error:
             _print_traceback(error)
             raise CannotLaunch(f"{self._target} cannot be compiled") from None
@@ -177,6 +198,15 @@ def _print_traceback(error: BaseException) -> None:
         sys.excepthook(type(error), error, error.__traceback__)
     else:
         traceback.print_exception(error)
+
+
+def _ending_of(error: BaseException) -> Ending:
+    lines = [
+        (frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    # What makes it a text may raise errors of its own.
+    text = traceback.TracebackException(type(error), error, None)
+    return Ending(f"{type(error).__name__}: {text}", tuple(lines))
 
 
 def _without_launcher(trace: TracebackType | None) -> TracebackType | None:

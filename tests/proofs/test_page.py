@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 from click.testing import CliRunner
 
-from freezelint.findings import Level
+from freezelint.findings import Consequence, Level
 from freezelint.rules import all_rules
-from freezelint.rules.claims import Claim, Consequence
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Rule
 from proofs import __main__ as command
 from proofs.account import Heard
@@ -72,10 +72,11 @@ It only happens to models that are too large to be run here.
 
 @pytest.mark.parametrize("consequence", get_args(Consequence))
 def test_each_consequence_has_words_and_a_measure(consequence: Consequence) -> None:
-    from proofs.measurements import MEASURES
+    from freezelint.judgement.measures import MEASURES
+    from proofs.measuring import FROM_OUTSIDE
 
     assert claimed(Claim(consequence, "model.*")).startswith(f"- **{consequence}** `model.*`: ")
-    assert consequence in MEASURES
+    assert consequence in {*MEASURES, *FROM_OUTSIDE}
 
 
 def test_what_is_refuted_is_shown_as_that() -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from freezelint.findings import Consequence
 from freezelint.rules import all_rules
-from freezelint.rules.claims import Consequence
 from proofs.page import outline, outline_of
 from proofs.proving import EXAMPLES, prove, script_of
 

@@ -6,14 +6,18 @@ import os
 import subprocess
 import sys
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import pytest
 
-from freezelint.rules.claims import Claim, Consequence
+from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Rule
 from proofs import execution
 from proofs.execution import Script
 from proofs.proving import Example, Proof, prove, script_of
+
+if TYPE_CHECKING:
+    from freezelint.findings import Consequence
 
 pytestmark = pytest.mark.torch
 

@@ -145,7 +145,10 @@ def consume(run: Interpreter, value: Value, node: cst.CSTNode) -> Value:
     if value.iterator is not None:
         run.announce(
             events.IteratorConsumed(
-                place=run.place(node), iterator=value.iterator, label=run.label(node)
+                place=run.place(node),
+                iterator=value.iterator,
+                label=run.label(node),
+                parts=value.parts if isinstance(value, ParameterSequence) else (),
             )
         )
     if isinstance(value, ElementsValue):

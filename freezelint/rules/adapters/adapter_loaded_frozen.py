@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.adapted_models import Subject, gets_more_adapters, training_of
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -148,6 +148,7 @@ class AdapterLoadedFrozen(Rule):
                 "pass `is_trainable=True`",
                 ((trace.meeting_place(training, event), f"this {what}"),),
                 fix=_fix(event),
+                about=About((event.label,)),
             )
 
 

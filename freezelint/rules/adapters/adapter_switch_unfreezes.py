@@ -9,7 +9,7 @@ from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary
 from freezelint.analysis.predicates import NameTest, flag_tests
 from freezelint.analysis.training import may_be_unknown, steps_after, without_flag_tests
 from freezelint.analysis.values import Constant
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -158,6 +158,7 @@ class AdapterSwitchUnfreezes(Rule):
                     (trace.meeting_place(froze, event), "they are frozen here"),
                     (trace.meeting_place(step, event), f"`{optimizer}` steps here"),
                 ),
+                about=About((model,), names=("*lora_*",)),
             )
             return
 

@@ -14,7 +14,7 @@ from freezelint.analysis.events import Event, FlagWritten
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -156,6 +156,7 @@ class KbitPrepareAfterAdapters(Rule):
                     (trace.meeting_place(added, event), "the adapters are added here"),
                     (trace.meeting_place(training, event), f"this {does}"),
                 ),
+                about=About((event.label,)),
             )
             return
 

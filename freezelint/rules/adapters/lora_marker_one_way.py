@@ -22,7 +22,7 @@ from freezelint.analysis.training import (
     may_be_unknown,
 )
 from freezelint.analysis.values import ModuleValue, Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -150,6 +150,7 @@ class LoraMarkerOneWay(Rule):
             f"`{trace.objects.label(model.key)}` stay frozen as they are",
             "leave out the freeze before: this call freezes all the rest by itself",
             ((trace.meeting_place(freeze, event), "they were frozen here, with all the rest"),),
+            about=About((trace.objects.label(model.key),), names=("*lora_*",)),
         )
 
 

@@ -8,7 +8,7 @@ from freezelint.analysis.adapted_models import Subject, training_of
 from freezelint.analysis.events import Event, SubmoduleReplaced
 from freezelint.analysis.library_events import AdaptersAdded, AdaptersRemoved, TrainerStarted
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -137,6 +137,7 @@ class MergedStaysFrozen(Rule):
             "nothing in it is trainable",
             f"write `{event.method}().requires_grad_(True)`",
             ((trace.meeting_place(training, event), f"this {what}"),),
+            about=About((event.label, trace.objects.label(event.base))),
         )
 
 

@@ -16,7 +16,7 @@ from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable
 from freezelint.analysis.values import Constant, Part, SequenceValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -147,6 +147,7 @@ class NewHeadNotSaved(Rule):
                 (head, "the model gets a new head here"),
                 (trace.meeting_place(training, event), f"this {what}"),
             ),
+            about=About((event.label,), names=tuple(f"*.{name}.*" for name in sorted(HEADS))),
         )
 
 

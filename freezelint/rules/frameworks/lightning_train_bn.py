@@ -11,7 +11,7 @@ from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.library_events import FrozenWithoutNorms
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -196,6 +196,7 @@ class LightningTrainBn(Rule):
             f"and `{optimizer}` trains them",
             _help(event),
             ((trace.meeting_place(built, event), f"`{optimizer}` takes them here"),),
+            about=About((label,), among="batch-norm"),
         )
 
 

@@ -19,7 +19,7 @@ from freezelint.analysis.training import (
     is_written_again,
     steps_after,
 )
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -195,6 +195,7 @@ class TrainerUnfreeze(Rule):
                     (trace.meeting_place(froze, event), "it is frozen here"),
                     (trace.meeting_place(start, event), "the optimizer is built here"),
                 ),
+                about=About((event.label,)),
             )
             return
 

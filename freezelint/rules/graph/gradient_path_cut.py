@@ -36,7 +36,7 @@ from freezelint.analysis.training import (
     without_flag_tests,
 )
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -231,6 +231,7 @@ class _Training(NamedTuple):
             if own
             else "freeze what follows by `requires_grad_(False)`, which lets gradients pass",
             tuple(evidence),
+            about=About((label,)),
         )
 
     def is_meant(self, key: int, cut: Event, unfreeze: FlagWritten | None) -> bool:

@@ -14,7 +14,7 @@ from freezelint.analysis.values import (
     TensorKind,
     TensorValue,
 )
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -216,6 +216,7 @@ def _report(event: Called, backward: BackwardRan, key: int, trace: Trace) -> Rep
         "pass `use_reentrant=False`",
         ((backward.place, "differentiated here"),),
         fix=_fix(event),
+        about=About((label,)),
     )
 
 

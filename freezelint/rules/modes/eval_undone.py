@@ -18,7 +18,7 @@ from freezelint.analysis.normalization import MODE_WORDS, picked_batch_norms
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import may_be_unknown, trained_before
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -180,6 +180,7 @@ def _report(trace: Trace, event: ModeSet, train: ModeSet, effect: _Effect) -> Re
         advice,
         ((trace.meeting_place(train, event), "every submodule is in training mode from here on"),),
         level=effect.level,
+        about=About((trace.objects.label(event.part.key),)),
     )
 
 

@@ -13,7 +13,7 @@ from freezelint.analysis.self_updating import Update, update_in_forward
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import freeze_of_all
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -164,7 +164,13 @@ def _report(
     evidence: tuple[tuple[Place, str], ...] = ()
     if freeze is not None and module.place is not None:
         evidence = ((module.place, "made here"),)
-    yield Report(place, f"the frozen `{label}` still changes: {_WHAT[update]}", advice, evidence)
+    yield Report(
+        place,
+        f"the frozen `{label}` still changes: {_WHAT[update]}",
+        advice,
+        evidence,
+        about=About((label,), shows=("drifts", "moves")),
+    )
 
 
 def _is_in_sight(trace: Trace, event: ForwardRan, module: ModuleObject) -> bool:

@@ -22,7 +22,7 @@ from freezelint.analysis.normalization import STATISTICS_WORDS
 from freezelint.analysis.stand_ins import stand_ins
 from freezelint.analysis.trace import compatible, implies
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -169,6 +169,7 @@ def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Repo
         "statistics change with every batch",
         advice,
         ((trace.meeting_place(freeze, event), "frozen here, which does not hold statistics"),),
+        about=None if frozen.startswith("what") else About((label,)),
     )
 
 

@@ -19,7 +19,7 @@ from freezelint.analysis.normalization import (
 )
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import ModuleValue, Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -157,6 +157,7 @@ class IncompleteBatchnormCheck(Rule):
                 _HELP,
                 ((conversion.place, "converted here"),),
                 fix=_fix(event, "SyncBatchNorm"),
+                about=About((label,)),
             )
             return
         escapes = [
@@ -169,6 +170,7 @@ class IncompleteBatchnormCheck(Rule):
             if trace.is_frozen(Part(escaped.key), trace.now, event.path) and not (
                 _is_pinned_otherwise(trace, event, Part(escaped.key))
             ):
+                route = trace.objects.route(key, escaped.key, event.index)
                 yield Report(
                     _place(trace, event, picked),
                     f"this picks {names}, but the frozen `{label}` also holds a `{kind}`: its "
@@ -176,6 +178,7 @@ class IncompleteBatchnormCheck(Rule):
                     _HELP,
                     ((escaped.place, f"a `{kind}`"),) if escaped.place is not None else (),
                     fix=_fix(event, kind),
+                    about=About((trace.objects.label(escaped.key), f"{label}.{route}")),
                 )
                 return
         if escapes and _is_loaded(trace, event) and _freezes_them(trace, event):

@@ -11,7 +11,7 @@ from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.modes import is_teacher, training_passes
 from freezelint.analysis.normalization import MODE_WORDS
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -178,4 +178,5 @@ def _report(trace: Trace, event: ModeSet, key: int, effect: str) -> Report:
         f"`{event.label}.train()` puts the frozen teacher `{label}` into training mode: {effect}",
         f"call `{label}.eval()` after it, override `train`, or keep the teacher in a list",
         evidence[:1],
+        about=About((label,)),
     )

@@ -13,7 +13,7 @@ from freezelint.analysis.normalization import is_batch_norm, picked_batch_norms
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.values import Constant, ModuleValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -138,6 +138,7 @@ class WrongBatchnormKnob(Rule):
             "batch all the same, and in evaluation mode by its running statistics",
             f"write `{name}.eval()` instead, after each `train()`",
             ((trace.meeting_place(freeze, event), "its parameters are frozen here"),),
+            about=About((name,)),
         )
 
 

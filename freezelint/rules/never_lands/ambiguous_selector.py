@@ -12,7 +12,7 @@ from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.predicates import ConditionTest, FlagTest, NameTest, NotAll, Some
 from freezelint.analysis.selectors import listing, meets, selectors
 from freezelint.analysis.values import Constant, Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -234,7 +234,15 @@ def _report(event: FlagWritten, selector: Selector, text: str, longer: set[str])
         f"`{text}` is in the names of {shown}{more} too: this {done} them as well",
         f"end the text with the dot that ends the name: `{text}.`",
         ((event.place, f"this {done} what passes"),),
+        about=About(
+            tuple(f"{event.label}.{name}" for name in sorted(longer)[:_FOLLOWED]),
+            shows=("dead",) if event.value is False else ("moves",),
+        ),
     )
+
+
+_FOLLOWED = 50
+"""Parameters that a run of the program looks at."""
 
 
 def _whole(text: str, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import ConditionTested, Event
 from freezelint.analysis.values import BoundMethod, ModuleValue, ParameterValue, TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -132,6 +132,7 @@ class BoundMethodAsCondition(Rule):
                 "frozen parameters pass this test too",
                 f"write `{event.place.code[:-1]}`, without the underscore",
                 fix=_fix(event),
+                about=_about(value.receiver, trace),
             )
 
 
@@ -140,3 +141,11 @@ def _fix(event: ConditionTested) -> Fix | None:
 
     edit = edits.attribute_renamed(event.place, event.expression, "requires_grad")
     return edits.fixed("test the flag instead", edit, is_safe=True)
+
+
+def _about(receiver: object, trace: Trace) -> About | None:
+    """What is frozen of the models whose parameters are tested."""
+    if not isinstance(receiver, ParameterValue):
+        return None
+    labels = dict.fromkeys(trace.objects.label(part.key) for part in receiver.parts)
+    return About(tuple(labels), among="frozen")

@@ -23,7 +23,7 @@ from freezelint.analysis.training import (
     without_flag_tests,
 )
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -160,6 +160,7 @@ class BuiltUnderNoGrad(Rule):
                     f"does not freeze it: `{optimizer}` trains it with the rest",
                     "freeze it with `requires_grad_(False)`",
                     ((event.place, "the optimizer takes it here"),),
+                    about=About((trace.objects.label(module.key),)),
                 )
 
 

@@ -15,7 +15,7 @@ from freezelint.analysis.training import (
     without_flag_tests,
 )
 from freezelint.analysis.values import Constant, ModuleValue, Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -155,6 +155,9 @@ class ChildrenMissParameters(Rule):
                     f"itself: {_listed(missed)} {'stays' if len(missed) == 1 else 'stay'} trainable",
                     "call `requires_grad_(False)` on the model, and unfreeze what is to train",
                     ((trace.meeting_place(built, event), "this optimizer trains it"),),
+                    about=About(
+                        tuple(f"{trace.objects.label(part.key)}.{name}" for name in missed)
+                    ),
                 )
                 return
 

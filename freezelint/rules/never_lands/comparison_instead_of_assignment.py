@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import Event, ExpressionDiscarded
 from freezelint.analysis.values import ComparisonValue, FlagValue
 from freezelint.findings import Level
@@ -118,6 +119,7 @@ class ComparisonInsteadOfAssignment(Rule):
                 "this compares the flag and drops the answer; no flag is set",
                 f"write `{left} = {right}`",
                 fix=_fix(event),
+                about=about_lost_flag(left.rpartition(".")[0], value.right),
             )
 
 

@@ -15,7 +15,7 @@ from freezelint.analysis.values import (
     TensorKind,
     TensorValue,
 )
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -172,6 +172,7 @@ class DiscardedSwitch(Rule):
                     f"`{code}` names the method and does not call it: nothing happens",
                     f"write `{code}({argument})`",
                     fix=_fix(event, value.name),
+                    about=_about(code.rpartition(".")[0], value.name),
                 )
         elif (
             isinstance(value, TensorValue)
@@ -210,3 +211,10 @@ def _is_frozen_after(event: Event, value: TensorValue, trace: Trace) -> bool:
         later.value is False and any(part in later.parts for part in value.parts)
         for later in trace.after(event, FlagWritten)
     )
+
+
+def _about(receiver: str, switch: str) -> About | None:
+    """What a switch would have kept from happening."""
+    if switch == "requires_grad_":
+        return About((receiver,), shows=("moves",))
+    return About((receiver,), shows=("differs", "drifts")) if switch == "eval" else None

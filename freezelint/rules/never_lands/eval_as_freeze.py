@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_whole
 from freezelint.analysis.events import (
     Event,
     FlagWritten,
@@ -166,6 +167,7 @@ class EvalAsFreeze(Rule):
             ),
             level=Level.ERROR if _SAYS_FROZEN.search(words) else None,
             fix=_fix(event),
+            about=about_whole(event.part, event.label),
         )
 
 

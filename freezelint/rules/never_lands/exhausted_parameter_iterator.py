@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, IteratorConsumed
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -161,6 +161,7 @@ class ExhaustedParameterIterator(Rule):
             f"make it a list: `{first.label} = list(...)`",
             ((first.place, "all its parameters are taken here"),),
             fix=_fix(first, trace),
+            about=About(tuple(trace.objects.label(part.key) for part in first.parts)),
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import AttributeWritten, Event, ExpressionDiscarded
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.values import TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -139,6 +139,7 @@ class FlagOnStateDict(Rule):
                 "`state_dict()` makes new tensors: the flag is set on those and lost with "
                 "them, and the parameters keep theirs",
                 "loop over `named_parameters()`, or pass `keep_vars=True`",
+                about=About((event.place.chunk.code(node),), among="frozen"),
             )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event, ExpressionDiscarded
 from freezelint.analysis.values import Constant, TensorKind, TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -158,6 +159,7 @@ def _report(event: Event, value: object) -> Iterator[Report]:
             f"`{value.how}` makes a new tensor: the flag is set on that one and lost with it",
             f"leave out `{value.how}` and set the flag of the parameter itself",
             fix=_fix(event, value.how),
+            about=_about(event),
         )
     elif value.kind in (TensorKind.TEMPORARY, TensorKind.CONVERTED) and value.how != "state_dict":
         yield Report(
@@ -178,3 +180,11 @@ def _fix(event: Event, how: str) -> Fix | None:
     else:
         made = getattr(getattr(event.place.node, "func", None), "value", None)
     return edits.fixed(f"leave out `{how}`", edits.unwrapped(event.place, made, how), is_safe=True)
+
+
+def _about(event: Event) -> About | None:
+    """The parameter, or a tensor that shares its memory."""
+    if not isinstance(event, AttributeWritten) or event.receiver_node is None:
+        return None
+    code = event.place.chunk.code(event.receiver_node).removesuffix(".detach()")
+    return about_lost_flag(code, event.value)

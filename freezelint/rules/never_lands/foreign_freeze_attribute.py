@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event, FlagWritten
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 from freezelint.spelling import FOREIGN
@@ -143,6 +144,7 @@ class ForeignFreezeAttribute(Rule):
             f"write `requires_grad_({trains})`" if method else f"write `requires_grad = {trains}`",
             level=Level.WARNING if event.attribute in _GUESSED else None,
             fix=_fix(event, trains=trains, is_module=method),
+            about=_about(event, trains),
         )
 
 
@@ -181,3 +183,9 @@ def _is_a_note(trace: Trace, parts: tuple[Part, ...]) -> bool:
         for mine in write.parts
         for part in parts
     )
+
+
+def _about(event: AttributeWritten, trains: bool) -> About | None:
+    if event.receiver_node is None:
+        return None
+    return about_lost_flag(event.place.chunk.code(event.receiver_node), Constant(trains))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
 from freezelint.analysis.values import ModuleValue, ParameterValue, TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 from freezelint.spelling import meant_by
@@ -184,6 +185,7 @@ class MisspelledRequiresGrad(Rule):
             f"write `{meant}(...)`" if meant.endswith("_") else f"write `{meant}`",
             level=Level.INFO if is_plain else None,
             fix=_fix(event, meant),
+            about=_about(event),
         )
 
 
@@ -208,3 +210,10 @@ def _fix(event: Event, meant: str) -> Fix | None:
         )
     function = getattr(event.place.node, "func", event.place.node)
     return edits.fixed(title, edits.attribute_renamed(event.place, function, meant), is_safe=True)
+
+
+def _about(event: Event) -> About | None:
+    """What the flag was meant for, where it was stored."""
+    if not isinstance(event, AttributeWritten) or event.receiver_node is None:
+        return None
+    return about_lost_flag(event.place.chunk.code(event.receiver_node), event.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
 from freezelint.analysis.values import Constant, ModuleValue
@@ -140,6 +141,7 @@ class ModuleAttributeFreeze(Rule):
             f"write `{target}.requires_grad_({value})`",
             made,
             fix=_fix(event, trace),
+            about=about_lost_flag(target, event.value),
         )
 
 

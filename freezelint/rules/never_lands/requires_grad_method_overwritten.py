@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import Level
@@ -126,6 +127,7 @@ class RequiresGradMethodOverwritten(Rule):
             f"this replaces the method `requires_grad_` of `{target}` and sets no flag",
             f"write `{target}.requires_grad_({value})`",
             fix=_fix(event),
+            about=about_lost_flag(target, event.value),
         )
 
 

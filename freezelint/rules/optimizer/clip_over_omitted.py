@@ -10,7 +10,7 @@ from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, without_flag_tests
 from freezelint.analysis.values import ParameterSequence, Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -146,6 +146,7 @@ class ClipOverOmitted(Rule):
                                 "the optimizer steps without it here",
                             ),
                         ),
+                        about=About((trace.objects.label(key),)),
                     )
                     return
 

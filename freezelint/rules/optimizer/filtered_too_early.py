@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import flag_tests
@@ -197,6 +198,7 @@ class FilteredTooEarly(Rule):
                 (built.place, "the optimizer is built from the result"),
             ),
             fix=_fix(built, freeze, test, trace),
+            about=about_frozen(freeze),
         )
 
 

@@ -17,7 +17,7 @@ from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
 from freezelint.analysis.values import ModuleValue, Part, StateDictValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -160,6 +160,7 @@ class FrozenRoleInOptimizer(Rule):
                 f"`{trace.objects.label(source)}` by hand and is not frozen",
                 f"freeze it with `{label}.requires_grad_(False)`",
                 ((trace.meeting_place(event, built), "the target gets its weights here"),),
+                about=About((label,), by_step=True),
             )
             return
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, ParametersPaired
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import SOME
+from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.training import filters_by_flag, without_flag_tests
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -151,6 +151,7 @@ class MisalignedParameterZip(Rule):
                 "pair all parameters of both, or go by name with `named_parameters()`",
                 evidence,
                 level=Level.WARNING if freeze is None else None,
+                about=None if freeze is None else _about(freeze, filtered, whole, trace),
             )
             return
 
@@ -198,3 +199,15 @@ def _may_be_frozen_elsewhere(part: Part, event: Event, trace: Trace) -> bool:
         for write in trace.before(event, FlagWritten)
         for mine in write.parts
     )
+
+
+def _about(freeze: FlagWritten, filtered: Part, whole: Part, trace: Trace) -> About | None:
+    """What has the place of the frozen parameters in the other model, and is to stay as it is."""
+    label = trace.objects.label(whole.key)
+    routes = [
+        trace.objects.route(filtered.key, part.key, freeze.index)
+        for part in freeze.parts
+        if is_total(part.predicate)
+    ]
+    paths = tuple(f"{label}.{route}" for route in routes if route)
+    return About(paths) if paths else None

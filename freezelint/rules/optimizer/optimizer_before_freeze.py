@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.toggles import is_left_off
@@ -175,6 +176,7 @@ class OptimizerBeforeFreeze(Rule):
             "freeze first, then build the optimizer from the parameters with `requires_grad`",
             ((frozen, f"`{freeze.label}` is frozen here, after the optimizer took it"),),
             fix=_fix(built, trace),
+            about=about_frozen(freeze),
         )
 
 

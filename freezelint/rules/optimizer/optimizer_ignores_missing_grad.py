@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, UpdatedWithoutGradient
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -123,4 +123,5 @@ class OptimizerIgnoresMissingGrad(Rule):
             f"`{event.optimizer}.step` scales `{name}` whether or not there is a gradient: "
             "frozen parameters move",
             f"skip those without first: `if {name}.grad is None: continue`",
+            about=About((name,), among="frozen"),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
 from freezelint.analysis.gradients import (
     are_zeroed,
@@ -210,4 +211,5 @@ class StaleGradient(Rule):
             if goes_on_without_gradient(built)
             else f"clear them too: `for p in {label}.parameters(): p.grad = None`",
             tuple(evidence),
+            about=about_frozen(freeze),
         )

@@ -18,7 +18,7 @@ from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import draws_parameters, shares_activation
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -140,6 +140,7 @@ class TrainableNotOptimized(Rule):
                         f"and neither `{optimizer}` nor any other optimizer holds them",
                         f"add them: `[*{built.label}, *{label}.parameters()]`",
                         ((trace.meeting_place(event, built), f"`{label}` is differentiated here"),),
+                        about=About((label,)),
                     )
                     return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import is_total
@@ -132,5 +133,6 @@ class UnfilteredOptimizer(Rule):
                         f"`{optimizer}` is given {frozen} frozen",
                         "pass `[p for p in model.parameters() if p.requires_grad]`",
                         ((trace.meeting_place(freeze, event), "it is frozen here"),),
+                        about=about_frozen(freeze),
                     )
                     return

@@ -16,7 +16,7 @@ from freezelint.analysis.training import (
     steps_after,
     without_flag_tests,
 )
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -175,6 +175,7 @@ class UnfrozenNotOptimized(Rule):
             f"add it: `{optimizer}.add_param_group({{'params': {unfreeze.label}.parameters()}})`",
             tuple(evidence),
             fix=_fix(unfreeze, built, optimizer, trace),
+            about=About((unfreeze.label,)),
         )
 
 

@@ -8,8 +8,9 @@ from freezelint.analysis.events import Called, Event, GroupAdded, OptimizerBuilt
 from freezelint.analysis.gradients import option
 from freezelint.analysis.knowledge.optimizers import REVIVING_SCHEDULERS, traits_of
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.predicates import is_total
 from freezelint.analysis.values import Constant, OptimizerValue, TypedValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -168,6 +169,7 @@ class ZeroLrRevived(Rule):
                     how.format(label),
                     "freeze it with `requires_grad_(False)` and leave it out of the optimizer",
                     evidence,
+                    about=_about(group, trace),
                 )
                 return
 
@@ -198,3 +200,9 @@ def _raises_all(scheduler: Called) -> bool:
         if isinstance(value, Constant) and isinstance(value.value, (int, float)) and value.value:
             return True
     return False
+
+
+def _about(group: ParameterGroup, trace: Trace) -> About | None:
+    if not all(is_total(part.predicate) for part in group.parts):
+        return None
+    return About(tuple(trace.objects.label(part.key) for part in group.parts))

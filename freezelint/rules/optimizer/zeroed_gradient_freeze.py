@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_whole
 from freezelint.analysis.events import (
     AttributeWritten,
     BackwardRan,
@@ -184,6 +185,9 @@ class ZeroedGradientFreeze(Rule):
             if masked.is_partial
             else "freeze the parameter with `requires_grad_(False)`, or set `p.grad = None`",
             ((trace.meeting_place(built, masked), f"`{built.name}` holds it"),),
+            about=None
+            if masked.is_partial
+            else about_whole(part, masked.label, masked.place.code.partition(".register_hook(")[0]),
         )
 
 

@@ -19,7 +19,7 @@ from freezelint.analysis.knowledge.torch import (
 )
 from freezelint.analysis.second_names import compared_with_itself, frozen_apart
 from freezelint.analysis.values import ModuleValue, ParameterValue, StateDictValue, TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -164,6 +164,7 @@ class AliasedCopy(Rule):
             "make the second one with `copy.deepcopy`",
             () if alias is None else ((where, "copied onto themselves here"),),
             fix=None if alias is None else _fix(alias, trace),
+            about=About(tuple(filter(None, (second.label, first.label)))),
         )
 
 

@@ -17,7 +17,7 @@ from freezelint.analysis.knowledge.torch import PRETRAINED_LAYERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -152,6 +152,7 @@ def _judge(trace: Trace, module: ModuleObject) -> Iterator[Report]:
         "pass `freeze=False`",
         ((taker.place, "the optimizer takes it here"),),
         fix=_fix(module.place),
+        about=About((label,)),
     )
 
 

@@ -10,7 +10,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import has_parameters, trained_before
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -157,6 +157,9 @@ class HeadReplacedAfterUnfreeze(Rule):
                 f"replace `{event.label}` first, then set its flags",
                 ((trace.meeting_place(write, event), f"the old module is {done} here"),),
                 fix=_fix(event, write, trace),
+                about=None
+                if anyway
+                else About((event.label,), shows=("moves",) if fresh == "trainable" else ("dead",)),
             )
 
 

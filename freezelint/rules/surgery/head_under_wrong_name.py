@@ -16,7 +16,7 @@ from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, may_be_unknown, steps_after
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -129,6 +129,7 @@ class HeadUnderWrongName(Rule):
             "and it never trains",
             f"assign it to {heads}",
             ((trace.meeting_place(built, event), "this optimizer is to train it"),),
+            about=About((event.label,)),
         )
 
 

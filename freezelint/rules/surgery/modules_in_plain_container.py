@@ -20,7 +20,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.plain_collections import is_worked_with
 from freezelint.analysis.training import is_born_trainable, without_flag_tests
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -203,6 +203,7 @@ class ModulesInPlainContainer(Rule):
             f"`{event.label}` does not hold their parameters, so they never train",
             f"use `nn.Module{hidden.kind.capitalize()}`",
             ((event.place, f"`{optimizer}` is built here"),),
+            about=About((f"self.{attribute}", f"{event.label}.{attribute}")),
         )
 
 

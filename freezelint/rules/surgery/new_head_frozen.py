@@ -14,7 +14,7 @@ from freezelint.analysis.training import (
     may_be_unknown,
     trained_before,
 )
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -143,6 +143,7 @@ class NewHeadFrozen(Rule):
                     "the new module never trains",
                     "freeze first and attach the new module after it, or unfreeze it again",
                     ((trace.meeting_place(head, event), "the new module is attached here"),),
+                    about=About((head.label,)),
                 )
                 return
 

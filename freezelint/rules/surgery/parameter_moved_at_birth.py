@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import ModuleValue, TensorKind, TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -146,6 +146,7 @@ class ParameterMovedAtBirth(Rule):
             f"`{value.how}` returns a tensor that is no parameter: `{name}` is not registered, "
             "no optimizer gets it, and it never trains",
             f"convert the tensor inside: `nn.Parameter(tensor.{value.how}(...))`",
+            about=About((f"{event.receiver_name}.{name}",)),
         )
 
 

@@ -23,7 +23,7 @@ from freezelint.analysis.training import (
     steps_after,
 )
 from freezelint.analysis.values import Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -197,6 +197,7 @@ class StaleOptimizer(Rule):
             "parameters, and the new ones never train",
             "build the optimizer after this line, or add the new parameters with `add_param_group`",
             ((trace.meeting_place(built, event), f"`{optimizer}` is built here"),),
+            about=About((label,)),
         )
 
 

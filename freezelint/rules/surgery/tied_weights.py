@@ -11,7 +11,7 @@ from freezelint.analysis.knowledge.transformers import tied_names
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OwnTest
 from freezelint.analysis.selectors import selectors
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -195,6 +195,10 @@ def _contradiction(
         f"`{mine}` and `{other}` are one tensor: this {done} both",
         "untie them (`tie_word_embeddings=False`), or set the flag of both in one place",
         ((trace.meeting_place(said, event), f"`{other}` was to stay as it is set here"),),
+        about=About(
+            (f"{trace.objects.label(written.root)}.{other}",),
+            shows=("moves",) if event.value else ("dead",),
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_once_frozen
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
@@ -153,6 +154,7 @@ class BlanketUnfreeze(Rule):
                     f"`{freeze.label}` is undone before the first step",
                     "freeze after this line, or leave out what is meant to stay frozen",
                     ((trace.meeting_place(freeze, event), "frozen here"),),
+                    about=about_once_frozen(freeze),
                 )
                 return
 

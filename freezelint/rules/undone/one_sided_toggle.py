@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import Event, OptimizerBuilt, Stepped
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.toggles import is_left_off, step_in_between
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -122,4 +122,5 @@ class OneSidedToggle(Rule):
                     (trace.meeting_place(other, freeze), "another optimizer steps here"),
                     (step, f"`{optimizer}` steps here, over frozen parameters"),
                 ),
+                about=About((freeze.label,)),
             )

@@ -21,7 +21,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OwnTest
 from freezelint.analysis.training import shares_activation, trained_before
 from freezelint.analysis.values import ParameterValue, Part, TensorValue
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -172,6 +172,7 @@ class ParameterReplacedAfterFreeze(Rule):
             "freeze after this line, pass `requires_grad=False`, or copy the values into "
             "the old parameter",
             tuple(evidence),
+            about=About((event.label,)),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.abouts import about_once_frozen
 from freezelint.analysis.events import (
     Event,
     FlagWritten,
@@ -157,6 +158,7 @@ class RebuiltAfterFreeze(Rule):
                 (trace.meeting_place(freeze, event), f"`{freeze.label}` is frozen here"),
                 (trace.meeting_place(taker, event), "the optimizer takes the new model here"),
             ),
+            about=about_once_frozen(freeze),
         )
 
 

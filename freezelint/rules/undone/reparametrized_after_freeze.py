@@ -18,7 +18,7 @@ from freezelint.analysis.lost_freeze import (
 )
 from freezelint.analysis.training import trained_before
 from freezelint.analysis.values import Constant, ModuleValue, Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -150,6 +150,7 @@ class ReparametrizedAfterFreeze(Rule):
                     (trace.meeting_place(freeze, event), f"`{freeze.label}` is frozen here"),
                     (trace.meeting_place(built[0], event), "the optimizer takes it here"),
                 ),
+                about=About((trace.objects.label(layer.key),)),
             )
 
 

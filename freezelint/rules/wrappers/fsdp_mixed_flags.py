@@ -10,7 +10,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.training import has_parameters, is_written_again
 from freezelint.analysis.values import Constant, ModuleValue, Part
-from freezelint.findings import Level
+from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -234,5 +234,6 @@ def _check_freeze(event: FlagWritten, trace: Trace) -> Iterator[Report]:
             "nothing, and it trains on",
             "pass `use_orig_params=True` to the wrapper, or use `fully_shard` (FSDP2)",
             ((trace.meeting_place(wrap, event), "made one flat parameter here"),),
+            about=About((event.label,), shows=("moves",)),
         )
         return

@@ -1,4 +1,4 @@
-"""What the variables of a script hold: models, optimizers and tensors, by the names it gives."""
+"""What the variables of a program hold: models, optimizers and tensors, by the names it gives."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tensors_of(namespace: Mapping[str, Any], subject: str) -> dict[str, Named]:
     return {
         named.name: named
         for variable, value in _variables(namespace, subject)
-        for named in _tensors_in(variable, value, ())
+        for named in tensors_in(variable, value)
         if matches(subject, named.name)
     }
 
@@ -123,7 +123,14 @@ def _variables(namespace: Mapping[str, Any], subject: str) -> list[tuple[str, An
     return [each for each in _things(namespace) if fnmatch.fnmatchcase(each[0], first)]
 
 
-def _tensors_in(name: str, value: object, outside: tuple[int, ...]) -> Iterator[Named]:
+def tensors_in(name: str, value: object, outside: tuple[int, ...] = ()) -> Iterator[Named]:
+    """The tensors in something that has a name: a model, a tensor, a collection, an object.
+
+    Args:
+        name: What it is called; the names of its tensors begin with it.
+        value: The thing itself.
+        outside: Identities of what it was found in, which is not entered again.
+    """
     if id(value) in outside:
         return
     inside = (*outside, id(value))
@@ -135,10 +142,10 @@ def _tensors_in(name: str, value: object, outside: tuple[int, ...]) -> Iterator[
             for attribute, inner in vars(module).items():
                 is_kept = isinstance(inner, (Tensor, nn.Module, list, tuple, dict))
                 if is_kept and attribute not in _OWN:
-                    yield from _tensors_in(f"{path}.{attribute}", inner, inside)
+                    yield from tensors_in(f"{path}.{attribute}", inner, inside)
     elif isinstance(value, (list, tuple, dict)) or len(outside) < _DEPTH:
         for path, inner in _parts(name, value):
-            yield from _tensors_in(path, inner, inside)
+            yield from tensors_in(path, inner, inside)
 
 
 _OWN = frozenset(vars(nn.Module()))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from freezelint.runtime.names import matches
+from freezelint.judgement.tensors import tensors_within
 from freezelint.runtime.quiet import quietly
-from proofs.names import tensors_within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,28 +29,22 @@ class Comparison(NamedTuple):
 
 
 class Outputs:
-    """Runs a copy of each module that a subject names before the module itself runs."""
+    """Runs a copy of each of some modules before the module itself runs."""
 
-    def __init__(self, models: Mapping[str, nn.Module], subject: str) -> None:
-        """Copy the modules as they are now, and hook into them."""
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        """Copy the modules as they are now, by path, and hook into them."""
         self.compared: dict[str, Comparison] = {}
         """By path; what runs inside of another one that does comes after it."""
         self._handles: list[Any] = []
-        paths = {
-            path: module
-            for name, model in models.items()
-            for path, module in model.named_modules(prefix=name)
-            if matches(subject.removesuffix(".*"), path)
-        }
         copies: dict[str, nn.Module] = {}
-        for path, module in paths.items():
+        for path, module in modules.items():
             above, _, name = path.rpartition(".")
             inner = getattr(copies[above], name, None) if above in copies else None
             if inner is None:
                 with quietly():
                     inner = copy.deepcopy(module).eval()
             copies[path] = inner
-        for path, module in paths.items():
+        for path, module in modules.items():
             self._compare(path, module, copies[path])
 
     def remove(self) -> None:
