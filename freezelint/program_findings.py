@@ -16,6 +16,7 @@ from freezelint.findings import About, Evidence, Finding, Level, Problem, Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from freezelint.engine import CheckResult
     from freezelint.findings import Consequence
     from freezelint.rules.claims import Claim
 
@@ -93,9 +94,12 @@ class Asked:
 def answer(target: str, is_module: str) -> None:
     """Check the program, and print what is found for :class:`Asked`."""
     from freezelint.config import Config
+    from freezelint.engine import CheckResult, check
     from freezelint.program_files import files_of
 
-    found = found_in(files_of(target, is_module=bool(is_module)), Config())
+    paths = files_of(target, is_module=bool(is_module))
+    # Without a path, all of the working folder would be checked.
+    found = of_check(check(paths, Config()) if paths else CheckResult())
     data = {
         "expected": [
             (_as_data(each.finding), each.consequences, each.errors) for each in found.expected
@@ -105,20 +109,10 @@ def answer(target: str, is_module: str) -> None:
     sys.stdout.write(json.dumps(data))
 
 
-def found_in(paths: Sequence[str], config: Any) -> ProgramFindings:
-    """Check files, and add to each finding what its rule claims.
-
-    Args:
-        paths: The files.
-        config: Which rules, as for ``freezelint check``.
-    """
-    from freezelint.engine import check
+def of_check(result: CheckResult) -> ProgramFindings:
+    """Add to each finding of a check what its rule claims."""
     from freezelint.rules import all_rules
 
-    # Nothing to check would be the working folder.
-    result = check(paths, config) if paths else None
-    if result is None:
-        return ProgramFindings((), ())
     claims = {rule.code: rule.claims for rule in all_rules()}
     return ProgramFindings(
         tuple(expected_of(each, claims.get(each.code, ())) for each in result.findings),
@@ -127,7 +121,7 @@ def found_in(paths: Sequence[str], config: Any) -> ProgramFindings:
 
 
 def expected_of(finding: Finding, claims: Sequence[Claim]) -> Expected:
-    """What a run shows if a finding is true."""
+    """A finding with what a run shows if it is true."""
     shows = finding.about.shows if finding.about is not None else ()
     consequences = shows or tuple(dict.fromkeys(each.consequence for each in claims))
     return Expected(finding, consequences, tuple(each.error for each in claims if each.error))

@@ -29,10 +29,12 @@ class Judged(NamedTuple):
     """What was seen, or why nothing was; in few words, ``moved by 3.1e-03``."""
     step: int | None = None
     """How many steps the program's optimizers had taken when it was seen, if it was in one."""
+    is_exact: bool = True
+    """Whether it had not happened a step before: a long training is not looked at all the time."""
 
     def __str__(self) -> str:
         """In one line: ``confirmed at step 1 (moved by 3.1e-03)``."""
-        when = "" if self.step is None else f" at step {self.step}"
+        when = "" if self.step is None else f" {'at' if self.is_exact else 'by'} step {self.step}"
         remark = f" ({self.remark})" if self.remark else ""
         return f"{self.verdict.value}{when}{remark}"
 

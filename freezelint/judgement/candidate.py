@@ -30,10 +30,13 @@ _LARGEST_COPY = 1 << 28
 
 
 class Shown(NamedTuple):
-    """What was seen, and after how many steps of the program; None if only the end shows it."""
+    """What was seen."""
 
     remark: str
-    step: int | None
+    step: int | None = None
+    """How many steps the program had taken; None if only the end shows it."""
+    is_exact: bool = True
+    """Whether it had not happened a step before."""
 
 
 class Candidate:
@@ -91,7 +94,7 @@ class Candidate:
         for each in self._observations:
             looks = _is_looked_at(each.steps + 1)
             if looks and each.steps and not self._counts_steps_only():
-                self._look(step - 1)
+                self._look(step - 1, is_exact=_is_looked_at(each.steps))
             each.before_step(optimizer, looks=looks)
             if looks and self._counts_steps_only():
                 each.remember()
@@ -106,11 +109,11 @@ class Candidate:
         for each in self._observations:
             each.after_backward(looks=_is_looked_at(each.steps + 1))
 
-    def _look(self, step: int) -> None:
+    def _look(self, step: int, *, is_exact: bool = True) -> None:
         for each in list(self._observations):
             measured = MEASURES[each.consequence](each)
             if each.consequence in _AT_ONCE and measured.is_shown and not _needs_the_end(each):
-                self._settle(Shown(measured.in_short, step))
+                self._settle(Shown(measured.in_short, step, is_exact))
                 return
             is_over = each.consequence == "dead" and not measured.is_shown
             if is_over or (each.outputs is not None and _was_compared(each)):
@@ -140,7 +143,7 @@ class Candidate:
             measured = MEASURES[each.consequence](each)
             why_not = _why_not(each, measured, stepped)
             if why_not is None:
-                self._settle(Shown(measured.in_short, None))
+                self._settle(Shown(measured.in_short))
                 return ""
             said = said or why_not
         self.let_go()
@@ -179,7 +182,7 @@ def _why_not(seen: Observation, measured: Measurement, stepped: Collection[int])
     if seen.consequence != "cut" and not seen.steps:
         return "no optimizer took a step after it"
     if not measured.is_shown or measured.trouble is not None:
-        return measured.trouble or measured.sentences[0]
+        return (*measured.sentences, measured.trouble or "")[0]
     if seen.consequence == "dead" and _would_train(seen, stepped):
         return "it did not move, but has a gradient and an optimizer: is the learning rate 0?"
     return None if seen.consequence not in ("moves", "drifts") else "it changed after the last step"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ class Judge:
             if candidate.shown is None:
                 candidate.passed(moment, frame)
 
-    def _before_step(self, optimizer: Any) -> bool:
+    def _before_step(self, optimizer: Any, _has_closure: bool) -> bool:
         if self._is_in_child:
             return False
         self._steps += 1
@@ -141,7 +142,7 @@ class Judge:
         if not candidate.is_reached:
             return Judged(finding, Verdict.NOT_REACHED)
         if ending is not None and self._explains(candidate, ending):
-            return Judged(finding, Verdict.CONFIRMED, f"raised {ending.error}")
+            return Judged(finding, Verdict.CONFIRMED, f"raised {_shortened(ending.error)}")
         was_observed = candidate.is_observed
         why_not = "" if candidate.shown else candidate.conclude(self._stepped)
         if candidate.shown is not None:
@@ -210,6 +211,10 @@ def _why_unseen(candidate: Candidate) -> str:
     if not candidate.is_named:
         return "the code does not name the tensors that it is about"
     return "its tensors were not found, or nothing was trained after it"
+
+
+def _shortened(error: str) -> str:
+    return textwrap.shorten(error.splitlines()[0], 120, placeholder=" ...")
 
 
 def _nothing() -> None:

@@ -47,6 +47,7 @@ def as_data(checked: CheckedRun) -> dict[str, Any]:
                 "verdict": each.verdict.value,
                 "remark": each.remark or None,
                 "step": each.step,
+                "is_exact": each.is_exact,
             }
             for each in checked.judged
         ],

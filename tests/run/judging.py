@@ -6,10 +6,11 @@ import os
 import tempfile
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from freezelint.config import Config
-from freezelint.program_findings import found_in
+from freezelint.engine import StandardInput, check
+from freezelint.program_findings import of_check
 from freezelint.verdicts import Judged, Verdict
 from proofs.account import Job
 from proofs.execution import Script, environment_of, free_port
@@ -17,8 +18,11 @@ from proofs.execution import Script, environment_of, free_port
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from freezelint.program_findings import Expected
+
 
 _LIMIT = 120
+_NAME = "example.py"
 
 
 def judged(source: str, processes: int = 1, device: str = "cpu") -> list[Judged]:
@@ -27,6 +31,8 @@ def judged(source: str, processes: int = 1, device: str = "cpu") -> list[Judged]
     Of several processes, what the first one shows, or another one does.
     """
     script = Script(source, (), processes, device)
+    result = check([], Config(strict=True), standard_input=StandardInput(_NAME, source.encode()))
+    expected = of_check(result).expected
     port, context = free_port(), get_context("forkserver")
     answers = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -35,11 +41,13 @@ def judged(source: str, processes: int = 1, device: str = "cpu") -> list[Judged]
             place = Path(folder) / str(rank)
             place.mkdir()
             environment = environment_of(script, rank, port)
-            process = context.Process(target=_perform, args=(source, place, environment, sending))
+            process = context.Process(
+                target=_perform, args=(source, expected, place, environment, sending)
+            )
             process.start()
             sending.close()
             answers.append((process, receiving))
-        told: list[list[Judged]] = []
+        told: list[tuple[Judged, ...]] = []
         for process, receiving in answers:
             if receiving.poll(_LIMIT):
                 told.append(receiving.recv())
@@ -48,36 +56,41 @@ def judged(source: str, processes: int = 1, device: str = "cpu") -> list[Judged]
     return _joined(told)
 
 
-def _joined(told: list[list[Judged]]) -> list[Judged]:
+def _joined(told: list[tuple[Judged, ...]]) -> list[Judged]:
     return [
         next((one for one in each if one.verdict is Verdict.CONFIRMED), each[0])
         for each in zip(*told, strict=True)
     ]
 
 
-def _perform(source: str, folder: Path, environment: dict[str, str], sending: Connection) -> None:
+def _perform(
+    source: str,
+    expected: tuple[Expected, ...],
+    folder: Path,
+    environment: dict[str, str],
+    sending: Connection,
+) -> None:
     from proofs.script import settle
 
     settle(Job(source, (), str(folder), environment))
-    sending.send(_verdicts(folder, source))
+    Path(_NAME).write_text(source, encoding="utf-8")
+    sending.send(_verdicts(expected))
     sending.close()
+    # Neither threads of libraries nor a process group may delay the end.
     os._exit(0)
 
 
-def _verdicts(folder: Path, source: str) -> Any:
+def _verdicts(expected: tuple[Expected, ...]) -> tuple[Judged, ...]:
     from freezelint.judgement.judge import Judge
     from freezelint.runtime.contract import Contract
     from freezelint.runtime.launch import Program
     from freezelint.runtime.program_watch import ProgramWatch
 
-    Path("example.py").write_text(source, encoding="utf-8")
-    found = found_in(["example.py"], Config(strict=True))
-    judge = Judge(found.expected)
-    program = Program("example.py", [], is_module=False)
+    judge = Judge(expected)
+    program = Program(_NAME, [], is_module=False)
     judge.mark(program)
     watched = ProgramWatch(program.names, Contract(), every=1, within=10)
     with watched, judge:
         program.run()
-    return judge.verdicts(
-        program.ending, [each for seen in watched.observed for each in seen.violations]
-    )
+    seen = [each for model in watched.observed for each in model.violations]
+    return judge.verdicts(program.ending, seen)

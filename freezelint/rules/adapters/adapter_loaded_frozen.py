@@ -148,7 +148,7 @@ class AdapterLoadedFrozen(Rule):
                 "pass `is_trainable=True`",
                 ((trace.meeting_place(training, event), f"this {what}"),),
                 fix=_fix(event),
-                about=About((event.label,)),
+                about=About((trace.objects.label(event.model),)),
             )
 
 
