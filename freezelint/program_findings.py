@@ -93,13 +93,13 @@ class Asked:
 
 def answer(target: str, is_module: str) -> None:
     """Check the program, and print what is found for :class:`Asked`."""
-    from freezelint.config import Config
+    from freezelint.configuration import Configuration
     from freezelint.engine import CheckResult, check
     from freezelint.program_files import files_of
 
     paths = files_of(target, is_module=bool(is_module))
     # Without a path, all of the working folder would be checked.
-    found = of_check(check(paths, Config()) if paths else CheckResult())
+    found = of_check(check(paths, Configuration()) if paths else CheckResult())
     data = {
         "expected": [
             (_as_data(each.finding), each.consequences, each.errors) for each in found.expected

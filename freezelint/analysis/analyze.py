@@ -9,6 +9,7 @@ import libcst as cst
 
 from freezelint.analysis.definitions import OutlineFailed
 from freezelint.analysis.index import Index, is_foreign
+from freezelint.analysis.parsing import unvalidated_nodes
 from freezelint.analysis.relevance import Relevance
 from freezelint.analysis.roots import roots_of
 from freezelint.findings import Evidence, Finding, Level, Problem
@@ -34,14 +35,19 @@ def analyze(source: Source, rules: Sequence[Rule]) -> tuple[list[Finding], list[
         The findings, and the problems that kept parts of the file from being checked.
     """
     text = source.text.replace("\r\n", "\n").replace("\r", "\n")
+    with unvalidated_nodes():
+        return _analyze(source.path, text, rules)
+
+
+def _analyze(path: str, text: str, rules: Sequence[Rule]) -> tuple[list[Finding], list[Problem]]:
     try:
         try:
-            return _check(source.path, Index(text), rules)
+            return _check(path, Index(text), rules)
         except OutlineFailed:
             # Its lines misled, or it does not parse; the whole file will tell which.
-            return _check(source.path, Index(text, whole=True), rules)
+            return _check(path, Index(text, whole=True), rules)
     except CANNOT_PARSE as error:
-        return [], [problem_of(source.path, error)]
+        return [], [problem_of(path, error)]
 
 
 def _check(path: str, index: Index, rules: Sequence[Rule]) -> tuple[list[Finding], list[Problem]]:

@@ -8,18 +8,19 @@ rule for its triggers.
 from __future__ import annotations
 
 import functools
+import heapq
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.search import Search, literal_beginning
+from freezelint.analysis.search import Search, search_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import TypeAlias
 
     from freezelint.rules.rule import Rule
 
-    _Condition: TypeAlias = "tuple[Search[bytes], ...]"
+    _Condition: TypeAlias = "tuple[Search, ...]"
     """What is searched for; one hit is enough."""
 
 COARSE_WORDS = (
@@ -38,7 +39,8 @@ COARSE_PATTERN = re.compile(
 """What misspellings of ``requires_grad`` have in common."""
 
 _ALIKE = 3
-"""Words that share so many bytes at their beginning are looked for together."""
+_MANY = 4
+"""So many words that share so many letters at their beginning are looked for together."""
 
 
 def may_matter(data: bytes) -> bool:
@@ -55,25 +57,36 @@ def is_covered(triggers: Sequence[Sequence[str]]) -> bool:
     return any(all(may_matter(word.encode()) for word in group) for group in triggers)
 
 
+_FROM_OPTIM = frozenset(
+    {"Adadelta", "Adagrad", "LAMB", "LBFGS", "Lamb", "Muon", "RMSprop", "Rprop", "SGD"}
+)
+"""Optimizers that no file has without a package with ``optim`` or ``Optim`` in its name.
+
+See ``OPTIMIZERS_ELSEWHERE`` in :mod:`freezelint.analysis.knowledge.torch` for those it may.
+"""
+
+
 class _Asked:
     """A condition, the rules that need it (one bit each), and how often it held so far."""
 
-    __slots__ = ("condition", "cost", "failed", "rules", "tried")
+    __slots__ = ("condition", "failed", "rules", "tried")
 
     def __init__(self, condition: _Condition) -> None:
         self.condition = condition
         self.rules = 0
         self.tried = self.failed = 0
-        self.cost = sum(search.cost for search in condition)
 
     @property
-    def worth(self) -> float:
-        """How many rules one search for it rules out, as far as was seen."""
-        return self.rules.bit_count() * (self.failed + 1) / (self.tried + 2) / self.cost
+    def failing(self) -> float:
+        """How likely it is not to hold, as far as was seen."""
+        return (self.failed + 1) / (self.tried + 2)
 
 
-_FILES_PER_ORDER = 32
-"""Files after which conditions are put into another order: those of one project are alike."""
+_LEAST_COST = 0.1
+"""What a condition costs of which everything is known."""
+
+_FIRST_REORDER = 16
+"""Files after which conditions are put into another order; then after twice as many, and so on."""
 
 
 class Gate:
@@ -89,8 +102,10 @@ class Gate:
                 if condition not in asked:
                     asked[condition] = _Asked(condition)
                 asked[condition].rules |= 1 << number
-        self._asked = list(asked.values())
+        self._asked = _Ordering(list(asked.values()), len(self._codes)).ordered()
+        self._parts = _parts_of({search.word for each in asked for search in each})
         self._files = 0
+        self._reorder_at = _FIRST_REORDER
 
     def candidates(self, data: bytes) -> tuple[str, ...]:
         """Return the codes of the rules that could fire on a file with these bytes."""
@@ -99,22 +114,31 @@ class Gate:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not data.endswith(b"\n"):
             data += b"\n"
-        if self._files % _FILES_PER_ORDER == 0:
-            self._asked.sort(key=lambda each: -each.worth)
         self._files += 1
-        left = self._left(data)
+        if self._files == self._reorder_at:
+            self._asked = _Ordering(self._asked, len(self._codes)).ordered()
+            self._reorder_at *= 2
+        # A byte a character, whatever the encoding: words and patterns are of ASCII.
+        left = self._left(data.decode("latin-1"))
         return tuple(code for number, code in enumerate(self._codes) if left >> number & 1)
 
-    def _left(self, data: bytes) -> int:
+    def _left(self, text: str) -> int:
         """The rules of which all conditions hold: those that rule out most are tried first."""
-        seen: dict[bytes, bool] = {}
+        seen: dict[str, bool] = {}
+        parts = self._parts
         left = (1 << len(self._codes)) - 1
         for asked in self._asked:
             if not left & asked.rules:
                 continue
             asked.tried += 1
             for search in asked.condition:
-                if search.hits(data, seen):
+                word = search.word
+                if word in parts and word not in seen:
+                    for part in parts[word]:
+                        if seen.get(part) is False:
+                            seen[word] = False
+                            break
+                if search.hits(text, seen):
                     break
             else:
                 asked.failed += 1
@@ -124,33 +148,94 @@ class Gate:
         return left
 
 
+class _Ordering:
+    """Puts first what is likely to rule out many rules that those before it did not, cheaply.
+
+    A rule that has probably been ruled out by then counts for little, and a word that was
+    looked for before costs nothing.
+    """
+
+    def __init__(self, conditions: Sequence[_Asked], rules: int) -> None:
+        self._conditions = conditions
+        self._alive = [1.0] * rules
+        self._rules = [
+            [number for number in range(rules) if each.rules >> number & 1] for each in conditions
+        ]
+        self._known: set[str] = set()
+        self._with_word: dict[str, list[int]] = {}
+        for number, each in enumerate(conditions):
+            for search in each.condition:
+                self._with_word.setdefault(search.word, []).append(number)
+
+    def _worth(self, number: int) -> float:
+        each = self._conditions[number]
+        cost = sum(search.cost + (search.word not in self._known) for search in each.condition)
+        alive = sum(self._alive[rule] for rule in self._rules[number])
+        return alive * each.failing / (cost + _LEAST_COST)
+
+    def ordered(self) -> list[_Asked]:
+        """Return the conditions in the order in which they are to be tried."""
+        waiting = [(-self._worth(number), number) for number in range(len(self._conditions))]
+        heapq.heapify(waiting)
+        chosen: dict[int, _Asked] = {}
+        while waiting:
+            value, number = heapq.heappop(waiting)
+            if number in chosen:
+                continue
+            worth = -self._worth(number)
+            if worth > value and waiting and worth > waiting[0][0]:
+                # Others have ruled out its rules since.
+                heapq.heappush(waiting, (worth, number))
+                continue
+            each = chosen[number] = self._conditions[number]
+            for rule in self._rules[number]:
+                self._alive[rule] *= 1 - each.failing
+            for word in {search.word for search in each.condition} - self._known:
+                self._known.add(word)
+                for other in self._with_word[word]:
+                    if other not in chosen:
+                        heapq.heappush(waiting, (-self._worth(other), other))
+        return list(chosen.values())
+
+
+def _parts_of(words: Collection[str]) -> dict[str, list[str]]:
+    """For each word, those that it contains or comes with: where one is missing, it is too."""
+    parts = {
+        word: [part for part in words if part in word and part not in {"", word}] for word in words
+    }
+    for name in _FROM_OPTIM.intersection(words):
+        parts[name].append("ptim")
+    return {word: found for word, found in parts.items() if found}
+
+
 def _conditions(rule: Rule) -> tuple[_Condition, ...]:
-    groups = [tuple(word.encode() for word in group) for group in rule.triggers]
-    words = tuple(word for group in rule.triggers for word in group)
-    patterns = (
-        tuple(_search(pattern, words) for pattern in group) for group in rule.trigger_patterns
-    )
-    return (*map(_words, groups), *patterns)
+    patterns = (tuple(map(search_for, group)) for group in rule.trigger_patterns)
+    return (*map(_words, rule.triggers), *patterns)
 
 
 @functools.cache
-def _search(pattern: str, words: tuple[str, ...]) -> Search[bytes]:
-    beginning = literal_beginning(pattern)
-    # Whether the file holds a word of the rule is known by the time its patterns are tried.
-    known = [word for word in words if word in beginning]
-    return Search(max(known, key=len, default=beginning).encode(), pattern.encode())
-
-
-@functools.cache
-def _words(group: tuple[bytes, ...]) -> _Condition:
+def _words(group: tuple[str, ...]) -> _Condition:
     """Return how to look for any of some words in the fastest way.
 
-    Several that begin alike are looked for together.
+    Two that differ in the case of their first letter are looked for without it, and
+    many that begin alike together.
     """
-    families: dict[bytes, list[bytes]] = {}
-    for word in group:
+    families: dict[str, list[str]] = {}
+    for word in dict.fromkeys(_without_case(word, group) for word in group):
         families.setdefault(word[:_ALIKE], []).append(word)
-    return tuple(
-        Search(words[0]) if len(words) == 1 else Search(beginning, b"|".join(map(re.escape, words)))
-        for beginning, words in families.items()
-    )
+    searches: list[Search] = []
+    for beginning, words in families.items():
+        if len(words) < _MANY:
+            searches += map(_word, words)
+        else:
+            searches.append(Search(beginning, "|".join(map(re.escape, words))))
+    return tuple(searches)
+
+
+def _without_case(word: str, group: Collection[str]) -> str:
+    return word[1:] if word[0].swapcase() + word[1:] in set(group) - {word} else word
+
+
+@functools.cache
+def _word(word: str) -> Search:
+    return Search(word)

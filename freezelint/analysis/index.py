@@ -53,7 +53,7 @@ class Index:
         Raises:
             SyntaxError: as CPython does, when what is parsed does not.
         """
-        self._text = text
+        self.text = text
         self._lines = text.split("\n")
         self._call_sites: dict[str, int] = {}
         self._computed_with: dict[str, bool] = {}
@@ -162,13 +162,13 @@ class Index:
         if name in _COMMON_METHODS:
             return 1
         if name not in self._call_sites:
-            calls = re.findall(rf"(?<!def )\b{re.escape(name)}\(", self._text)
+            calls = re.findall(rf"(?<!def )\b{re.escape(name)}\(", self.text)
             self._call_sites[name] = len(calls)
         return self._call_sites[name]
 
     def mentions(self, word: str) -> bool:
         """Whether a word stands anywhere in the file, as a name or in a string or comment."""
-        return re.search(rf"\b{re.escape(word)}\b", self._text) is not None
+        return re.search(rf"\b{re.escape(word)}\b", self.text) is not None
 
     def computes_with(self, name: str) -> bool:
         """Whether an attribute of that name may be computed with, judged by the text.
@@ -183,7 +183,7 @@ class Index:
                 rf"|(?:startswith|setattr|add_module)\((?:[\w.]+,\s*)?[\"']{word}[\"']"
                 rf"|[\"']{word}[\"']\s+(?:not\s+)?in\b",
                 "",
-                self._text,
+                self.text,
             )
             pattern = rf"\.{word}\b|[\"']{word}[\"']|\.forward\s*=[^=]"
             self._computed_with[name] = re.search(pattern, rest) is not None
@@ -192,7 +192,7 @@ class Index:
     def reads_attribute(self, name: str) -> bool:
         """Whether the file reads an attribute of that name, of whatever object."""
         read = rf"\.{name}\b(?!\s*=(?!=))|(?:get|has)attr\([^()\n]*[\"']{name}[\"']"
-        return re.search(read, self._text) is not None
+        return re.search(read, self.text) is not None
 
     def reads_path(self, path: str) -> bool:
         """Whether a dotted path stands anywhere where it is not assigned to."""
@@ -205,7 +205,7 @@ class Index:
 
     def mentions_attribute(self, name: str) -> int:
         """How often the text names an attribute, after a dot or as a string."""
-        return len(re.findall(attribute_named(name), self._text))
+        return len(re.findall(attribute_named(name), self.text))
 
     @functools.cached_property
     def packages(self) -> frozenset[str]:

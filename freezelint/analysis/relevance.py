@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from operator import or_
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from freezelint.analysis.reach import bases_of, family_of, reach_of
-from freezelint.analysis.search import Search, literal_beginning
+from freezelint.analysis.search import search_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from freezelint.analysis.definitions import ClassDefinition, Definition
     from freezelint.analysis.index import Index
+    from freezelint.analysis.search import LinePattern, Search
     from freezelint.rules.rule import Rule
 
 
@@ -34,24 +37,77 @@ _WRITES_FLAG = re.compile(r"require\w*_?[gG]")
 _FRAMEWORK_HOOKS = frozenset({"configure_optimizers", "training_step"})
 
 
-class Signs(NamedTuple):
-    """What was found in some text: trigger words, and groups of patterns of which one matches."""
+class _Text(Protocol):
+    """A function, class or method: lines of the file."""
 
-    words: frozenset[str] = frozenset()
-    patterns: frozenset[tuple[str, ...]] = frozenset()
-
-    def joined(self, others: Iterable[Signs]) -> Signs:
-        """These signs and those of other texts."""
-        found = list(others)
-        return Signs(
-            self.words.union(*(each.words for each in found)),
-            self.patterns.union(*(each.patterns for each in found)),
-        )
+    @property
+    def text(self) -> str: ...
 
 
-@functools.cache
-def _search(pattern: str) -> Search[str]:
-    return Search(literal_beginning(pattern), pattern)
+class _Needs(NamedTuple):
+    """What a rule asks for: of each of these sets of signs, one at least."""
+
+    groups: tuple[int, ...]
+
+    def are_met(self, signs: int) -> bool:
+        return all(signs & group for group in self.groups)
+
+
+class _Signs:
+    """The triggers of some rules, numbered: what was found in a text is a set of bits."""
+
+    def __init__(self, rules: Sequence[Rule], whole: str, imported: frozenset[str]) -> None:
+        """Take the whole file: what is not in it is in none of its scopes.
+
+        Args:
+            rules: The rules.
+            whole: The text of the file.
+            imported: Words that every scope meets.
+        """
+        self._whole = whole + "\n"
+        self._words: dict[str, int] = {}
+        self._patterns: dict[tuple[str | LinePattern, ...], int] = {}
+        bits = (1 << number for number in itertools.count())
+        for rule in rules:
+            for word in itertools.chain.from_iterable(rule.triggers):
+                if word not in self._words:
+                    self._words[word] = next(bits)
+            for group in rule.trigger_patterns:
+                if group not in self._patterns:
+                    self._patterns[group] = next(bits)
+        self._always = sum(bit for word, bit in self._words.items() if word in imported)
+        self._present = [(word, bit) for word, bit in self._words.items() if word in whole]
+        self._searches = {
+            bit: tuple(map(search_for, group)) for group, bit in self._patterns.items()
+        }
+        self._occurs: dict[Search, bool] = {}
+        self._known: dict[str, bool] = {}
+
+    def needs_of(self, rule: Rule) -> _Needs:
+        """What is to be found for a rule to fire."""
+        words = (sum({self._words[word] for word in group}) for group in rule.triggers)
+        return _Needs((*words, *(self._patterns[group] for group in rule.trigger_patterns)))
+
+    def in_text(self, text: str) -> int:
+        """What is found in a text."""
+        text += "\n"
+        signs = self._always
+        for word, bit in self._present:
+            if word in text:
+                signs |= bit
+        seen: dict[str, bool] = {}
+        for bit, searches in self._searches.items():
+            for search in searches:
+                if self._is_anywhere(search) and search.hits(text, seen):
+                    signs |= bit
+                    break
+        return signs
+
+    def _is_anywhere(self, search: Search) -> bool:
+        known = self._occurs.get(search)
+        if known is None:
+            known = self._occurs[search] = search.hits(self._whole, self._known)
+        return known
 
 
 class Relevance:
@@ -61,41 +117,33 @@ class Relevance:
         """Take the file's index and the rules that are to be checked."""
         self._index = index
         self._rules = rules
-        self._words = frozenset(word for rule in rules for group in rule.triggers for word in group)
-        self._patterns = frozenset(group for rule in rules for group in rule.trigger_patterns)
-        self._names = frozenset(index.functions) | frozenset(index.classes)
-        self._signs: dict[Definition, Signs] = {}
         packages = {name.partition(".")[0] for name in index.imports.values()}
-        self._packages = self._words & packages
-        """Trigger words that every scope meets: what is imported is used under other names."""
+        # What is imported is used under other names.
+        self._signs = _Signs(rules, index.text, frozenset(packages))
+        self._needs = {rule: self._signs.needs_of(rule) for rule in rules}
+        self._names = frozenset(index.functions) | frozenset(index.classes)
+        self._found: dict[_Text, int] = {}
 
-    def _signs_in(self, text: str) -> Signs:
-        text += "\n"
-        seen = {word: word in text or word in self._packages for word in self._words}
-        words = frozenset(word for word, is_there in seen.items() if is_there)
-        patterns = frozenset(
-            group
-            for group in self._patterns
-            if any(_search(pattern).hits(text, seen) for pattern in group)
-        )
-        return Signs(words, patterns)
+    def _signs_in(self, scope: _Text) -> int:
+        signs = self._found.get(scope)
+        if signs is None:
+            signs = self._found[scope] = self._signs.in_text(scope.text)
+        return signs
 
     @functools.cached_property
-    def _near(self) -> dict[str, Signs]:
+    def _near(self) -> dict[str, int]:
         """For each top-level name, the signs in it and in the functions it mentions."""
         return self._spread(frozenset(self._index.functions))
 
     @functools.cached_property
-    def _far(self) -> dict[str, Signs]:
+    def _far(self) -> dict[str, int]:
         """For each top-level name, the signs in it and in all that it mentions."""
         return self._spread(self._names)
 
     @functools.cached_property
-    def _own(self) -> dict[str, Signs]:
-        own = {name: self._signs_in(each.text) for name, each in self._index.functions.items()}
-        for name, each in self._index.classes.items():
-            own[name] = self._signs_in(each.text)
-        return own
+    def _own(self) -> dict[str, int]:
+        scopes: dict[str, _Text] = {**self._index.functions, **self._index.classes}
+        return {name: self._signs_in(each) for name, each in scopes.items()}
 
     @functools.cached_property
     def _mentions(self) -> dict[str, frozenset[str]]:
@@ -104,7 +152,7 @@ class Relevance:
             mentions[name] = each.words & self._names
         return mentions
 
-    def _spread(self, through: frozenset[str]) -> dict[str, Signs]:
+    def _spread(self, through: frozenset[str]) -> dict[str, int]:
         signs = dict(self._own)
         reached = {
             name: (mentioned & through) | self._bases_of(name)
@@ -115,7 +163,7 @@ class Relevance:
         while changed:
             changed = False
             for name, others in reached.items():
-                more = signs[name].joined(signs[other] for other in others)
+                more = functools.reduce(or_, (signs[other] for other in others), signs[name])
                 if more != signs[name]:
                     signs[name] = more
                     changed = True
@@ -125,15 +173,24 @@ class Relevance:
         each = self._index.classes.get(name)
         return frozenset() if each is None else frozenset(bases_of(self._index, each))
 
-    def _firing(self, near: Signs, far: Signs) -> list[Rule]:
-        return [rule for rule in self._rules if _meets(near if rule.is_local else far, rule)]
+    def _firing(self, near: int, far: int) -> list[Rule]:
+        return [rule for rule in self._rules if self._meets(near if rule.is_local else far, rule)]
+
+    def _meets(self, signs: int, rule: Rule) -> bool:
+        return self._needs[rule].are_met(signs)
+
+    def _meets_any(self, signs: int, rules: Sequence[Rule]) -> bool:
+        return any(self._needs[rule].are_met(signs) for rule in rules)
 
     def of_text(self, text: str) -> bool:
         """Whether loose code may matter, with all that it mentions."""
         mentioned = self._names.intersection(_UNQUOTED_WORD.findall(text))
-        own = self._signs_in(text)
-        near = own.joined(self._near[name] for name in mentioned if name in self._index.functions)
-        return bool(self._firing(near, own.joined(self._far[name] for name in mentioned)))
+        near = far = self._signs.in_text(text)
+        for name in mentioned:
+            far |= self._far[name]
+            if name in self._index.functions:
+                near |= self._near[name]
+        return bool(self._firing(near, far))
 
     def of_name(self, name: str) -> bool:
         """Whether a function or class may matter."""
@@ -167,7 +224,7 @@ class Relevance:
         if _FRAMEWORK_HOOKS.intersection(definition.methods):
             return False
         own = self._own[definition.name]
-        return any(rule.reads_classes and _meets(own, rule) for rule in rules)
+        return any(rule.reads_classes and self._meets(own, rule) for rule in rules)
 
     def _completing(
         self, definition: ClassDefinition, methods: Sequence[Definition], rules: Sequence[Rule]
@@ -189,11 +246,8 @@ class Relevance:
             )
         }
 
-    def _signs_of(self, definitions: Iterable[Definition]) -> Signs:
-        for each in definitions:
-            if each not in self._signs:
-                self._signs[each] = self._signs_in(each.text)
-        return Signs().joined(self._signs[each] for each in definitions)
+    def _signs_of(self, definitions: Iterable[Definition]) -> int:
+        return functools.reduce(or_, map(self._signs_in, definitions), 0)
 
     def _eventful_methods(
         self, definition: ClassDefinition, firing: Sequence[Rule]
@@ -202,7 +256,8 @@ class Relevance:
         names = frozenset(definition.methods)
         constructor = definition.methods.get("__init__")
         starts_there = constructor is not None and any(
-            rule.trigger_patterns and _meets(self._signs_near(constructor), rule) for rule in firing
+            rule.trigger_patterns and self._meets(self._signs_near(constructor), rule)
+            for rule in firing
         )
         local = [rule for rule in firing if rule.is_local]
         follows_order = len(local) < len(firing) or starts_there
@@ -218,16 +273,8 @@ class Relevance:
             if name in eventful or method.words & names & eventful
         ]
 
-    @staticmethod
-    def _meets_any(signs: Signs, rules: Sequence[Rule]) -> bool:
-        return any(_meets(signs, rule) for rule in rules)
-
-    def _signs_near(self, method: Definition) -> Signs:
-        functions = method.words & frozenset(self._index.functions)
-        return self._signs_in(method.text).joined(self._near[name] for name in functions)
-
-
-def _meets(signs: Signs, rule: Rule) -> bool:
-    return signs.patterns.issuperset(rule.trigger_patterns) and all(
-        any(word in signs.words for word in group) for group in rule.triggers
-    )
+    def _signs_near(self, method: Definition) -> int:
+        functions = method.words & self._index.functions.keys()
+        return functools.reduce(
+            or_, (self._near[name] for name in functions), self._signs_in(method)
+        )

@@ -1,46 +1,83 @@
-"""Searches for words and patterns, in bytes or in text."""
+"""Searches for words and patterns in text."""
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import AnyStr, Generic
+from typing import NamedTuple
+
+_LONG_WORD = 5
+"""Letters from which on a word is rare enough that few places are left for a pattern."""
 
 
-class Search(Generic[AnyStr]):
-    """Something to look for: a word, or a regular expression and the word it begins with.
+class LinePattern(NamedTuple):
+    """A regular expression that is tried from the beginning of each line that holds a word.
+
+    For what no literal begins: to look for the word is many times as fast as to try
+    the expression at every character.
+    """
+
+    word: str
+    pattern: str
+
+
+class Search:
+    """Something to look for: a word, or a regular expression and a word that it needs.
 
     A search for a word is several times as fast as any other. So a pattern is tried
     only where its word stands, and compiled when it first is: most never are.
     """
 
-    __slots__ = ("_compiled", "_pattern", "_word")
+    __slots__ = ("_by_line", "_compiled", "_pattern", "word")
 
-    def __init__(self, word: AnyStr, pattern: AnyStr | None = None) -> None:
+    def __init__(self, word: str, pattern: str | None = None, *, by_line: bool = False) -> None:
         """Take a word and, if it is to be a pattern, one that needs the word to match."""
-        self._word: AnyStr = word
-        self._pattern: AnyStr | None = pattern
-        self._compiled: re.Pattern[AnyStr] | None = None
+        self.word = word
+        self._pattern = pattern
+        self._compiled: re.Pattern[str] | None = None
+        self._by_line = by_line
 
     @property
     def cost(self) -> int:
-        """How long it takes, next to the search for a word."""
-        return 1 if self._pattern is None else 2
+        """How long it takes once its word is known, next to the search for a word."""
+        if self._pattern is None:
+            return 0
+        return 2 if len(self.word) > _LONG_WORD else 8
 
-    def hits(self, text: AnyStr, seen: dict[AnyStr, bool]) -> bool:
+    def hits(self, text: str, seen: dict[str, bool]) -> bool:
         """Whether it occurs; ``seen`` holds what is known of the words in this text."""
-        has_word = seen.get(self._word)
+        has_word = seen.get(self.word)
         if has_word is None:
-            has_word = seen[self._word] = self._word in text
+            has_word = seen[self.word] = self.word in text
         if not has_word or self._pattern is None:
             return has_word
         if self._compiled is None:
             self._compiled = re.compile(self._pattern)
+        if self._by_line:
+            return self._hits_a_line(self._compiled, text)
         return self._compiled.search(text) is not None
+
+    def _hits_a_line(self, compiled: re.Pattern[str], text: str) -> bool:
+        position = text.find(self.word)
+        while position >= 0:
+            if compiled.match(text, text.rfind("\n", 0, position) + 1):
+                return True
+            end = text.find("\n", position)
+            position = text.find(self.word, end) if end >= 0 else -1
+        return False
 
 
 def attribute_named(name: str) -> str:
     """A regular expression for mentions of an attribute, after a dot or as a string."""
     return rf"\.{name}\b|[\"']{name}[\"']"
+
+
+@functools.cache
+def search_for(pattern: str | LinePattern) -> Search:
+    """Return how to look for a pattern; the same search each time, so it is compiled once."""
+    if isinstance(pattern, LinePattern):
+        return Search(pattern.word, pattern.pattern, by_line=True)
+    return Search(literal_beginning(pattern), pattern)
 
 
 def literal_beginning(pattern: str) -> str:

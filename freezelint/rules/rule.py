@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from freezelint.analysis.events import Event
+    from freezelint.analysis.search import LinePattern
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.findings import About, Fix, Level
@@ -55,10 +56,11 @@ class Rule:
     """Where the examples show what is claimed; ``cuda`` if only there."""
     triggers: ClassVar[tuple[tuple[str, ...], ...]]
     """Words without which the rule cannot fire: of each group at least one must occur."""
-    trigger_patterns: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    trigger_patterns: ClassVar[tuple[tuple[str | LinePattern, ...], ...]] = ()
     """Regular expressions for a rule whose words are common: of each group one must match too.
 
-    Each should begin with a literal: the search for it is what makes them fast.
+    Each should begin with a literal, or name a word of its line: the search for it is
+    what makes them fast.
     """
     events: ClassVar[tuple[str, ...]]
     """Names of the event classes that :meth:`check` is called with."""

@@ -126,7 +126,7 @@ class AdapterLoadedFrozen(Rule):
     name = "adapter-loaded-frozen"
     level = Level.ERROR
     claims = (Claim("dead", "model.*.lora_*"),)
-    triggers = (("from_pretrained(",), ("train(", "optim", "Optim", "Adam", "SGD"))
+    triggers = (("peft",), ("from_pretrained(",), ("train(", "optim", "Optim", "Adam", "SGD"))
     trigger_patterns = ((r"PeftModel\w*\.from_pretrained\(",),)
     fix = "unsafe"
     events = ("AdaptersAdded",)

@@ -113,6 +113,7 @@ class AdapterSwitchUnfreezes(Rule):
     level = Level.WARNING
     claims = (Claim("moves", "model.*.lora_*"),)
     triggers = (
+        ("peft",),
         ("disable_adapter(", "set_adapter("),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )

@@ -121,6 +121,7 @@ class KbitPrepareAfterAdapters(Rule):
     level = Level.ERROR
     claims = (Claim("dead", "model.*.lora_*"),)
     triggers = (
+        ("peft",),
         ("get_peft_model", "PeftModel"),
         ("train(", "optim", "Optim", "Adam", "SGD"),
     )

@@ -112,6 +112,7 @@ class MergedStaysFrozen(Rule):
     level = Level.ERROR
     claims = (Claim("dead", "model.*"),)
     triggers = (
+        ("peft",),
         ("unload(",),
         ("get_peft_model", "PeftModel"),
         ("train(", "optim", "Optim", "Adam", "SGD"),

@@ -109,6 +109,7 @@ class NewHeadNotSaved(Rule):
     level = Level.WARNING
     claims = (Claim("dead", "model.*.classifier.[!o]*"),)
     triggers = (
+        ("peft",),
         ("get_peft_model",),
         ("Config(",),
         ("train(", "optim", "Optim", "Adam", "SGD"),

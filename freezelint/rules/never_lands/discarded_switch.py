@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import ContextEntered, Event, ExpressionDiscarded, FlagWritten
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import (
     BoundMethod,
     LibraryInstance,
@@ -112,27 +113,13 @@ class DiscardedSwitch(Rule):
     trigger_patterns = (
         (
             # A decorator ends its line too, and is as it should be.
-            r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)\(\)[ \t]*[\n#;]",
-            r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)[ \t]*[\n#;:]",
-            r"inference_mode(?<!@torch\.inference_mode)(?:\(\))?[ \t]*[\n#;]",
-            r"inference_mode:",
-            r"enable_grad(?<!@torch\.enable_grad)(?:\(\))?[ \t]*[\n#;]",
-            r"enable_grad:",
+            r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)(?:(?:\(\))?[ \t]*[\n#;]|:)",
+            r"inference_mode(?<!@torch\.inference_mode)(?:(?:\(\))?[ \t]*[\n#;]|:)",
+            r"enable_grad(?<!@torch\.enable_grad)(?:(?:\(\))?[ \t]*[\n#;]|:)",
             r"\.eval[ \t]*[\n#;]",
             r"\.train[ \t]*[\n#;]",
             r"\.requires_grad_[ \t]*[\n#;]",
-            r"\.detach\(\)[ \t]*[\n#;]",
-        ),
-        (
-            r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)(?:\(\))?[ \t]*[\n#;]",
-            r"inference_mode(?<!@torch\.inference_mode)(?:\(\))?[ \t]*[\n#;]",
-            r"enable_grad(?<!@torch\.enable_grad)(?:\(\))?[ \t]*[\n#;]",
-            r"_grad:",
-            r"inference_mode:",
-            r"\.eval[ \t]*[\n#;]",
-            r"\.train[ \t]*[\n#;]",
-            r"\.requires_grad_[ \t]*[\n#;]",
-            r"\n[ \t]*\w[\w.]*\.detach\(\)[ \t]*[\n#;]",
+            LinePattern(".detach()", r"[ \t]*\w[\w.]*\.detach\(\)[ \t]*[\n#;]"),
         ),
     )
     is_local = True

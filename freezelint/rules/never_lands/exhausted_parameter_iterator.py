@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, IteratorConsumed
+from freezelint.analysis.search import LinePattern
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -117,10 +118,19 @@ class ExhaustedParameterIterator(Rule):
     triggers = (("parameters(",),)
     trigger_patterns = (
         (
-            r"=\s*(?:filter|map|zip)\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
-            r"=\s*iter\([^\n]*parameters\(",
-            r"=\s*(?:itertools\.)?chain(?:\.from_iterable)?\((?:[^\n]*\n){0,3}?[^\n]*parameters\(",
-            r"=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n",
+            *(
+                LinePattern(name, rf"[^\n]*=\s*{name}\((?:[^\n]*\n){{0,3}}?[^\n]*parameters\(")
+                for name in ("filter", "map", "zip")
+            ),
+            LinePattern("iter(", r"[^\n]*=\s*iter\([^\n]*parameters\("),
+            LinePattern(
+                "chain",
+                r"[^\n]*=\s*(?:itertools\.)?chain(?:\.from_iterable)?\((?:[^\n]*\n){0,3}?"
+                r"[^\n]*parameters\(",
+            ),
+            LinePattern(
+                "parameters()", r"[^\n]*=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n"
+            ),
             r"=\s*\((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
             # A function that goes over its first argument twice.
             (

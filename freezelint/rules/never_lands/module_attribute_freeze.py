@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import Constant, ModuleValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -109,12 +110,11 @@ class ModuleAttributeFreeze(Rule):
         (r"\.requires_grad\s*=(?!=)", QUOTED_FLAG),
         (
             # The usual loop over parameters() cannot be it, and is what most files hold.
-            r"\n(?<!parameters\(\):\n)[ \t]*\w+\.requires_grad\s*=(?!=)",
-            r"^[ \t]*\w+\.requires_grad\s*=(?!=)",
-            r"[:;][ \t]*\w+\.requires_grad\s*=(?!=)",
-            r"\.\w+\.requires_grad\s*=(?!=)",
-            r"\]\.requires_grad\s*=(?!=)",
-            r"\)\.requires_grad\s*=(?!=)",
+            LinePattern(
+                ".requires_grad",
+                r"(?:(?<!parameters\(\):\n)[ \t]*\w+|[^\n]*(?:[:;][ \t]*\w+|\.\w+|[\])]))"
+                r"\.requires_grad\s*=(?!=)",
+            ),
             QUOTED_FLAG,
         ),
     )

@@ -10,6 +10,7 @@ from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.knowledge.transformers import tied_names
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OwnTest
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.selectors import selectors
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
+
+
+_WITH_TIED_HEADS = (
+    "LMHeadModel",
+    "DoubleHeadsModel",
+    "MaskedLM",
+    "ForConditionalGeneration",
+    "ForPreTraining",
+    "ForCausalLM",
+)
+"""How the names of classes end that tie the weights of their heads."""
 
 
 class Written(NamedTuple):
@@ -116,12 +128,13 @@ class TiedWeights(Rule):
     trigger_patterns = (
         FLAG_WRITES,
         # A model is made, in a statement: examples in docstrings begin otherwise.
-        (
-            (
-                r"\n[ \t]*(?:return[ \t]|\w[\w.]*(?:[ \t]*:[^=\n]+)?[ \t]*=)[ \t]*[\w.]*"
-                r"(?:LMHeadModel|DoubleHeadsModel|MaskedLM|ForConditionalGeneration|ForPreTraining"
-                r"|ForCausalLM(?<!AutoModelForCausalLM))(?:\.from|\()"
-            ),
+        tuple(
+            LinePattern(
+                name,
+                r"[ \t]*(?:return[ \t]|\w[\w.]*(?:[ \t]*:[^=\n]+)?[ \t]*=)[ \t]*[\w.]*"
+                rf"{name}(?<!AutoModelForCausalLM)(?:\.from|\()",
+            )
+            for name in _WITH_TIED_HEADS
         ),
     )
     fixable = False
