@@ -196,12 +196,7 @@ class Index:
 
     def reads_path(self, path: str) -> bool:
         """Whether a dotted path stands anywhere where it is not assigned to."""
-        return re.search(rf"(?<![\w.]){re.escape(path)}\b(?!\s*=(?!=))", self._text) is not None
-
-    @property
-    def text(self) -> str:
-        """The file, its lines ended by line feeds."""
-        return self._text
+        return re.search(rf"(?<![\w.]){re.escape(path)}\b(?!\s*=(?!=))", self.text) is not None
 
     def mentions_attribute(self, name: str) -> int:
         """How often the text names an attribute, after a dot or as a string."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import Event, FlagWritten, ParametersPaired
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, is_total
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.training import filters_by_flag, without_flag_tests
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -119,7 +120,15 @@ class MisalignedParameterZip(Rule):
         ("zip(",),
     )
     # One of the lists is made by a test of the flag.
-    trigger_patterns = ((r"\.requires_grad\s*(?:[\]),:]|and\b|or\b|is\b|==)",),)
+    trigger_patterns = (
+        (
+            LinePattern(
+                ".requires_grad",
+                r"[^\n]*\b(?:if|and|or|not|lambda|while)\b[^\n]*\.requires_grad"
+                r"\s*(?:[\]),:]|and\b|or\b|is\b|==)",
+            ),
+        ),
+    )
     fixable = False
     events = ("ParametersPaired",)
 
