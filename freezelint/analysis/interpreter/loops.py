@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 DEEPEST_REPETITION = 2
 """Loops nested deeper than this run their body once."""
 
+# Compared by identity: isinstance is slow on LibCST's types, and these see every node of a body.
+_LOOPS = frozenset({cst.For, cst.While})
+_ASSIGNING = frozenset({cst.AssignTarget, cst.AugAssign, cst.NamedExpr, cst.For})
+
 
 def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
     """Run a ``for`` loop over whatever it iterates over."""
@@ -78,13 +82,12 @@ def _may_end_early(body: cst.BaseSuite) -> bool:
     in_other_loops = {
         id(each)
         for loop in nodes
-        if isinstance(loop, (cst.For, cst.While))
-        for each in walk(loop.body)
-        if isinstance(each, cst.Break)
+        if type(loop) in _LOOPS
+        for each in walk(loop.body)  # type: ignore[attr-defined]
+        if type(each) is cst.Break
     }
     return any(
-        isinstance(each, cst.Return)
-        or (isinstance(each, cst.Break) and id(each) not in in_other_loops)
+        type(each) is cst.Return or (type(each) is cst.Break and id(each) not in in_other_loops)
         for each in nodes
     )
 
@@ -150,8 +153,9 @@ def assigned_names(node: cst.CSTNode) -> set[str]:
     """Names that the code below a node assigns."""
     names: set[str] = set()
     for each in walk(node):
-        if isinstance(each, (cst.AssignTarget, cst.AugAssign, cst.NamedExpr, cst.For)):
-            names.update(name.value for name in walk(each.target) if isinstance(name, cst.Name))
+        if type(each) in _ASSIGNING:
+            target = each.target  # type: ignore[attr-defined]
+            names.update(name.value for name in walk(target) if type(name) is cst.Name)
     return names
 
 

@@ -73,7 +73,8 @@ def _run_small(run: Interpreter, statements: Sequence[cst.BaseSmallStatement]) -
 
 def run_body(run: Interpreter, body: cst.BaseSuite) -> Flow:
     """Run an indented block, or the statements after a colon."""
-    if isinstance(body, cst.SimpleStatementSuite):
+    # Compared by identity: isinstance is slow on LibCST's types.
+    if type(body) is cst.SimpleStatementSuite:
         return _run_small(run, body.body)
     return run_block(run, body.body)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.syntax import Chunk
 
 _NEGATED: dict[type[cst.BaseCompOp], type[cst.BaseCompOp]] = {
     cst.NotEqual: cst.Equal,
@@ -52,26 +53,54 @@ class BranchingPoints:
         return self._known[key]
 
 
+class _Condition(NamedTuple):
+    """What the code of a condition tells, whatever the values are."""
+
+    is_positive: bool
+    names: frozenset[str]
+    text: str | None
+    """Its code without a negation; None where a call may answer otherwise the next time."""
+    compared: tuple[str, str] | None
+    """What is compared with a literal, and the literal."""
+
+
 def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
     """What taking a condition and not taking it add to the path.
 
     The same condition further down takes the same turn, its negation the other
     one, and of ``mode == "a"`` and ``mode == "b"`` only one is taken.
     """
-    positive, test = without_negation(test)
-    reads = {(run.frame.key, each.value) for each in walk(test) if isinstance(each, cst.Name)}
-    if any(isinstance(each, cst.Call) for each in walk(test)):
-        point = run.points.new()
-    else:
-        point = run.points.of(run.place(test).code.replace(" is ", " == "), reads)
+    condition = _read(run.place(test).chunk, test)
+    reads = [(run.frame.key, name) for name in condition.names]
+    point = run.points.new() if condition.text is None else run.points.of(condition.text, reads)
     taken: Path = ((point, 0),)
-    if isinstance(test, cst.Comparison):
-        value = _compared_literal(test)
-        if value is not None:
-            subject = run.points.of(f"{run.place(test.left).code} ==", reads)
-            taken = (*taken, (subject, run.points.of(f"literal {value}", ())))
+    if condition.compared is not None:
+        subject, literal = condition.compared
+        answer = run.points.of(f"literal {literal}", ())
+        taken = (*taken, (run.points.of(f"{subject} ==", reads), answer))
     passed: Path = ((point, 1),)
-    return (taken, passed) if positive else (passed, taken)
+    return (taken, passed) if condition.is_positive else (passed, taken)
+
+
+def _read(chunk: Chunk, test: cst.BaseExpression) -> _Condition:
+    """Read a condition of a chunk, once: its code is printed from the tree, which takes long."""
+    fact = ("condition", id(test))
+    known: _Condition | None = chunk.facts.get(fact)
+    if known is None:
+        positive, plain = without_negation(test)
+        nodes = list(walk(plain))
+        names = frozenset(each.value for each in nodes if type(each) is cst.Name)
+        calls = any(type(each) is cst.Call for each in nodes)
+        literal = _compared_literal(plain) if isinstance(plain, cst.Comparison) else None
+        known = chunk.facts[fact] = _Condition(
+            positive,
+            names,
+            None if calls else chunk.code(plain).replace(" is ", " == "),
+            None
+            if literal is None or not isinstance(plain, cst.Comparison)
+            else (chunk.code(plain.left), literal),
+        )
+    return known
 
 
 def without_negation(test: cst.BaseExpression) -> tuple[bool, cst.BaseExpression]:
