@@ -13,7 +13,7 @@ LINT := .venv-lint
 # The oldest torch that the runtime checker supports, and what it needs on Python 3.11.
 OLDEST_TORCH ?= torch==2.1.* torchvision==0.16.* numpy<2
 
-.PHONY: demo test lint proofs test-pythons test-oldest-torch clean
+.PHONY: demo test lint proofs index test-pythons test-oldest-torch clean
 
 demo: $(DEMO)/.ready
 	$(DEMO)/bin/freezelint check --exit-zero fixtures/
@@ -30,6 +30,10 @@ lint: $(LINT)/.ready
 # Runs the examples of all rules and writes docs/proofs.md.
 proofs: $(TEST)/.ready
 	$(TEST)/bin/python -m proofs $(ARGS)
+
+# What must be known of the rules before they are loaded; run it when one has other triggers.
+index: $(TEST)/.ready
+	$(TEST)/bin/python tools/index_rules.py
 
 # The tests that need no torch, on every Python that is there.
 test-pythons:

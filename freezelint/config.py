@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from freezelint.findings import Finding
     from freezelint.ignore_files import IgnoreFiles
     from freezelint.ignore_patterns import Patterns
-    from freezelint.rules.rule import Rule
+    from freezelint.rules.rule import IndexedRule
     from freezelint.settings import PlacedPattern
 
 
@@ -94,7 +94,7 @@ class Config(NamedTuple):
         """A prefix asks for a family, and info rules join it with ``--strict`` only."""
         return code in self.select or code in self.extend_select
 
-    def rules_on(self, rules: Iterable[Rule]) -> list[Rule]:
+    def rules_on(self, rules: Iterable[IndexedRule]) -> list[IndexedRule]:
         """Return those of the rules that are to be run."""
         return [rule for rule in rules if self.is_on(rule.code, rule.level)]
 

@@ -164,9 +164,9 @@ def examine_plain(path: str, data: bytes, *, parse: bool) -> Outcome:
 
 @functools.cache
 def _gate(config: Config) -> Gate:
-    from freezelint.rules import all_rules
+    from freezelint.rules import indexed_rules
 
-    return Gate(config.rules_on(all_rules()))
+    return Gate(config.rules_on(indexed_rules()))
 
 
 def internal_error(path: str, error: BaseException, rule: str | None = None) -> Problem:
@@ -185,9 +185,9 @@ def _analyze(
     try:
         # Loads LibCST, so not before there is a file that needs it.
         from freezelint.analysis.analyze import analyze
-        from freezelint.rules import all_rules
+        from freezelint.rules import load_rule
 
-        rules = {rule.code: rule for rule in all_rules() if rule.code in codes}
+        rules = {code: load_rule(code) for code in codes}
         findings, problems = analyze(source, list(rules.values()))
     except Exception as error:  # noqa: BLE001
         # One file must never cost the findings of the others.
@@ -207,12 +207,12 @@ def _unused(
     used: Collection[tuple[Comment, str | None]],
     config: Config,
 ) -> Sequence[Finding]:
-    from freezelint.rules import all_rules
+    from freezelint.rules import indexed_rules
     from freezelint.suppressions import UnusedSuppression, unused_suppressions
 
     if not config.is_on(UnusedSuppression.code, UnusedSuppression.level):
         return ()
-    levels = {rule.code: rule.level for rule in all_rules()}
+    levels = {rule.code: rule.level for rule in indexed_rules()}
     levels[UnusedSuppression.code] = UnusedSuppression.level
     return tuple(
         unused_suppressions(

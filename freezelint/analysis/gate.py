@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from typing import TypeAlias
 
-    from freezelint.rules.rule import Rule
+    from freezelint.rules.rule import IndexedRule, Rule
 
     _Condition: TypeAlias = "tuple[Search, ...]"
     """What is searched for; one hit is enough."""
@@ -77,6 +77,11 @@ class _Asked:
         self.tried = self.failed = 0
 
     @property
+    def words(self) -> set[str]:
+        """The words without which its searches find nothing."""
+        return {search.word for search in self.condition}
+
+    @property
     def failing(self) -> float:
         """How likely it is not to hold, as far as was seen."""
         return (self.failed + 1) / (self.tried + 2)
@@ -85,14 +90,14 @@ class _Asked:
 _LEAST_COST = 0.1
 """What a condition costs of which everything is known."""
 
-_FIRST_REORDER = 16
-"""Files after which conditions are put into another order; then after twice as many, and so on."""
+_FIRST_REORDER = 8
+"""Files after which conditions are put into an order; then after twice as many, and so on."""
 
 
 class Gate:
     """The triggers of some rules, prepared for many files."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule | IndexedRule]) -> None:
         """Prepare what the rules ask for; what several ask for is looked for once."""
         self._codes: list[str] = []
         asked: dict[_Condition, _Asked] = {}
@@ -102,8 +107,8 @@ class Gate:
                 if condition not in asked:
                     asked[condition] = _Asked(condition)
                 asked[condition].rules |= 1 << number
-        self._asked = _Ordering(list(asked.values()), len(self._codes)).ordered()
-        self._parts = _parts_of({search.word for each in asked for search in each})
+        self._asked = list(asked.values())
+        self._parts: dict[str, list[str]] = {}
         self._files = 0
         self._reorder_at = _FIRST_REORDER
 
@@ -116,6 +121,7 @@ class Gate:
             data += b"\n"
         self._files += 1
         if self._files == self._reorder_at:
+            self._parts = _parts_of({word for each in self._asked for word in each.words})
             self._asked = _Ordering(self._asked, len(self._codes)).ordered()
             self._reorder_at *= 2
         # A byte a character, whatever the encoding: words and patterns are of ASCII.
@@ -190,7 +196,7 @@ class _Ordering:
             each = chosen[number] = self._conditions[number]
             for rule in self._rules[number]:
                 self._alive[rule] *= 1 - each.failing
-            for word in {search.word for search in each.condition} - self._known:
+            for word in each.words - self._known:
                 self._known.add(word)
                 for other in self._with_word[word]:
                     if other not in chosen:
@@ -208,7 +214,7 @@ def _parts_of(words: Collection[str]) -> dict[str, list[str]]:
     return {word: found for word, found in parts.items() if found}
 
 
-def _conditions(rule: Rule) -> tuple[_Condition, ...]:
+def _conditions(rule: Rule | IndexedRule) -> tuple[_Condition, ...]:
     patterns = (tuple(map(search_for, group)) for group in rule.trigger_patterns)
     return (*map(_words, rule.triggers), *patterns)
 

@@ -29,6 +29,23 @@ class Report(NamedTuple):
     """The tensors that it is about, by names that the code has for them."""
 
 
+class IndexedRule(NamedTuple):
+    """What must be known of a rule before its module is loaded."""
+
+    code: str
+    level: Level
+    module: str
+    """The module that it is in, below this package."""
+    triggers: tuple[tuple[str, ...], ...]
+    trigger_patterns: tuple[tuple[str | LinePattern, ...], ...]
+
+    @classmethod
+    def of(cls, rule: Rule) -> IndexedRule:
+        """What must be known of this rule."""
+        module = type(rule).__module__.removeprefix("freezelint.rules.")
+        return cls(rule.code, rule.level, module, rule.triggers, rule.trigger_patterns)
+
+
 class Rule:
     """The base of every rule.
 

@@ -80,6 +80,13 @@ def test_patterns_are_understood_only_where_a_name_is_like_one(
     assert ("pathspec" in loaded(project, running("check", "."))) is is_needed
 
 
+def test_only_the_rules_that_a_file_may_break_are_loaded(project: Project) -> None:
+    project.write("a.py", "from torch import nn\n\nnn.Linear(1, 1).requires_grad = False\n")
+    modules = loaded(project, running("check", "--exit-zero", "."))
+    assert "freezelint.rules.never_lands.module_attribute_freeze" in modules
+    assert "freezelint.rules.surgery.stale_optimizer" not in modules
+
+
 def test_listing_the_rules_does_not_need_torch(project: Project) -> None:
     assert "torch" not in loaded(project, running("rules"))
 
