@@ -28,7 +28,7 @@ COARSE_WORDS = (
     *(b"Optim", b"Adam", b"SGD", b"step(", b"eval(", b"train(", b"detach()"),
     *(b".frozen", b"type=bool", b"type = bool"),
     *(b"Embedding.from_pretrained", b"EmbeddingBag.from_pretrained"),
-    *(b"backward(", b"disable_adapter", b"_Grad"),
+    *(b"backward(", b"disable_adapter", b"set_adapter(", b"_Grad"),
     *(b"= [nn.", b"=[nn.", b"append(nn.", b"= [torch.nn.", b"append(torch.nn."),
 )
 """No rule can fire without one of these, or the pattern: see :func:`is_covered`."""
