@@ -98,7 +98,7 @@ def _in_users_code(traceback: TracebackType | None) -> TracebackType | None:
         return None
     below = _in_users_code(traceback.tb_next)
     path = Path(traceback.tb_frame.f_code.co_filename)
-    if "torch" in path.parts or path.parent == Path(__file__).parent:
+    if "torch" in path.parts or Path(__file__).parent in path.parents:
         return below
     return TracebackType(below, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
 

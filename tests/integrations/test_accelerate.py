@@ -125,6 +125,14 @@ def test_what_an_optimizer_moves_is_named_as_beneath_all_wrappers() -> None:
     assert {(each.optimizer, each.step) for each in watch.violations} == {("SGD", 1)}
 
 
+def test_a_model_that_is_compiled_keeps_its_names() -> None:
+    loop = Loop(Net(), dynamo_backend="eager")
+    assert hasattr(loop.prepared[0], "_orig_mod")
+    with loop.watch(frozen=["backbone"], on_violation="collect") as watch:
+        loop.run()
+    assert said(watch) == on(*BACKBONE, kind="frozen-changed")
+
+
 def test_what_never_moves_is_named_with_the_reason_when_the_loop_ends() -> None:
     model = frozen_net()
     loop = Loop(model)

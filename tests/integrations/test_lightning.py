@@ -238,6 +238,15 @@ def test_the_optimizer_that_moves_something_frozen_is_named() -> None:
         fit(CriticMovesBackbone(), watch)
 
 
+def test_the_line_that_wrote_is_one_of_the_user_and_not_of_lightning() -> None:
+    watch = FreezeWatch(frozen=["backbone"], locate="always", on_violation="collect")
+    fit(CriticMovesBackbone(), watch)
+    writers = [each.writer for each in watch.violations if each.kind == "frozen-changed"]
+    assert {(writer.path, writer.code) for writer in writers if writer} == {
+        (__file__, "optimizer.step()")
+    }
+
+
 class Detached(Net):
     """Cuts the head off the loss."""
 

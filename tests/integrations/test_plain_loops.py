@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from freezelint.runtime import FreezeViolated, watch
-from tests.runtime.nets import WIDTH, Net, frozen_net, loss_of, on, said
+from tests.runtime.nets import FUSED, WIDTH, Net, frozen_net, loss_of, on, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_a_healthy_loop_is_silent() -> None:
     assert seen.steps == 4
 
 
-@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("fused", [False, pytest.param(True, marks=FUSED)])
 def test_steps_that_are_skipped_do_not_count_against_what_trains(fused: bool) -> None:
     model, optimizer = fine_tuned(fused=fused)
     with watch(model, optimizer, trainable=["head"], within=2) as seen:
@@ -107,6 +107,7 @@ def test_weights_of_low_precision_that_never_move_are_named() -> None:
     assert "too small to change a bit" in seen.violations[0].message
 
 
+@FUSED
 def test_numbers_are_the_same_with_and_without() -> None:
     def weights_after(**options: Any) -> dict[str, Tensor]:
         torch.manual_seed(3)

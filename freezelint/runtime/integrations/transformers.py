@@ -90,7 +90,7 @@ class FreezeWatch(TrainerCallback):
         self._fit.begin(
             kwargs["model"],
             _unwrapped(kwargs["optimizer"]),
-            earlier=manifest_in(Path(resumed)) if isinstance(resumed, str) else None,
+            earlier=manifest_in(Path(resumed)) if isinstance(resumed, (str, Path)) else None,
             run_as=[wrapped] if hasattr(wrapped, "_orig_mod") else (),
             call=None if frame is None else RunningCall(frame),
         )
