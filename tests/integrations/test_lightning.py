@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BackboneFinetuning, EarlyStopping
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader, TensorDataset
 
 from freezelint.runtime import ContractError, FreezeViolated, FreezeWarning
@@ -419,3 +420,15 @@ def test_a_forgotten_callback_takes_its_hooks_along() -> None:
     del watch
     gc.collect()
     assert traces(model)[:7] == before[:7]
+
+
+def test_a_callback_that_is_forgotten_within_a_step_waits_for_its_end() -> None:
+    model, watches = Net(), [FreezeWatch()]
+    optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
+    before = traces(model)[:7]
+    forgetting = register_optimizer_step_pre_hook(lambda *_: watches.clear())
+    watches[0]._fit.begin(model, optimizer)
+    optimizer.step()
+    forgetting.remove()
+    gc.collect()
+    assert traces(model)[:7] == before

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import torch
 from torch import nn
 
 from freezelint.runtime.integrations.call_hooks import CallHooks
@@ -15,8 +17,9 @@ from freezelint.runtime.violations import FreezeWarning
 from freezelint.runtime.watching import watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from types import FrameType
 
     from freezelint.runtime.contract import Contract
     from freezelint.runtime.integrations.call_hooks import RunningCall
@@ -122,7 +125,7 @@ class FitWatch:
         self._watch, self._call, self._manifest = opened, call, None
         self._violations = opened.violations
         # Torch holds the hooks, and they hold the watch, but nobody there holds this.
-        self._when_forgotten = weakref.finalize(self, give_up)
+        self._when_forgotten = weakref.finalize(self, _once_no_step_runs, give_up)
         self._when_forgotten.atexit = False
         try:
             opened.__enter__()
@@ -184,6 +187,28 @@ def warn_of(error: Exception) -> None:
     """Say that a checkpoint is resumed without being compared."""
     text = f"{error}: what was frozen in this checkpoint is not compared"
     warnings.warn(text, FreezeWarning, stacklevel=2)
+
+
+class _Again:
+    """Refers to itself, so that it lives until the next collection."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def _once_no_step_runs(action: Callable[[], object]) -> None:
+    """Do something now, or after the step that is on the stack, whose hooks torch is at."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        if frame.f_code.co_filename == _STEPS:
+            weakref.finalize(_Again(), _once_no_step_runs, action).atexit = False
+            return
+        frame = frame.f_back
+    action()
+
+
+_STEPS = torch.optim.Optimizer.register_step_pre_hook.__code__.co_filename
+"""The file from which all optimizers of torch are stepped."""
 
 
 def _give_up(opened: Watch, error: BaseException | None = None) -> None:
