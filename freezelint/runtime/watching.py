@@ -173,7 +173,8 @@ class Watch:
         inventory = self.stock.inventory
         owners = (entry.owners for entry in inventory.entries)
         modes = self.stock.modes.records()
-        return (self._models, inventory.models, inventory.modules, *owners, *modes)
+        held = (self._models, self._run_as, inventory.models, inventory.modules)
+        return (*held, *owners, *modes)
 
     # -- entering and leaving ------------------------------------------------
 
