@@ -87,8 +87,9 @@ class Asked:
 
     def drop(self) -> None:
         """Let nothing be left of it."""
-        self._process.kill()
-        self._process.communicate()
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 def answer(target: str, is_module: str) -> None:

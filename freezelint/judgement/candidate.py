@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from types import FrameType
 
+    from torch import nn
+
     from freezelint.judgement.markers import Moment
     from freezelint.program_findings import Expected
 
@@ -82,7 +84,7 @@ class Candidate:
         if not self._found.settle():
             return
         for consequence in self.expected.consequences:
-            if consequence in MEASURES and (consequence != "differs" or self._is_small()):
+            if consequence in MEASURES and (consequence != "differs" or self._may_run_twice()):
                 observation = Observation(self._found, consequence, Digests())
                 if observation.begin():
                     self._observations.append(observation)
@@ -149,14 +151,25 @@ class Candidate:
         self.let_go()
         return said
 
-    def _is_small(self) -> bool:
+    def _may_run_twice(self) -> bool:
+        """Whether a copy of its modules is cheap, and does nothing but compute when it runs."""
         assert self._found is not None
+        """Whether a copy of its modules is cheap, and does nothing but compute when it runs."""
         size = sum(each.tensor.nbytes for each in self._found.tensors().values())
-        return size <= _LARGEST_COPY
+        return size <= _LARGEST_COPY and all(
+            type(inner).__module__.startswith("torch.nn.modules.") and not _has_hooks(inner)
+            for module in self._found.modules().values()
+            for inner in module.modules()
+        )
 
     def _counts_steps_only(self) -> bool:
         about = self.expected.finding.about
         return about is not None and about.by_step
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    kept = vars(module)
+    return bool(kept.get("_forward_hooks") or kept.get("_forward_pre_hooks"))
 
 
 def _is_looked_at(step: int) -> bool:

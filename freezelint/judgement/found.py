@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import fnmatch
 import functools
+import inspect
+import sys
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from freezelint.judgement.tensors import Named, tensors_in
@@ -28,6 +31,7 @@ class Found:
         """Nothing was found yet."""
         self._about = about
         self._things: dict[str, Any] = {}
+        self._seen: set[int] = set()
         self._named: dict[str, Named] = {}
         self._modules: dict[str, nn.Module] = {}
 
@@ -38,16 +42,20 @@ class Found:
 
     def look(self, frame: FrameType) -> None:
         """Look among the variables of a frame, and of its module."""
+        variables = frame.f_locals
         for path in self._about.paths:
-            thing = resolved(path, frame)
-            is_known = any(thing is each for each in self._things.values())
-            if thing is None or is_known or len(self._things) > _MOST:
+            thing = resolved(path, variables, frame.f_globals)
+            if thing is None or id(thing) in self._seen or len(self._things) > _MOST:
                 continue
             # Of a tensor, the flag counts that it has there; of a model, those it trains with.
             is_tensor = isinstance(thing, Tensor)
             if is_tensor and self._about.among == "frozen" and thing.requires_grad:
                 continue
+            self._seen.add(id(thing))
             self._things[_free(path, self._things)] = thing
+        if sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            # A copy that the frame keeps; what the program deletes would live on in it.
+            variables.clear()
 
     def settle(self) -> bool:
         """Keep the tensors, and no more of what they were found in; False if there are none."""
@@ -58,7 +66,7 @@ class Found:
             self._modules.update(_modules_in(name, thing))
         if self._about.among == "batch-norm":
             self._keep_batch_norms()
-        self._things = {}
+        self._things, self._seen = {}, set()
         return bool(self._named)
 
     def let_go(self) -> None:
@@ -76,6 +84,8 @@ class Found:
     def _is_meant(self, each: Named) -> bool:
         if self._about.among == "frozen" and each.tensor.requires_grad:
             return False
+        if not _is_ordinary(each.tensor):
+            return False
         return any(fnmatch.fnmatchcase(each.name, glob) for glob in self._about.names)
 
     def _keep_batch_norms(self) -> None:
@@ -91,8 +101,8 @@ class Found:
         }
 
 
-def resolved(path: str, frame: FrameType) -> Any:
-    """What a path names in a frame; None if there is no such thing.
+def resolved(path: str, variables: Mapping[str, Any], outside: Mapping[str, Any]) -> Any:
+    """What a path names among variables, or among those outside of the function; None if there is no such thing.
 
     Nothing of the program runs: no property, no ``__getattr__``, no ``__getitem__``.
     """
@@ -100,8 +110,7 @@ def resolved(path: str, frame: FrameType) -> Any:
     if not steps:
         return None
     first, *others = steps
-    variables = frame.f_locals
-    thing = variables.get(first, frame.f_globals.get(first))
+    thing = variables.get(first, outside.get(first))
     for step in others:
         thing = _part(thing, step)
     return thing
@@ -164,6 +173,12 @@ def _at(things: list[Any], step: str) -> Any:
         return None
     position = int(step)
     return things[position] if -len(things) <= position < len(things) else None
+
+
+def _is_ordinary(tensor: Tensor) -> bool:
+    """Whether it is a plain array of numbers, and there."""
+    is_array = tensor.layout is torch.strided and not tensor.is_quantized and not tensor.is_nested
+    return is_array and tensor.device.type != "meta"
 
 
 def _free(path: str, taken: Mapping[str, Any]) -> str:

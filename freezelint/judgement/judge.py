@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
+import weakref
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ class Judge:
         self._finder = MarkingFinder(self._markers)
         self._steps = 0
         self._stepped: set[int] = set()
-        self._optimizers: set[int] = set()
+        self._optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._process = os.getpid()
         self._stop_listening: Callable[[], None] | None = None
 
@@ -99,8 +100,8 @@ class Judge:
         if self._is_in_child:
             return False
         self._steps += 1
-        if id(optimizer) not in self._optimizers:
-            self._optimizers.add(id(optimizer))
+        if optimizer not in self._optimizers:
+            self._optimizers.add(optimizer)
             self._stepped.update(id(each) for _, each in parameters_of(optimizer))
         for each in self._candidates:
             each.before_step(optimizer, self._steps)

@@ -93,8 +93,10 @@ class Digests:
         with quietly():
             for name, digest in now.items():
                 if digest != self._digests[name]:
-                    change = _change(name, self._samples[name], _sample(kept[name]))
-                    found[name] = change or Change(name, 0, len(self._samples[name]), 0.0)
+                    sample = self._samples[name]
+                    change = _change(name, sample, _sample(kept[name]))
+                    if change is not None or len(sample) < kept[name].numel():
+                        found[name] = change or Change(name, 0, len(sample), 0.0)
         return found
 
     def _digested(self, tensors: Mapping[str, Tensor]) -> dict[str, int | None]:
@@ -107,8 +109,7 @@ class Digests:
 
 
 def _sample(tensor: Tensor) -> Tensor:
-    own = own_values(tensor)
-    flat = (own.coalesce().values() if own.is_sparse else own).reshape(-1)
+    flat = own_values(tensor).reshape(-1)
     return flat[:: max(-(-flat.numel() // SAMPLED), 1)]
 
 
@@ -116,8 +117,12 @@ def _change(name: str, before: Tensor, now: Tensor) -> Change | None:
     if before.shape != now.shape or before.dtype != now.dtype:
         return Change(name, now.numel(), now.numel(), float("inf"))
     now = now.to(before.device)
+    if now.is_floating_point() and now.element_size() == 1:
+        # Little can be done with the smallest numbers as they are.
+        now, before = now.float(), before.float()
     is_same = torch.isclose(now, before, rtol=0, atol=0, equal_nan=True)
     if is_same.all():
         return None
-    largest = float((now.double() - before.double()).abs().max())
+    wide = torch.complex128 if now.is_complex() else torch.float64
+    largest = float((now.to(wide) - before.to(wide)).abs().max())
     return Change(name, int((~is_same).sum()), now.numel(), largest)
