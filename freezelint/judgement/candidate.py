@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from freezelint.program_findings import Expected
 
 _AT_ONCE = ("moves", "drifts", "wastes", "differs")
-"""What is so from the first time on that it is seen; of the rest only the end can tell."""
+"""What is so from the first time on that it is seen."""
+
+_AT_THE_END = ("dead", "cut")
+"""What is not so from the first time on that the contrary is seen."""
 
 _EVERY_STEP = 4
 """Steps that are all looked at; after that, only every power of two."""
@@ -57,11 +60,13 @@ class Candidate:
         if expected.finding.about is not None:
             self._found = Found(expected.finding.about)
         self._observations: list[Observation] = []
+        self._over: list[str] = []
+        """What speaks against consequences that can come no more."""
 
     @property
     def is_observed(self) -> bool:
         """Whether the tensors that it is about were found, and training went on."""
-        return bool(self._observations) or self.shown is not None
+        return bool(self._observations or self._over or self.shown)
 
     @property
     def is_named(self) -> bool:
@@ -72,14 +77,14 @@ class Candidate:
         """Note that the program is at one of the finding's statements."""
         if moment.is_finding:
             self.is_reached = True
-        if self._found is not None and not self._observations and moment.is_near:
+        if self._found is not None and not self.is_observed and moment.is_near:
             self._found.look(frame)
 
     # -- moments -------------------------------------------------------------
 
     def begin(self) -> None:
         """Look from now on if the finding was reached: the next thing that happens is training."""
-        if not self.is_reached or self._found is None or self._observations or self.shown:
+        if not self.is_reached or self._found is None or self.is_observed:
             return
         if not self._found.settle():
             return
@@ -93,10 +98,11 @@ class Candidate:
     def before_step(self, optimizer: Any, step: int) -> None:
         """Look at what was written since the last step, and at what this one may move."""
         self.begin()
+        steps = self._observations[0].steps if self._observations else 0
+        looks = _is_looked_at(steps + 1)
+        if looks and steps and not self._counts_steps_only():
+            self._look(step - 1, is_exact=_is_looked_at(steps))
         for each in self._observations:
-            looks = _is_looked_at(each.steps + 1)
-            if looks and each.steps and not self._counts_steps_only():
-                self._look(step - 1, is_exact=_is_looked_at(each.steps))
             each.before_step(optimizer, looks=looks)
             if looks and self._counts_steps_only():
                 each.remember()
@@ -117,8 +123,11 @@ class Candidate:
             if each.consequence in _AT_ONCE and measured.is_shown and not _needs_the_end(each):
                 self._settle(Shown(measured.in_short, step, is_exact))
                 return
-            is_over = each.consequence == "dead" and not measured.is_shown
-            if is_over or (each.outputs is not None and _was_compared(each)):
+            is_over = each.consequence in _AT_THE_END and not measured.is_shown
+            if is_over:
+                self._over.append(_said(measured))
+                self._observations.remove(each)
+            elif each.outputs is not None and _was_compared(each):
                 each.end()
 
     def _settle(self, shown: Shown) -> None:
@@ -140,7 +149,7 @@ class Candidate:
         Args:
             stepped: Identities of all parameters that optimizers stepped.
         """
-        said = ""
+        said = "; ".join(self._over[:1])
         for each in self._observations:
             measured = MEASURES[each.consequence](each)
             why_not = _why_not(each, measured, stepped)
@@ -154,7 +163,6 @@ class Candidate:
     def _may_run_twice(self) -> bool:
         """Whether a copy of its modules is cheap, and does nothing but compute when it runs."""
         assert self._found is not None
-        """Whether a copy of its modules is cheap, and does nothing but compute when it runs."""
         size = sum(each.tensor.nbytes for each in self._found.tensors().values())
         return size <= _LARGEST_COPY and all(
             type(inner).__module__.startswith("torch.nn.modules.") and not _has_hooks(inner)
@@ -181,6 +189,10 @@ def _needs_the_end(seen: Observation) -> bool:
     return seen.consequence == "wastes" and not seen.held
 
 
+def _said(measured: Measurement) -> str:
+    return (*measured.sentences, measured.trouble or "")[0]
+
+
 def _was_compared(seen: Observation) -> bool:
     assert seen.outputs is not None
     return any(each.times >= _CALLS for each in seen.outputs.compared.values())
@@ -195,7 +207,7 @@ def _why_not(seen: Observation, measured: Measurement, stepped: Collection[int])
     if seen.consequence != "cut" and not seen.steps:
         return "no optimizer took a step after it"
     if not measured.is_shown or measured.trouble is not None:
-        return (*measured.sentences, measured.trouble or "")[0]
+        return _said(measured)
     if seen.consequence == "dead" and _would_train(seen, stepped):
         return "it did not move, but has a gradient and an optimizer: is the learning rate 0?"
     return None if seen.consequence not in ("moves", "drifts") else "it changed after the last step"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from freezelint.reports.summary import counted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -49,7 +51,7 @@ def dead(seen: Observation) -> Measurement:
     still = [each for each in parameters if each.name not in moved]
     if not still:
         return Measurement(sentences=_listed(moved.values()))
-    said = f"{_count(len(still), 'parameter')} of {len(parameters)} unchanged after {_steps(seen)}"
+    said = f"{counted(len(still), 'parameter')} of {len(parameters)} unchanged after {_steps(seen)}"
     return Measurement(
         is_shown=len(still) == len(parameters),
         sentences=(f"{said}: {_names(still)}",),
@@ -91,17 +93,17 @@ def wastes(seen: Observation) -> Measurement:
         if each.name in seen.gradients and each.name not in moved
     }
     sentences = [
-        f"{optimizer} holds {_count(len(held), 'frozen parameter')} "
+        f"{optimizer} holds {counted(len(held), 'frozen parameter')} "
         f"({sum(held.values()):,} bytes): {_some(held)}"
         for optimizer, held in seen.held.items()
     ]
     if idle:
         sentences.append(
             f"gradients ({sum(idle.values()):,} bytes) are computed for "
-            f"{_count(len(idle), 'parameter')} that never changed: {_some(idle)}"
+            f"{counted(len(idle), 'parameter')} that never changed: {_some(idle)}"
         )
     if not sentences:
-        what = _count(len(parameters), "parameter")
+        what = counted(len(parameters), "parameter")
         sentences.append(f"of {what}, none is held while frozen or gets a gradient in vain")
     return Measurement(
         is_shown=bool(seen.held or idle),
@@ -115,7 +117,7 @@ def differs(seen: Observation) -> Measurement:
     outputs = seen.outputs
     if outputs is None or not outputs.compared:
         return Measurement(trouble=f"no module of {seen.about.label!r} was called")
-    calls = _count(sum(each.times for each in outputs.compared.values()), "call")
+    calls = counted(sum(each.times for each in outputs.compared.values()), "call")
     different = [path for path, each in outputs.compared.items() if each.is_different]
     if not different:
         return Measurement(sentences=(f"in {calls}, the output is that of an eval-mode copy",))
@@ -152,7 +154,7 @@ def _changes(seen: Observation, observed: Sequence[Named], what: str, happened: 
     changed = seen.changes(observed)
     if not changed:
         values = sum(each.tensor.numel() for each in observed)
-        said = f"none of {_count(len(observed), what)} changed ({values:,} values)"
+        said = f"none of {counted(len(observed), what)} changed ({values:,} values)"
         return Measurement(sentences=(f"{said} in {_steps(seen)}",))
     # A counter counts; what it counts for is another buffer.
     numbers = {each.name for each in observed if each.tensor.is_floating_point()}
@@ -195,9 +197,5 @@ def _some(names: Iterable[str]) -> str:
     return f"{', '.join(names[:SHOWN])}{more}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def _steps(seen: Observation) -> str:
-    return _count(seen.steps, "step")
+    return counted(seen.steps, "step")
