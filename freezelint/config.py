@@ -6,6 +6,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from freezelint.analysis.project_names import ProjectNames
 from freezelint.findings import Level
 
 if TYPE_CHECKING:
@@ -25,15 +26,6 @@ class UnknownCode(Exception):
         """Say which, and what may have been meant."""
         hint = f"did you mean {nearest}?" if nearest else "`freezelint rules` lists them"
         super().__init__(f"no rule has the code {code}; {hint}")
-
-
-class ProjectNames(NamedTuple):
-    """What a project calls its own things that cannot be followed, by their dotted names."""
-
-    freezers: tuple[str, ...] = ()
-    unfreezers: tuple[str, ...] = ()
-    optimizers: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
 
 
 class Config(NamedTuple):
@@ -96,7 +88,8 @@ class Config(NamedTuple):
 
     def rules_on(self, rules: Iterable[IndexedRule]) -> list[IndexedRule]:
         """Return those of the rules that are to be run."""
-        return [rule for rule in rules if self.is_on(rule.code, rule.level)]
+        chosen = (rule for rule in rules if self.is_on(rule.code, rule.level))
+        return [self.names.with_indexed_triggers(rule) for rule in chosen]
 
 
 @functools.cache

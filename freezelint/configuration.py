@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freezelint.config import Config, ProjectNames, available_cores
+from freezelint.analysis.project_names import ProjectNames
+from freezelint.config import Config, available_cores
 from freezelint.project_file import SETTINGS_FILES, layers_for, layers_in, layers_of
 from freezelint.settings import Sourced, in_force
 

@@ -187,8 +187,8 @@ def _analyze(
         from freezelint.analysis.analyze import analyze
         from freezelint.rules import load_rule
 
-        rules = {code: load_rule(code) for code in codes}
-        findings, problems = analyze(source, list(rules.values()))
+        rules = {code: config.names.with_triggers(load_rule(code)) for code in codes}
+        findings, problems = analyze(source, list(rules.values()), config.names)
     except Exception as error:  # noqa: BLE001
         # One file must never cost the findings of the others.
         return [], (internal_error(source.path, error),)

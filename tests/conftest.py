@@ -82,7 +82,7 @@ _MARK = re.compile(r"(?P<text>.*?)\s*# (?P<what>BUG|CAUSE|NOTE|CRASH|DIE)\b:? ?(
 
 
 def find_marked(
-    source: Source, rules: Sequence[Rule]
+    source: Source, rules: Sequence[Rule], *_names: object
 ) -> tuple[Sequence[Finding], Sequence[Problem]]:
     """Find a bug in each line that ends with ``# BUG FZ301``, if that rule is asked for.
 

@@ -10,6 +10,7 @@ import libcst as cst
 from freezelint.analysis.definitions import OutlineFailed
 from freezelint.analysis.index import Index, is_foreign
 from freezelint.analysis.parsing import unvalidated_nodes
+from freezelint.analysis.project_names import NO_NAMES
 from freezelint.analysis.relevance import Relevance
 from freezelint.analysis.roots import roots_of
 from freezelint.findings import Evidence, Finding, Level, Problem
@@ -18,34 +19,40 @@ from freezelint.sources.syntax import CANNOT_PARSE, problem_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from freezelint.analysis.project_names import ProjectNames
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Span
     from freezelint.rules.rule import Report, Rule
     from freezelint.sources.python import Source
 
 
-def analyze(source: Source, rules: Sequence[Rule]) -> tuple[list[Finding], list[Problem]]:
+def analyze(
+    source: Source, rules: Sequence[Rule], names: ProjectNames = NO_NAMES
+) -> tuple[list[Finding], list[Problem]]:
     """Check one file.
 
     Args:
         source: The decoded file.
         rules: The rules to check it with.
+        names: What the project says of its own functions and classes.
 
     Returns:
         The findings, and the problems that kept parts of the file from being checked.
     """
     text = source.text.replace("\r\n", "\n").replace("\r", "\n")
     with unvalidated_nodes():
-        return _analyze(source.path, text, rules)
+        return _analyze(source.path, text, rules, names)
 
 
-def _analyze(path: str, text: str, rules: Sequence[Rule]) -> tuple[list[Finding], list[Problem]]:
+def _analyze(
+    path: str, text: str, rules: Sequence[Rule], names: ProjectNames
+) -> tuple[list[Finding], list[Problem]]:
     try:
         try:
-            return _check(path, Index(text), rules)
+            return _check(path, Index(text, names=names), rules)
         except OutlineFailed:
             # Its lines misled, or it does not parse; the whole file will tell which.
-            return _check(path, Index(text, whole=True), rules)
+            return _check(path, Index(text, whole=True, names=names), rules)
     except CANNOT_PARSE as error:
         return [], [problem_of(path, error)]
 

@@ -19,11 +19,14 @@ from freezelint.analysis.definitions import (
     parse_piece,
 )
 from freezelint.analysis.outline import LONG, Segment, outline
+from freezelint.analysis.project_names import NO_NAMES
 from freezelint.analysis.search import attribute_named
 from freezelint.analysis.syntax import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from freezelint.analysis.project_names import ProjectNames
 
 _OTHER_FRAMEWORKS = frozenset({"jittor", "paddle", "mindspore", "oneflow", "megengine", "mxnet"})
 _TORCH_FAMILY = frozenset({"torch", "torchvision", "timm", "transformers", "lightning", "peft"})
@@ -44,7 +47,7 @@ _ABOUT_PARAMETERS = (
 class Index:
     """The top level of one file."""
 
-    def __init__(self, text: str, *, whole: bool = False) -> None:
+    def __init__(self, text: str, *, whole: bool = False, names: ProjectNames = NO_NAMES) -> None:
         """Find the scopes of a text.
 
         A long text is only outlined, so what stands in a scope that nobody asks
@@ -54,6 +57,7 @@ class Index:
             SyntaxError: as CPython does, when what is parsed does not.
         """
         self.text = text
+        self.names = names
         self._lines = text.split("\n")
         self._call_sites: dict[str, int] = {}
         self._computed_with: dict[str, bool] = {}
@@ -125,7 +129,8 @@ class Index:
         if known is None:
             # Taken for quiet while it is worked out, so that recursion ends.
             self._loud[definition] = False
-            known = definition.is_loud or any(
+            known = definition.is_loud or self.names.are_in(definition.text)
+            known = known or any(
                 self.is_loud(each)
                 for name in definition.words
                 for each in self._mentioned(name, definition.owner)

@@ -216,9 +216,15 @@ class Relevance:
         kept = [
             method
             for method in eventful
-            if method in completing or _WRITES_FLAG.search(method.text)
+            if method in completing or self._may_write_flags(method.text)
         ]
         return kept if forward is None or forward in kept else [*kept, forward]
+
+    def _may_write_flags(self, text: str) -> bool:
+        return _WRITES_FLAG.search(text) is not None or self._index.names.are_in(text)
+
+    def _is_eventful(self, text: str) -> bool:
+        return _EVENTFUL.search(text) is not None or self._index.names.are_in(text)
 
     def _is_enough(self, definition: ClassDefinition, rules: Sequence[Rule]) -> bool:
         if _FRAMEWORK_HOOKS.intersection(definition.methods):
@@ -264,7 +270,7 @@ class Relevance:
         eventful = {
             name
             for name, each in definition.methods.items()
-            if (follows_order and _EVENTFUL.search(each.text))
+            if (follows_order and self._is_eventful(each.text))
             or (local and self._meets_any(self._signs_near(each), local))
         }
         return [

@@ -40,9 +40,9 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     really = analyze.analyze
 
-    def noted(source, rules):  # type: ignore[no-untyped-def]
+    def noted(source, rules, *names):  # type: ignore[no-untyped-def]
         paths.append(source.path)
-        return really(source, rules)
+        return really(source, rules, *names)
 
     monkeypatch.setattr(analyze, "analyze", noted)
     return paths

@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
 from freezelint.analysis.interpreter.instances import instantiate
 from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.project_calls import call_named
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
@@ -39,6 +40,10 @@ def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Cal
     """Call a value."""
     from freezelint.analysis.interpreter import builtins, library_calls, methods
 
+    name = _name_of(function)
+    role = None if name is None else run.index.names.role_of(name)
+    if role is not None and name is not None:
+        return call_named(run, role, name, arguments, node)
     if isinstance(function, FunctionValue):
         return follow(run, function, arguments, node)
     if isinstance(function, PartialValue):
@@ -54,6 +59,15 @@ def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Cal
     if isinstance(function, ModuleValue):
         return run_forward(run, function, arguments, node)
     return call_unknown(run, arguments, node)
+
+
+def _name_of(function: Value) -> str | None:
+    """What the settings may call a value."""
+    if isinstance(function, LibraryValue):
+        return function.name
+    if isinstance(function, FunctionValue) and function.definition is not None:
+        return function.definition.name
+    return None
 
 
 def call_unknown(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
