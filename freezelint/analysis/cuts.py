@@ -69,6 +69,9 @@ def is_never_reached(trace: Trace, key: int, at: int) -> bool:
         return False
     if trace.open_ends.get(key, 0) != 0:
         return False
+    if module.origin is Origin.PARAMETER and module.place is None:
+        # One of a layer, which may run out of sight.
+        return False
     if any(_is_concerned(trace, each.keys, key, at) for each in trace.all(HandedOver)):
         return False
     if any(

@@ -11,7 +11,13 @@ from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.expressions import by_path
 from freezelint.analysis.interpreter.functional import filter_elements, map_elements
 from freezelint.analysis.interpreter.graphs import take_up
-from freezelint.analysis.interpreter.iteration import consume, element_of, items_of, narrow_to_some
+from freezelint.analysis.interpreter.iteration import (
+    consume,
+    element_of,
+    items_of,
+    narrow_to_some,
+    stands_for_several,
+)
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -91,7 +97,11 @@ def _enumerate(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     value = consume(run, _first(arguments), arguments.node(0, "") or node)
     items = items_of(run, value)
     if items is not None:
-        pairs = tuple(SequenceValue((Constant(n), each)) for n, each in enumerate(items))
+        is_counted = not any(stands_for_several(run, each) for each in items)
+        pairs = tuple(
+            SequenceValue((Constant(n) if is_counted else UNKNOWN, each))
+            for n, each in enumerate(items)
+        )
         return SequenceValue(pairs)
     element = element_of(run, value)
     return UNKNOWN if element == UNKNOWN else ElementsValue(SequenceValue((UNKNOWN, element)))
@@ -100,7 +110,8 @@ def _enumerate(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 def _zip(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     columns = [items_of(run, value) for value in arguments.positional]
     known = [column for column in columns if column is not None]
-    if known and len(known) == len(columns):
+    is_counted = not any(stands_for_several(run, each) for column in known for each in column)
+    if known and len(known) == len(columns) and is_counted:
         return SequenceValue(tuple(SequenceValue(row) for row in zip(*known, strict=False)))
     elements, sequences = [], []
     for number, value in enumerate(arguments.positional):

@@ -8,7 +8,7 @@ import libcst as cst
 
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
 from freezelint.analysis.interpreter.graphs import derived, hand_out, replace, take_up
-from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.iteration import element_of, items_of
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.names import by_use, judge_by_use, look_up, uses_of
 from freezelint.analysis.interpreter.out_of_sight import hand_over
@@ -24,6 +24,7 @@ from freezelint.analysis.values import (
     Counted,
     FunctionValue,
     MappingValue,
+    ModuleGroup,
     ModuleValue,
     ParameterValue,
     SequenceValue,
@@ -219,6 +220,11 @@ def _collection(run: Interpreter, node: cst.List | cst.Tuple | cst.Set) -> Value
         known = items_of(run, value)
         if known is not None:
             items.extend(known)
+        elif isinstance(value, (ModuleValue, ModuleGroup)) and (
+            isinstance(each := element_of(run, value), ModuleValue)
+        ):
+            # One that stands for each of them.
+            items.append(each)
         else:
             spread.append(value)
     if not spread:

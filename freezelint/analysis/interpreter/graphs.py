@@ -163,13 +163,12 @@ def _carried(
 
 
 def lone_parameter(run: Interpreter, value: Value) -> int | None:
-    """The parameter that a value is, if it was made in sight and of its own; None otherwise."""
+    """The one parameter that a value is; None where it is none, or stands for several."""
     if not isinstance(value, ParameterValue) or value.is_element or len(value.parts) != 1:
         return None
     key, predicate = value.parts[0]
-    module = run.objects.module(key)
-    is_lone = module.origin is Origin.PARAMETER and module.place is not None
-    return key if is_lone and not predicate else None
+    is_one = run.objects.module(key).origin is Origin.PARAMETER
+    return key if is_one and not predicate else None
 
 
 def _as_tensor(run: Interpreter, value: Value) -> Value:

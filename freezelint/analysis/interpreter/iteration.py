@@ -54,6 +54,13 @@ def items_of(run: Interpreter, value: Value) -> tuple[Value, ...] | None:
     return None
 
 
+def stands_for_several(run: Interpreter, value: Value) -> bool:
+    """Whether one item of a list stands for each of several modules."""
+    return isinstance(value, ModuleValue) and (
+        run.objects.module(value.key).origin is Origin.ELEMENT
+    )
+
+
 def _registered_items(run: Interpreter, value: ModuleValue) -> tuple[Value, ...] | None:
     """The modules in a ``Sequential`` or ``ModuleList`` built in sight."""
     if run.objects.module(value.key).library not in ("torch.nn.Sequential", "torch.nn.ModuleList"):

@@ -10,7 +10,12 @@ from freezelint.analysis.events import ParametersWritten
 from freezelint.analysis.interpreter.expressions import by_path, evaluate
 from freezelint.analysis.interpreter.gradients import is_zero, with_zeros_at
 from freezelint.analysis.interpreter.graphs import derived, lone_parameter
-from freezelint.analysis.interpreter.iteration import element_module, element_of, narrow_to_some
+from freezelint.analysis.interpreter.iteration import (
+    element_module,
+    element_of,
+    narrow_to_some,
+    stands_for_several,
+)
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.submodules import (
     element_name,
@@ -137,7 +142,9 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     key = index.value
     if isinstance(receiver, SequenceValue) and type(key) is int:
         if receiver.complete and -len(receiver.items) <= key < len(receiver.items):
-            return receiver.items[key]
+            passed = receiver.items[:key] if key >= 0 else receiver.items[key:]
+            is_counted = not any(stands_for_several(run, each) for each in passed)
+            return receiver.items[key] if is_counted else UNKNOWN
         return UNKNOWN
     if isinstance(receiver, MappingValue):
         return receiver.get(key) or UNKNOWN

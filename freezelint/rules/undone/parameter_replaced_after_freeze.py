@@ -19,6 +19,7 @@ from freezelint.analysis.lost_freeze import (
 )
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OwnTest
+from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.training import shares_activation, trained_before
 from freezelint.analysis.values import ParameterValue, Part, TensorValue
 from freezelint.findings import About, Level
@@ -214,6 +215,8 @@ def _is_taken_from(trace: Trace, made: Called, old: Part, event: SubmoduleReplac
     if isinstance(value, (ParameterValue, TensorValue)) and any(
         trace.parts_overlap(part, old, made.index) for part in value.parts
     ):
+        return True
+    if isinstance(value, TensorValue) and event.old in sources_of(value):
         return True
     written = re.compile(rf"\b{re.escape(event.label)}\b")
     return "." in event.label and written.search(made.place.code) is not None
