@@ -61,15 +61,18 @@ def frozen_slices(trace: Trace, freeze: FlagWritten, key: int, whole: int, at: i
     ]
 
 
-def keeps_statistics(trace: Trace, key: int, at: int) -> bool:
-    """Whether a module certainly holds BatchNorm, also as most of a network that is known."""
-    if holds(trace, key, at, LayerKind.BATCH_NORM):
+def keeps_statistics(trace: Trace, key: int, at: int, *, trusting: bool = False) -> bool:
+    """Whether a module certainly holds BatchNorm, also as most of a network that is known.
+
+    With ``trusting``, as if code out of sight had left it as it was.
+    """
+    if holds(trace, key, at, LayerKind.BATCH_NORM, trusting=trusting):
         return True
     module = trace.objects.module(key)
     if module.origin is not Origin.DERIVED or module.source is None or module.has_own:
         return False
     place = known_place(trace, module.source)
-    if place is None or trace.was_handed_over(key, at):
+    if place is None or (not trusting and trace.was_handed_over(key, at)):
         return False
     dropped = [each.dropped for each in module.predicate if isinstance(each, AllButLast)]
     known = all(isinstance(each, (OfChildren, Some, AllButLast)) for each in module.predicate)

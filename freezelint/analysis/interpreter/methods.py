@@ -9,13 +9,18 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.following import call_super, follow
 from freezelint.analysis.interpreter.module_methods import call_on_module
+from freezelint.analysis.interpreter.names import judge_instance
 from freezelint.analysis.interpreter.optimizers import call_on_optimizer
 from freezelint.analysis.interpreter.sequences import call_on_mapping, call_on_sequence
 from freezelint.analysis.interpreter.subscripts import call_on_table, tensor_of
 from freezelint.analysis.interpreter.tensor_methods import call_on_parameter, call_on_tensor
 from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.interpreter.unknown_methods import call_on_library_instance
-from freezelint.analysis.knowledge.torch import MODULE_ITERATORS, SAME_MODULE_METHODS
+from freezelint.analysis.knowledge.torch import (
+    MODULE_ITERATORS,
+    SAME_MODULE_METHODS,
+    SUBMODULE_ITERATORS,
+)
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
@@ -41,11 +46,15 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
+_ONLY_OF_MODULES = frozenset(MODULE_ITERATORS) | frozenset(SUBMODULE_ITERATORS)
+"""Methods that show that an object of an imported class is a module."""
+
+
 def call_method(
     run: Interpreter, method: BoundMethod, arguments: Arguments, node: cst.Call
 ) -> Value:
     """Call a method of a value that is known."""
-    receiver, name = method
+    receiver, name = _judged(run, method)
     if isinstance(
         receiver, (ModuleValue, ModuleGroup, ParameterValue, TensorValue, ParameterSequence)
     ):
@@ -71,6 +80,14 @@ def call_method(
     if isinstance(receiver, (LibraryInstance, InstanceValue)):
         return call_on_library_instance(run, receiver, name, arguments, node)
     return UNKNOWN
+
+
+def _judged(run: Interpreter, method: BoundMethod) -> BoundMethod:
+    """The method, of a module where nothing else has one of that name."""
+    receiver, name = method
+    if isinstance(receiver, LibraryInstance) and name in _ONLY_OF_MODULES:
+        return BoundMethod(judge_instance(run, receiver, {name}), name)
+    return method
 
 
 def _announce_call(

@@ -158,9 +158,13 @@ def judge_instance(run: Interpreter, instance: LibraryInstance, methods: set[str
     if not is_certain_module_use(methods) or keys_in(run, instance.arguments) != _NOTHING:
         return instance
     module = ModuleValue(run.given_module(None).key)
-    for each, value in run.bindings.items():
+    for (owner, name), value in list(run.bindings.items()):
         if isinstance(value, LibraryInstance) and value.key == instance.key:
-            run.bindings[each] = module
+            run.bindings[owner, name] = module
+            if owner in run.objects:
+                made = run.objects.module(module.key)
+                made.label = made.label or f"{run.objects.label(owner)}.{name}"
+                run.objects.attach(module.key, owner, name, -1)
     return module
 
 

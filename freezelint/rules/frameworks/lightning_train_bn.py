@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.frozen_statistics import keeps_statistics
-from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.library_events import FrozenWithoutNorms
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
 from freezelint.analysis.values import Part
@@ -172,8 +170,7 @@ class LightningTrainBn(Rule):
         assert isinstance(event, FrozenWithoutNorms)
         if event.is_chosen or event.repeated:
             return
-        known = holds(trace, event.key, event.index, LayerKind.BATCH_NORM, trusting=True)
-        if known is not True and not keeps_statistics(trace, event.key, event.index):
+        if not keeps_statistics(trace, event.key, event.index, trusting=True):
             return
         built = next(
             (
