@@ -78,6 +78,12 @@ def region_inside(trace: Trace, whole: Part, piece: Part, at: int) -> bool:
 
     Also when ``piece`` takes in all of ``whole``: then what ``whole`` holds is meant.
     """
+    tests = flag_tests(whole.predicate)
+    if tests and all(
+        trace.flag(piece, at if test.at is None else test.at, ()).value is test.value
+        for test in tests
+    ):
+        whole = without_flag_tests(whole)
     if trace.part_covers(whole, piece, at) or trace.part_covers(piece, whole, at):
         return True
     if not is_total(whole.predicate):

@@ -8,7 +8,7 @@ import libcst as cst
 
 from freezelint.analysis.events import ParametersWritten
 from freezelint.analysis.interpreter.expressions import by_path, evaluate
-from freezelint.analysis.interpreter.gradients import is_zero, with_zeros_at
+from freezelint.analysis.interpreter.gradients import MASKED, is_zero, with_zeros_at
 from freezelint.analysis.interpreter.graphs import derived, lone_parameter
 from freezelint.analysis.interpreter.iteration import (
     element_module,
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.predicates import Predicate
+
+
+_ZEROS = ("zeros", "zeros_like")
 
 
 def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
@@ -223,6 +226,18 @@ def _assign_elements(
         changed = with_zeros_at(run, tensor, target)
         if isinstance(target.value, cst.Name):
             run.bind(target.value.value, changed)
+    elif tensor.is_fresh and tensor.how in _ZEROS and isinstance(target.value, cst.Name):
+        # Where some stay zero, this makes a mask.
+        how = MASKED if _takes_a_part(target) else "filled"
+        run.bind(target.value.value, tensor._replace(how=how))
+
+
+def _takes_a_part(target: cst.Subscript) -> bool:
+    """Whether an index leaves something out."""
+    return not all(
+        isinstance(each.slice, cst.Slice) and each.slice.lower is None and each.slice.upper is None
+        for each in target.slice
+    )
 
 
 def _takes_several(run: Interpreter, target: cst.Subscript) -> bool:

@@ -71,7 +71,9 @@ class _Reader:
         return self._read_line(owner, body.body, guarded=guarded)
 
     def _read_if(self, node: cst.If, *, guarded: bool) -> bool:
-        asked = question(node.test, self._parameters, self._gradients)
+        # What stands in for a missing gradient is always there.
+        gradients = set() if self._is_substituted else self._gradients
+        asked = question(node.test, self._parameters, gradients)
         if asked is Question.UNCLEAR:
             return True
         is_there, is_missing = guarded, guarded

@@ -159,14 +159,17 @@ def _freeze_of_all(trace: Trace, event: BackwardRan, built: OptimizerBuilt) -> F
         # Built after the freeze, it is empty, and its constructor has raised.
         return None
     writes = [lasting_freeze(trace, part.key, event.index, event) for part in built.parts]
+    found = [each for each in writes if each is not None and shares_activation(each, event)]
     if any(
         write.value is not False and trace.parts_overlap(mine, part, write.index)
+        for freeze in found[:1]
         for write in trace.all(FlagWritten)
+        # What a later write of the same run undoes was meant until then.
+        if write.index > freeze.index or write.activations[:1] != freeze.activations[:1]
         for mine in write.parts
         for part in built.parts
     ):
         return None
-    found = [each for each in writes if each is not None and shares_activation(each, event)]
     return found[0] if found and len(found) == len(built.parts) else None
 
 

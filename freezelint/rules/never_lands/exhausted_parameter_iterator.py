@@ -132,6 +132,8 @@ class ExhaustedParameterIterator(Rule):
                 "parameters()", r"[^\n]*=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n"
             ),
             r"=\s*\((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
+            r"return \((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
+            r"return filter\([^\n]*parameters\(",
             # A function that goes over its first argument twice.
             (
                 r"def \w+\((?:self, )?(?!self\b)(\w+)[^\n]*:\n(?:[^\n]+\n){0,8}?"

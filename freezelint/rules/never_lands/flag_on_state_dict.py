@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
 
 
+_ASKED = r"(?:requires_grad|numel\(\)|shape\b|size\(|dtype\b|dim\(\)|ndim\b)"
+"""What is set, or asked for a count or a message: neither needs the tensor itself."""
+
+
 class FlagOnStateDict(Rule):
     """Finds the flag set on what `state_dict()` hands out.
 
@@ -154,7 +158,7 @@ def _is_dropped(event: Event, node: cst.CSTNode) -> bool:
     if loop is None or not isinstance(node, Name):
         return False
     body = chunk.code(loop.body)
-    if _count(rf"{node.value}\b", body) > _count(rf"{node.value}\.requires_grad", body):
+    if _count(rf"{node.value}\b", body) > _count(rf"{node.value}\.{_ASKED}", body):
         return False
     source = loop.iter.func if isinstance(loop.iter, Call) else None
     return isinstance(source, Attribute) and _serves_nothing_else(event, source.value)

@@ -16,7 +16,8 @@ from freezelint.analysis.events import (
 from freezelint.analysis.gradients import holders_of
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.training import draws_parameters, shares_activation
+from freezelint.analysis.tensors import graph_sources, tensors_in
+from freezelint.analysis.training import draws_parameters, has_parameters, shares_activation
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -34,7 +35,9 @@ class TrainableNotOptimized(Rule):
     What it does:
         Reports a module of the file that makes parameters at random, compares two or more
         inputs and is differentiated as the loss (a margin head, a center loss), while the
-        optimizer that steps after it holds another model only.
+        optimizer that steps after it holds another model only. So is a layer or a class
+        of its own that works on what the optimized model computes, such as a projection
+        for distillation.
 
     Why is this bad:
         `model.parameters()` does not reach what lives in the loss. Its parameters get
@@ -118,7 +121,7 @@ class TrainableNotOptimized(Rule):
     )
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,
-        (r"Module\)",),
+        (r"Module\)", r"self\.\w+ = nn\.(?:Linear|Conv\dd|Embedding|Sequential)\("),
     )
     fixable = False
     events = ("BackwardRan",)
@@ -128,8 +131,9 @@ class TrainableNotOptimized(Rule):
         assert isinstance(event, BackwardRan)
         if event.repeated or not isinstance(event.loss, TensorValue):
             return
-        for key in event.loss.modules:
-            if _is_a_loss_that_trains(key, event, trace):
+        for key in dict.fromkeys(graph_sources(event.loss)):
+            is_loss = key in event.loss.modules and _is_a_loss_that_trains(key, event, trace)
+            if is_loss or _is_between(key, event, trace):
                 built = _optimizer_after(event, trace)
                 if built is not None and holders_of(trace, key) == []:
                     label = trace.objects.label(key)
@@ -157,6 +161,32 @@ def _is_a_loss_that_trains(key: int, backward: BackwardRan, trace: Trace) -> boo
     if not runs or not all(each.grad_enabled and len(each.arguments) > 1 for each in runs):
         return False
     return not _is_fixed(key, trace)
+
+
+def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
+    """Whether a layer of random weights, of its own, works on what an optimizer trains."""
+    module = trace.objects.module(key)
+    if trace.objects.roots(key, backward.index) != {key} or module.is_subject:
+        return False
+    library = module.library or ""
+    is_layer = library.startswith("torch.nn.") and has_parameters(trace, key, backward.index)
+    is_own = module.owner_class is not None and draws_parameters(module.owner_class.definition)
+    if not is_layer and not (module.origin is Origin.OWN_CLASS and is_own):
+        return False
+    if trace.flag(Part(key), backward.index, backward.path).value is not True:
+        return False
+    runs = [each for each in trace.all(ForwardRan) if each.key == key]
+    if not all(each.grad_enabled is True for each in runs) or _is_fixed(key, trace):
+        return False
+    return all(
+        any(
+            holders_of(trace, source)
+            for value in tensors_in(each.arguments)
+            for source in graph_sources(value)
+            if trace.objects.module(source).is_module
+        )
+        for each in runs
+    )
 
 
 def _is_fixed(key: int, trace: Trace) -> bool:

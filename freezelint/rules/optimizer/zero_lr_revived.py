@@ -139,7 +139,7 @@ class ZeroLrRevived(Rule):
                 yield from self._judge(event, event, how, trace)
         elif isinstance(event, Called) and event.name in REVIVING_SCHEDULERS:
             built = _optimizer_of(event, trace)
-            if built is not None and _raises_all(event):
+            if built is not None and (_raises_all(event) or _is_same_rate(event, built)):
                 scheduler = event.name.rpartition(".")[2]
                 how = (
                     f"`{scheduler}` raises the learning rate of `{{}}`, which is 0 to keep it still"
@@ -187,6 +187,25 @@ def _optimizer_of(scheduler: Called, trace: Trace) -> OptimizerBuilt | None:
         return None
     made = (each for each in trace.before(scheduler, OptimizerBuilt) if each.key == value.keys[0])
     return next(made, None)
+
+
+def _is_same_rate(scheduler: Called, built: OptimizerBuilt) -> bool:
+    """Whether a rate is given as the very expression that is the rate of the optimizer: a number."""
+    rate = _keywords(built).get("lr")
+    names = {name for _, name in REVIVING_SCHEDULERS[scheduler.name]}
+    return rate is not None and any(
+        rate == text for name, text in _keywords(scheduler).items() if name in names
+    )
+
+
+def _keywords(event: Event) -> dict[str, str]:
+    """The keywords of a call, as they are written."""
+    chunk, node = event.place.chunk, event.place.node
+    return {
+        argument.keyword.value: chunk.code(argument.value)
+        for argument in getattr(node, "args", ())
+        if argument.keyword is not None
+    }
 
 
 def _raises_all(scheduler: Called) -> bool:
