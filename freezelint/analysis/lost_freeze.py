@@ -11,6 +11,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import without_flag_tests
 
 if TYPE_CHECKING:
@@ -88,6 +89,14 @@ def _is_joined(trace: Trace, freeze: FlagWritten, whole: Sequence[Part], but: Ev
         each is not but
         and each.new is not None
         and trace.objects.module(each.new).flag_at_birth is True
-        and any(trace.covers(part, each.new, trace.now) for part in whole)
+        and any(_takes_in(trace, part, each, each.new) for part in whole)
         for each in trace.after(freeze, SubmoduleReplaced)
     )
+
+
+def _takes_in(trace: Trace, part: Part, change: SubmoduleReplaced, new: int) -> bool:
+    """Whether a part holds what was attached, be it to each module that a loop goes over."""
+    if trace.objects.module(change.parent).origin is Origin.ELEMENT:
+        holder = trace.objects.parts_of(change.parent)[0].key
+        return trace.covers(part, holder, trace.now)
+    return trace.covers(part, new, trace.now)

@@ -10,6 +10,7 @@ from freezelint.analysis.tensors import cut_sources
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    LibraryInstance,
     ModuleValue,
     OptimizerValue,
     ParameterSequence,
@@ -54,7 +55,7 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
     for one, other in ((first, second), (second, first)):
         # Judged by its uses on one arm, it is no other thing on the other.
         if (
-            isinstance(one, Unknown)
+            isinstance(one, (Unknown, LibraryInstance))
             and isinstance(other, ModuleValue)
             and run.objects.module(other.key).origin is Origin.GIVEN
         ):
