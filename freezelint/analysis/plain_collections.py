@@ -26,6 +26,10 @@ def is_worked_with(trace: Trace, owner: ModuleObject, attribute: str) -> bool:
     if "__init__" not in methods or "forward" not in methods:
         return True
     constructor, forward = methods["__init__"].text, methods["forward"].text
+    # What another object has under the same name is something else.
+    elsewhere = rf"\bself\.\w[\w.]*\.{attribute}\b"
+    constructor, others = re.subn(elsewhere, "", constructor)
+    forward, more = re.subn(elsewhere, "", forward)
     mention = attribute_named(attribute)
     filled = len(
         re.findall(
@@ -40,7 +44,7 @@ def is_worked_with(trace: Trace, owner: ModuleObject, attribute: str) -> bool:
         return True
     registers = rf"self\.{attribute}\b[^\n]*= ?[\w.]*(?:ModuleList|ModuleDict|Sequential)\("
     return (
-        trace.file.mentions_attribute(attribute) > filled + run
+        trace.file.mentions_attribute(attribute) > filled + run + others + more
         or _REGISTERING.search(constructor) is not None
         or re.search(registers, constructor) is not None
     )

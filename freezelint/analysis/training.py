@@ -19,6 +19,7 @@ from freezelint.analysis.events import (
     SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.torch import (
+    CONTAINERS,
     LAYERS_THAT_NORMALIZE,
     LAYERS_WITH_WEIGHT,
     LAYERS_WITHOUT_PARAMETERS,
@@ -238,7 +239,7 @@ def has_parameters(trace: Trace, key: int, at: int) -> bool:
         return True
     if last in LAYERS_WITH_WEIGHT or last in _RECURRENT_AND_ATTENTION:
         return True
-    if last in ("Sequential", "ModuleList"):
+    if last in CONTAINERS:
         return any(has_parameters(trace, held, at) for held in trace.objects.held_by(key, at))
     return False
 

@@ -176,8 +176,12 @@ class SequenceValue(NamedTuple):
     complete: bool = True
 
 
+ANY_KEY = ...
+"""Stands for the keys of a dict comprehension, whose values are all alike."""
+
+
 class MappingValue(NamedTuple):
-    """A dict with constant keys."""
+    """A dict with constant keys, or with :data:`ANY_KEY`."""
 
     items: tuple[tuple[Any, Value], ...]
     complete: bool = True

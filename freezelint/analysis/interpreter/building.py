@@ -10,6 +10,7 @@ from freezelint.analysis.interpreter.submodules import LENGTH
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.values import (
+    ANY_KEY,
     UNKNOWN,
     Constant,
     ElementsValue,
@@ -80,7 +81,8 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
     if last == "ModuleDict" and values and isinstance(values[0], MappingValue):
         for key, value in values[0].items:
             if isinstance(value, ModuleValue):
-                _hold(run, module.key, f"[{key!r}]", value)
+                name = f"[+{value.key}]" if key is ANY_KEY else f"[{key!r}]"
+                _hold(run, module.key, name, value)
         return ModuleValue(module.key)
     if last == "ModuleList" and len(values) == 1:
         held = items_of(run, values[0])

@@ -14,6 +14,7 @@ from freezelint.analysis.interpreter.iteration import consume, element_of, items
 from freezelint.analysis.interpreter.narrowing import narrow
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.values import (
+    ANY_KEY,
     Constant,
     ElementsValue,
     Form,
@@ -43,10 +44,27 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
     _restore_names(run, before)
     is_lazy = isinstance(node, cst.GeneratorExp)
     collected = _collected(run, results, complete=complete, is_lazy=is_lazy)
+    if isinstance(node, cst.DictComp):
+        return _as_mapping(collected)
     if is_lazy and not isinstance(collected, ParameterSequence):
         # What runs such a generator is a sum or a count on the same line.
         consume(run, evaluate(run, node.for_in.iter), node.for_in.iter)
     return collected
+
+
+def _as_mapping(collected: Value) -> Value:
+    """What a dict comprehension makes of modules."""
+    if isinstance(collected, ElementsValue):
+        element = collected.element
+        value = element.items[-1] if isinstance(element, SequenceValue) else element
+        return MappingValue(((ANY_KEY, value),), complete=False)
+    if not isinstance(collected, SequenceValue) or not collected.items:
+        return collected
+    pairs = [each.items for each in collected.items if isinstance(each, SequenceValue)]
+    if len(pairs) < len(collected.items) or any(len(each) != 2 for each in pairs):
+        return collected
+    known = tuple((key.value, value) for key, value in pairs if isinstance(key, Constant))
+    return MappingValue(known, collected.complete and len(known) == len(pairs))
 
 
 def _restore_names(run: Interpreter, before: dict[tuple[int, str], Value]) -> None:
@@ -111,8 +129,9 @@ def _element(
     if clause.inner_for_in is not None:
         return _clause(run, node, clause.inner_for_in)
     if isinstance(node, cst.DictComp):
-        evaluate(run, node.key)
-        return [evaluate(run, node.value)], True
+        key, value = evaluate(run, node.key), evaluate(run, node.value)
+        is_known = isinstance(key, Constant) and isinstance(value, ModuleValue)
+        return [SequenceValue((key, value)) if is_known else value], True
     assert isinstance(node, cst.BaseSimpleComp)
     return [evaluate(run, node.elt)], True
 

@@ -71,11 +71,13 @@ def _collected(value: Value) -> tuple[tuple[Value, ...], str] | None:
 
 def look_for_collections(run: Interpreter, parts: Iterable[Part]) -> None:
     """Catch up on constructors that keep something in a collection, now that it matters."""
-    for part in parts:
-        module = run.objects.module(part.key)
+    keys = [part.key for part in parts]
+    for module in list(run.objects.modules()):
         if module.unfinished is None or module.owner_class is None:
+            continue
+        if all(run.objects.route(key, module.key, run.trace.now) is None for key in keys):
             continue
         constructor = find_method(run, module.owner_class, "__init__")
         definition = None if constructor is None else constructor.definition
         if definition is not None and _COLLECTS.search(definition.text):
-            run.finish(part.key)
+            run.finish(module.key)

@@ -10,6 +10,7 @@ from freezelint.analysis.interpreter.assignment import as_parameters, concatenat
 from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import element_of, narrow_to_some
 from freezelint.analysis.values import (
+    ANY_KEY,
     UNKNOWN,
     Constant,
     Form,
@@ -98,7 +99,10 @@ def call_on_mapping(
     if name == "values":
         return SequenceValue(tuple(value for _, value in receiver.items), receiver.complete)
     if name == "items":
-        pairs = tuple(SequenceValue((Constant(key), value)) for key, value in receiver.items)
+        pairs = tuple(
+            SequenceValue((UNKNOWN if key is ANY_KEY else Constant(key), value))
+            for key, value in receiver.items
+        )
         return SequenceValue(pairs, receiver.complete)
     if name in ("update", "pop", "setdefault", "clear") and isinstance(node.func, cst.Attribute):
         _store(run, node.func.value, UNKNOWN)

@@ -28,6 +28,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
+    ANY_KEY,
     UNKNOWN,
     BoundMethod,
     ComparisonValue,
@@ -138,6 +139,8 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
         return _submodule(run, receiver, index)
     if isinstance(receiver, StateDictValue):
         return tensor_of(receiver)
+    if isinstance(receiver, MappingValue) and (alike := receiver.get(ANY_KEY)) is not None:
+        return alike
     if not isinstance(index, Constant):
         if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
             return narrow_to_some(run, element_of(run, receiver))
