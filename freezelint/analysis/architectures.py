@@ -176,7 +176,10 @@ def is_built_without_weights(module: ModuleObject) -> bool:
     if module.origin is Origin.BUILT and is_built_from_configuration(module.library or ""):
         return not _has_own_measures(module)
     builder, given = _builder_of(module), module.arguments
-    if builder is None or given is None:
+    if module.origin is Origin.BUILT and module.library in timm.FACTORIES:
+        # Whatever the name: without this argument nothing is loaded.
+        builder = _TIMM
+    if builder is None or given is None or not given.complete:
         return False
     nothing = (None, Constant(None), Constant(False))
     if builder.startswith(_TIMM):

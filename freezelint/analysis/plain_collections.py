@@ -42,7 +42,7 @@ def is_worked_with(trace: Trace, owner: ModuleObject, attribute: str) -> bool:
     run = moved + len(re.findall(mention, forward))
     if run == 0 or filled < len(re.findall(mention, constructor)):
         return True
-    registers = rf"self\.{attribute}\b[^\n]*= ?[\w.]*(?:ModuleList|ModuleDict|Sequential)\("
+    registers = rf"self\.{attribute}(?:: [^=\n]+)? ?= ?[\w.]*(?:ModuleList|ModuleDict|Sequential)\("
     return (
         trace.file.mentions_attribute(attribute) > filled + run + others + more
         or _REGISTERING.search(constructor) is not None

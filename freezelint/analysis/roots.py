@@ -183,7 +183,8 @@ class ClassRoot(Root):
         if constructor is None or not isinstance(receiver, ModuleValue):
             return
         is_plain = set(library_bases(run, owner)) == {"torch.nn.Module"}
-        if is_plain and run.objects.module(receiver.key).hidden:
+        hidden = run.objects.module(receiver.key).hidden.values()
+        if is_plain and any(each.keys for each in hidden):
             (statement,) = constructor.chunk.body
             place = Place(constructor.chunk, statement, statement)
             run.announce(ModulesHidden(place=place, owner=receiver.key))

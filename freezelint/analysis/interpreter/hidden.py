@@ -42,10 +42,14 @@ def note_collection(
     module = run.objects.module(owner)
     found = _collected(value)
     are_many = isinstance(value, ElementsValue) or not getattr(value, "complete", True)
-    if found is None or (are_many and isinstance(source, (cst.Name, cst.Attribute))):
+    if found is None or (are_many and _has_other_uses(run, source)):
         module.hidden.pop(attribute, None)
         return
     items, kind = found
+    if not items and not are_many:
+        # To be filled in the lines below: this is where it should be another kind.
+        module.hidden[attribute] = Hidden((), kind, run.place(node), are_many=False)
+        return
     keys = tuple(each.key for each in items if isinstance(each, ModuleValue))
     if not keys or len(keys) < len(items):
         module.hidden.pop(attribute, None)
@@ -57,6 +61,15 @@ def note_collection(
         run.place(node) if known is None else known.place,
         are_many,
     )
+
+
+def _has_other_uses(run: Interpreter, source: cst.CSTNode | None) -> bool:
+    """Whether more is done with a collection made elsewhere than to fill it and to keep it."""
+    if not isinstance(source, cst.Name) or run.frame.chunk is None:
+        return isinstance(source, (cst.Name, cst.Attribute))
+    text, name = run.frame.chunk.text, re.escape(source.value)
+    filled = len(re.findall(rf"(?<![\w.]){name}(?: ?= ?(?:\[|list\()|\.append\()", text))
+    return filled == 0 or len(re.findall(rf"(?<![\w.]){name}\b", text)) > filled + 1
 
 
 def _collected(value: Value) -> tuple[tuple[Value, ...], str] | None:

@@ -43,11 +43,11 @@ def call_on_sequence(
         return UNKNOWN
     value = arguments.positional[-1]
     if name in ("append", "insert", "add"):
-        _store(run, node.func.value, _appended(run, receiver, value, node))
+        store(run, node.func.value, _appended(run, receiver, value, node))
     elif name in ("extend", "update"):
-        _store(run, node.func.value, concatenated(run, receiver, value, node))
+        store(run, node.func.value, concatenated(run, receiver, value, node))
     elif name in ("remove", "pop", "clear", "discard"):
-        _store(run, node.func.value, UNKNOWN)
+        store(run, node.func.value, UNKNOWN)
     return UNKNOWN
 
 
@@ -69,8 +69,8 @@ def _appended(
     return ParameterSequence(parts, Form.COLLECTION, receiver.named, receiver.complete)
 
 
-def _store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
-    """Put the changed list back where it came from."""
+def store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
+    """Put a changed list or dict back where it came from."""
     from freezelint.analysis.interpreter.expressions import evaluate
 
     if isinstance(target, cst.Name):
@@ -105,5 +105,5 @@ def call_on_mapping(
         )
         return SequenceValue(pairs, receiver.complete)
     if name in ("update", "pop", "setdefault", "clear") and isinstance(node.func, cst.Attribute):
-        _store(run, node.func.value, UNKNOWN)
+        store(run, node.func.value, UNKNOWN)
     return UNKNOWN

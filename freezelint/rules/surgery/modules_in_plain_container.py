@@ -18,7 +18,11 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.plain_collections import is_worked_with
-from freezelint.analysis.training import is_born_trainable, without_flag_tests
+from freezelint.analysis.training import (
+    has_no_parameters,
+    is_born_trainable,
+    without_flag_tests,
+)
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -218,13 +222,14 @@ def _is_left_out(trace: Trace, event: OptimizerBuilt, owner: ModuleObject, hidde
 
 def _are_unregistered_layers(trace: Trace, event: Event, hidden: Hidden) -> bool:
     """Whether several layers that are trainable from the start are nobody's submodules."""
-    if len(hidden.keys) < 2 and not hidden.are_many:
+    keys = [key for key in hidden.keys if not has_no_parameters(trace, key)]
+    if not keys or (len(keys) < 2 and not hidden.are_many):
         return False
     return all(
         _is_built_to_train(trace, key, event.index)
         and not trace.objects.module(key).attachments
         and not trace.is_frozen(Part(key), event.index, event.path)
-        for key in hidden.keys
+        for key in keys
     )
 
 
