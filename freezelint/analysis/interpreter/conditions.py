@@ -26,9 +26,11 @@ from freezelint.analysis.values import (
     ComparisonValue,
     Constant,
     FlagValue,
+    InstanceValue,
     LibraryValue,
     MappingValue,
     ModuleValue,
+    OptimizerValue,
     ParameterName,
     ParameterValue,
     SequenceValue,
@@ -113,10 +115,14 @@ def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNod
     if is_gradient(left) and right == Constant(None) and run.selection is None:
         # Before something is done to a gradient, the case that there is one counts.
         return operator in ("is not", "!=")
-    return _judge_constants(left, operator, right)
+    return judge_constants(left, operator, right)
 
 
-def _judge_constants(left: Value, operator: str, right: Value) -> Verdict:
+_NEVER_NONE = (ModuleValue, SequenceValue, MappingValue, OptimizerValue, InstanceValue)
+
+
+def judge_constants(left: Value, operator: str, right: Value) -> bool | None:
+    """What a comparison with a constant says; None where that is not known."""
     nothing = Constant(None)
     if (
         right == nothing
@@ -125,7 +131,7 @@ def _judge_constants(left: Value, operator: str, right: Value) -> Verdict:
     ):
         if isinstance(left, Constant):
             return (left.value is None) == (operator in ("is", "=="))
-        if isinstance(left, (ModuleValue, SequenceValue, MappingValue)):
+        if isinstance(left, _NEVER_NONE):
             return operator in ("is not", "!=")
         return None
     if not isinstance(left, Constant):

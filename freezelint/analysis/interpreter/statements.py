@@ -9,7 +9,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import aliasing, assignment, branches, graphs, loops
 from freezelint.analysis.interpreter.adapted_methods import leave_context
-from freezelint.analysis.interpreter.conditions import judge
+from freezelint.analysis.interpreter.conditions import judge, judge_constants
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.names import absolute, look_up
@@ -20,6 +20,7 @@ from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     BuiltinValue,
+    ComparisonValue,
     Constant,
     FunctionValue,
     LibraryInstance,
@@ -254,6 +255,8 @@ def _expects_error(context: cst.BaseExpression) -> bool:
 def _switch_gradients(run: Interpreter, context: LibraryInstance) -> None:
     """What a context turns on or off for the code inside."""
     mode = context.arguments[0] if context.arguments else Constant(True)
+    if isinstance(mode, ComparisonValue):
+        mode = Constant(judge_constants(*mode))
     chosen = mode.value if isinstance(mode, Constant) and isinstance(mode.value, bool) else None
     if context.name in INFERENCE_SWITCHES:
         run.is_inference = chosen is True
