@@ -32,7 +32,8 @@ class Subject(NamedTuple):
 def training_of(trace: Trace, event: Event, subject: Subject) -> Event | None:
     """Where a model is trained with the flags that an event left it with; None if it may not be.
 
-    Training of more than this model tells nothing: what is frozen may be meant to be.
+    Training of more than this model tells nothing, unless the model has a learning rate of its
+    own: what is frozen may be meant to be.
     """
     training = next(_trainings(trace, event, subject), None)
     if training is None or _may_change(trace, event, subject, training):
@@ -71,6 +72,8 @@ def _is_about(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
     parts = [without_flag_tests(part) for part in built.parts]
     if not parts or not built.complete:
         return False
+    if _has_group_of_its_own(trace, built, subject):
+        return True
     return all(
         _is_alternative(trace, part.key, subject)
         or any(
@@ -82,6 +85,16 @@ def _is_about(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
         _is_alternative(trace, part.key, subject)
         or trace.parts_overlap(part, subject.part, built.index)
         for part in parts
+    )
+
+
+def _has_group_of_its_own(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
+    """Whether the model is given a learning rate: then it is meant to train, whatever else does."""
+    return any(
+        "lr" in group.options
+        and any(part == Part(model) for part in group.parts for model in subject.models)
+        and any(trace.parts_overlap(part, subject.part, built.index) for part in group.parts)
+        for group in built.groups
     )
 
 

@@ -69,3 +69,27 @@ def test_norms_of_a_loaded_model_that_a_freeze_of_norms_does_not_know(
         """
     )
     assert found == ([] if line is None else [("FZ405", line)])
+
+
+@pytest.mark.parametrize(
+    ("frozen", "other", "is_found"),
+    [
+        ("transformer.wte", "transformer.wpe", True),
+        ("transformer.wte", "lm_head", False),
+        ("transformer.h", "transformer.wpe", False),
+    ],
+)
+def test_a_tied_embedding_that_is_frozen_alone(frozen: str, other: str, is_found: bool) -> None:
+    found = infos(
+        f"""
+        import torch
+        from transformers import GPT2LMHeadModel
+
+        model = GPT2LMHeadModel.from_pretrained("gpt2")
+        model.{frozen}.requires_grad_(False)
+        model.{other}.requires_grad_(False)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=1e-5)
+        """
+    )
+    assert [each for each in found if each[0] == "FZ607"] == ([("FZ607", 5)] if is_found else [])

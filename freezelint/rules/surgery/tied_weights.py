@@ -52,7 +52,8 @@ class TiedWeights(Rule):
         Reports a head of a language model of transformers that is unfrozen alone after
         everything was frozen, where its weight is that of the input embedding; a name
         of the two that is frozen after the other was unfrozen; and tests of names that
-        look for the one which `named_parameters()` leaves out.
+        look for the one which `named_parameters()` leaves out. Where just one of the two is
+        frozen, and nothing is said of the other, it is reported as info.
 
     Why is this bad:
         Tied weights are one tensor with one flag. Unfreezing `lm_head` trains the input
@@ -199,9 +200,12 @@ def _contradiction(
     if event.value is True and mine != name:
         # Who trains the embedding of a tied model knows that its output changes.
         return None
-    said = _said_of(trace, event, written.root, other)
-    if said is None or _is_written_later(trace, event, written.root, (name, source)):
+    if _is_written_later(trace, event, written.root, (name, source)):
         return None
+    said = _said_of(trace, event, written.root, other)
+    if said is None:
+        is_alone = event.value is False and not _is_spoken_of(trace, event, written.root, other)
+        return _frozen_alone(event, mine, other) if is_alone else None
     done = "trains" if event.value else "freezes"
     return Report(
         trace.meeting_place(event, said),
@@ -213,6 +217,29 @@ def _contradiction(
             shows=("moves",) if event.value else ("dead",),
         ),
     )
+
+
+def _frozen_alone(event: FlagWritten, mine: str, other: str) -> Report:
+    return Report(
+        event.place,
+        f"`{mine}` and `{other}` are one tensor: this freezes both",
+        "untie them (`tie_word_embeddings=False`) if only one of them is to stay as it is",
+        level=Level.INFO,
+    )
+
+
+def _is_spoken_of(trace: Trace, event: FlagWritten, root: int, name: str) -> bool:
+    """Whether any other write reaches a name, or may reach it."""
+    for each in trace.all(FlagWritten):
+        if each is event:
+            continue
+        for part in each.parts:
+            written = _written(trace, part)
+            if written is None and part.key == root:
+                return True
+            if written is not None and written.root == root and written.covers(name):
+                return True
+    return False
 
 
 def _said_of(trace: Trace, event: FlagWritten, root: int, name: str) -> FlagWritten | None:
