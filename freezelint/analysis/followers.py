@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import AttributeWritten, HandedOver, MethodCalled
+from freezelint.analysis.events import AttributeWritten, HandedOver, MethodCalled, Stepped
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
     ModuleValue,
@@ -29,7 +29,9 @@ def follows_another(trace: Trace, key: int) -> bool:
     if trace.objects.module(key).origin is Origin.COPY or _goes_with_another(trace, key):
         return True
     return any(
-        _writes_weights(call) and _is_of(trace, call.receiver, key, call.index)
+        _writes_weights(call)
+        and _is_of(trace, call.receiver, key, call.index)
+        and not _sets_once(trace, call)
         for call in trace.all(MethodCalled)
     ) or any(
         write.attribute == "data" and _is_of(trace, write.receiver, key, write.index)
@@ -64,6 +66,13 @@ def _writes_weights(call: MethodCalled) -> bool:
     if call.name == "requires_grad_" or not call.name.endswith("_"):
         return False
     return isinstance(call.receiver, (TensorValue, ParameterValue))
+
+
+def _sets_once(trace: Trace, call: MethodCalled) -> bool:
+    """Whether weights that are no other network's are put in before the training begins."""
+    if call.name != "copy_" or call.loops or next(trace.before(call, Stepped), None) is not None:
+        return False
+    return not any(getattr(each, "parts", ()) for each in call.arguments)
 
 
 def _is_of(trace: Trace, value: Value, key: int, at: int) -> bool:

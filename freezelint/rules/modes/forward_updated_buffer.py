@@ -144,11 +144,22 @@ class ForwardUpdatedBuffer(Rule):
             if update is not Update.CLIPPED_ROWS and not _is_in_training(trace, event, module):
                 continue
             freeze = freeze_of_all(trace, module.key, event.index, event.path)
+            if freeze is None and update is Update.CLIPPED_ROWS:
+                freeze = _freeze_of_weight(trace, module, event)
             if freeze is None and module.flag_at_birth is not False:
                 continue
             if freeze is not None and _is_unfrozen_later(trace, module, freeze):
                 continue
             yield from _report(trace, module, update, freeze)
+
+
+def _freeze_of_weight(trace: Trace, module: ModuleObject, event: ForwardRan) -> FlagWritten | None:
+    """A write that froze the weight of an embedding, which is all that it has, by its name."""
+    for key, attachment in trace.objects.attachments_to(module.key):
+        state = trace.flag(Part(key), event.index, event.path)
+        if attachment.attribute == "weight" and state.value is False:
+            return state.write
+    return None
 
 
 def _report(
