@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED
+from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED, failed
 from freezelint.settings import PlacedPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from freezelint.cache import Cache
     from freezelint.configuration import Configuration
@@ -37,6 +37,7 @@ class CheckOptions(NamedTuple):
     cache: bool = True
     strict: bool | None = None
     output_format: str = "text"
+    output_file: str | None = None
     fix: bool | None = None
     unsafe_fixes: bool | None = None
     diff: bool = False
@@ -115,9 +116,8 @@ def run(options: CheckOptions) -> int:
     with _report_beside_the_text(result, fixes=configuration.around("").fixes != "none"):
         result = _written(result)
         _print_problems(result)
-        if not options.fix_only:
-            _print(result, options)
-    return _exit_code(result, exit_zero=options.exit_zero or options.fix_only)
+        printed = CLEAN if options.fix_only else _print(result, options)
+    return printed or _exit_code(result, exit_zero=options.exit_zero or options.fix_only)
 
 
 def configuration_of(options: CheckOptions) -> Configuration:
@@ -154,14 +154,14 @@ def _show_diff(result: CheckResult, options: CheckOptions) -> int:
     from freezelint.reports.display import safe
 
     _print_problems(result)
-    is_terminal = sys.stdout.isatty()
-    for line in rewriting.diff(result.rewritten):
-        click.echo(f"{safe(line[:-1])}\n" if is_terminal else line, nl=False)
+    is_terminal = options.output_file is None and sys.stdout.isatty()
+    lines = (line[:-1] for line in rewriting.diff(result.rewritten))
+    printed = _put(map(safe, lines) if is_terminal else lines, options.output_file)
     if not options.quiet:
         from freezelint.reports import summary
 
         click.echo(summary.would_fix(result), err=True)
-    if result.problems:
+    if result.problems or printed:
         return FAILED
     return FOUND if result.rewritten and not options.exit_zero else CLEAN
 
@@ -207,46 +207,44 @@ def _progress(*, quiet: bool) -> ProgressBar | None:
 def _print_problems(result: CheckResult) -> None:
     if not result.problems:
         return
-    from freezelint.reports.display import safe
-
-    for problem in result.problems:
-        place = problem.path if problem.line is None else f"{problem.path}:{problem.line}"
-        click.echo(f"error: {safe(place)}: {safe(problem.reason)}", err=True)
-
-
-def _print(result: CheckResult, options: CheckOptions) -> None:
-    if options.output_format == "json":
-        from freezelint.reports import json
-
-        click.echo(json.render(result))
-        return
-    if options.output_format == "github":
-        from freezelint.reports import github
-
-        for line in github.render(result):
-            click.echo(line)
-        return
     from freezelint.reports import summary
 
-    if options.statistics:
-        for line in summary.by_rule(result):
-            click.echo(line)
-    elif result.findings:
-        _print_text(result)
-    if not options.quiet:
-        click.echo(summary.in_one_line(result))
-        for line in summary.about_fixes(result):
-            click.echo(line)
+    for problem in result.problems:
+        click.echo(summary.of_problem(problem), err=True)
 
 
-def _print_text(result: CheckResult) -> None:
-    from freezelint.reports import text
-    from freezelint.reports.excerpts import Excerpts
-    from freezelint.reports.snippet import Painter
+def _print(result: CheckResult, options: CheckOptions) -> int:
+    """Print the report in the form that was asked for."""
+    from freezelint.reports.formats import renderer
+    from freezelint.reports.presentation import Presentation
 
-    color = _wants_color()
-    for block in text.render(result, Excerpts(result.standard_input), Painter(color=color)):
-        click.echo(block, color=color)
+    is_file = options.output_file is not None
+    presentation = Presentation(
+        color=not is_file and _wants_color(),
+        statistics=options.statistics,
+        quiet=options.quiet,
+        problems=is_file,
+    )
+    lines = renderer(options.output_format)(result, presentation)
+    return _put(lines, options.output_file, color=presentation.color)
+
+
+def _put(lines: Iterable[str], file: str | None, *, color: bool = False) -> int:
+    """Print lines, or write them to a file, and return the exit code if that fails."""
+    if file is None:
+        for line in lines:
+            click.echo(line, color=color)
+        return CLEAN
+    from freezelint.discovery import reason_of
+    from freezelint.writing import write_atomically
+
+    text = "".join(f"{line}\n" for line in lines)
+    try:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(Path(file), text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        return failed(f"{file}: cannot be written: {reason_of(error)}")
+    return CLEAN
 
 
 def _exit_code(result: CheckResult, *, exit_zero: bool) -> int:
@@ -256,8 +254,6 @@ def _exit_code(result: CheckResult, *, exit_zero: bool) -> int:
 
 
 def _wants_color() -> bool:
-    import os
-
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):

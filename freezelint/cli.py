@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from freezelint import __version__
+from freezelint.reports.formats import FORMATS
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,9 +57,15 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 )
 @click.option(
     "--output-format",
-    type=click.Choice(["text", "json", "github"]),
+    type=click.Choice(list(FORMATS)),
     default="text",
     show_default=True,
+)
+@click.option(
+    "--output-file",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the report to a file, in place of printing it.",
 )
 @click.option("--fix/--no-fix", default=None, help="Fix what can be fixed, and report the rest.")
 @click.option(
@@ -215,7 +222,7 @@ def explain(code: str) -> None:
     from freezelint.config import UnknownCode, nearest_code
     from freezelint.reports import catalogue
 
-    documented = {each.code: each for each in catalogue.documented()}
+    documented = catalogue.documented_by_code()
     if code.upper() not in documented:
         raise click.UsageError(str(UnknownCode(code, nearest_code(code, list(documented)))))
     catalogue.print_explanation(documented[code.upper()], is_terminal=sys.stdout.isatty())

@@ -11,9 +11,14 @@ from pathlib import Path
 def write_atomically(path: Path, data: bytes) -> None:
     """Put data into a file; whoever reads it meanwhile sees the old file or the new one.
 
+    What is no file, such as a pipe or ``/dev/null``, cannot be replaced and is written to.
+
     Raises:
         OSError: if it cannot be written; the file is as it was.
     """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
     path = Path(os.path.realpath(path))
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +13,7 @@ from freezelint.rules.documentation import Documentation
 from freezelint.suppressions import UnusedSuppression
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from freezelint.findings import Level
 
@@ -54,6 +55,12 @@ def documented() -> tuple[Documented, ...]:
     return (UnusedSuppression(), *all_rules())
 
 
+@functools.cache
+def documented_by_code() -> Mapping[str, Documented]:
+    """Return the same by code."""
+    return {each.code: each for each in documented()}
+
+
 def print_rules(*, is_terminal: bool) -> None:
     """Print a line for each rule; in a pipe one that `cut` and `grep` can work with."""
     entries = [
@@ -75,9 +82,9 @@ def print_explanation(rule: Documented, *, is_terminal: bool) -> None:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown("\n".join(_explanation(rule, as_markdown=True))))
+        Console().print(Markdown("\n".join(explanation(rule, as_markdown=True))))
     else:
-        click.echo("\n".join(_explanation(rule, as_markdown=False)))
+        click.echo("\n".join(explanation(rule, as_markdown=False)))
 
 
 def _print_table(entries: list[tuple[str, str, str, str]]) -> None:
@@ -91,7 +98,8 @@ def _print_table(entries: list[tuple[str, str, str, str]]) -> None:
     Console().print(table)
 
 
-def _explanation(rule: Documented, *, as_markdown: bool) -> Iterator[str]:
+def explanation(rule: Documented, *, as_markdown: bool) -> Iterator[str]:
+    """Yield the documentation of a rule in lines and paragraphs."""
     documentation = Documentation.of(type(rule))
     title = f"{rule.code} {rule.name} ({rule.level.value})"
     yield f"# {title}" if as_markdown else title

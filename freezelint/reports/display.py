@@ -9,6 +9,8 @@ TAB_WIDTH = 4
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")
 _ZERO_WIDTH = frozenset({"Mn", "Me"})
+_NO_CHARACTERS = frozenset("\ufffe\uffff")
+"""What Unicode keeps free, and XML forbids."""
 
 
 class DisplayedLine(NamedTuple):
@@ -54,6 +56,11 @@ def safe(text: str) -> str:
     return "".join(_shown(character)[0] for character in text)
 
 
+def safe_lines(text: str) -> str:
+    """Return a text of several lines, which stay, without what a terminal would obey."""
+    return "\n".join(map(safe, text.split("\n")))
+
+
 def _shown(character: str) -> tuple[str, int]:
     """Return how a character is printed and how many cells that takes."""
     if character == "\t":
@@ -61,7 +68,7 @@ def _shown(character: str) -> tuple[str, int]:
     if character.isascii() and character.isprintable():
         return character, 1
     category = unicodedata.category(character)
-    if category in _UNSAFE and character not in _JOINERS:
+    if (category in _UNSAFE and character not in _JOINERS) or character in _NO_CHARACTERS:
         escaped = _escaped(character)
         return escaped, len(escaped)
     if category in _ZERO_WIDTH or character in _JOINERS:

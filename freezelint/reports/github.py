@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.findings import Level
-from freezelint.reports.display import safe
+from freezelint.reports.display import safe_lines
+from freezelint.reports.places import in_full, portable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.engine import CheckResult
     from freezelint.findings import Finding
+    from freezelint.reports.presentation import Presentation
 
 _COMMANDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "notice"}
 
 
-def render(result: CheckResult) -> Iterator[str]:
+def render(result: CheckResult, presentation: Presentation) -> Iterator[str]:
     """Yield one command for each finding and each problem."""
     for finding in result.findings:
         yield _annotation(finding)
     for problem in result.problems:
-        place = {"file": problem.path}
+        place = {"file": portable(problem.path)}
         if problem.line is not None:
             place["line"] = str(problem.line)
         yield _command("error", {**place, "title": "freezelint"}, problem.reason)
@@ -29,14 +31,15 @@ def render(result: CheckResult) -> Iterator[str]:
 
 def _annotation(finding: Finding) -> str:
     span = finding.span
-    place = {"file": finding.path, "line": str(span.line), "endLine": str(span.end_line)}
-    if span.line == span.end_line:
+    place = {"file": portable(finding.path)}
+    # GitHub knows lines of files only; those of a cell would point to the wrong place.
+    if not span.cell:
+        place |= {"line": str(span.line), "endLine": str(span.end_line)}
+    if not span.cell and span.line == span.end_line:
         # GitHub refuses columns on an annotation of several lines.
         place |= {"col": str(span.column), "endColumn": str(span.end_column)}
-    because = (f"{each.path}:{each.span.line}: {each.message}" for each in finding.evidence)
-    text = "\n".join(filter(None, (finding.message, *because, finding.help)))
     title = f"{finding.code} {finding.name}"
-    return _command(_COMMANDS[finding.level], {**place, "title": title}, text)
+    return _command(_COMMANDS[finding.level], {**place, "title": title}, in_full(finding))
 
 
 def _command(name: str, properties: dict[str, str], message: str) -> str:
@@ -46,8 +49,7 @@ def _command(name: str, properties: dict[str, str], message: str) -> str:
 
 def _escaped(text: str) -> str:
     # The log of a workflow is shown in terminals too.
-    text = "\n".join(map(safe, text.split("\n")))
-    return text.replace("%", "%25").replace("\n", "%0A")
+    return safe_lines(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def _escaped_property(text: str) -> str:

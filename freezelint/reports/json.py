@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from freezelint import __version__
 from freezelint.findings import Level
+from freezelint.reports.places import portable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from freezelint.engine import CheckResult
-    from freezelint.findings import Finding, Problem
+    from freezelint.findings import Finding, Fix, Problem, Span
+    from freezelint.reports.presentation import Presentation
 
 
-def render(result: CheckResult) -> str:
-    """Return the result as one JSON document; keys are only ever added."""
-    return json.dumps(document(result), indent=2)
+def render(result: CheckResult, presentation: Presentation) -> Iterator[str]:
+    """Yield the result as one JSON document; keys are only ever added."""
+    yield json.dumps(document(result), indent=2)
 
 
 def document(result: CheckResult) -> dict[str, Any]:
@@ -43,30 +47,42 @@ def finding_as_data(finding: Finding) -> dict[str, Any]:
         "code": finding.code,
         "name": finding.name,
         "level": finding.level.value,
-        "path": finding.path,
-        "line": finding.span.line,
-        "column": finding.span.column,
-        "end_line": finding.span.end_line,
-        "end_column": finding.span.end_column,
+        "path": portable(finding.path),
+        **_place(finding.span),
         "message": finding.message,
         "help": finding.help,
         "evidence": [
-            {
-                "path": each.path,
-                "line": each.span.line,
-                "column": each.span.column,
-                "message": each.message,
-            }
+            {"path": portable(each.path), **_place(each.span), "message": each.message}
             for each in finding.evidence
         ],
         "fixable": finding.fix is not None,
+        "fix": None if finding.fix is None else _fix(finding.fix),
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "title": fix.title,
+        "safe": fix.is_safe,
+        "edits": [{**_place(each.span), "text": each.text} for each in fix.edits],
+    }
+
+
+def _place(span: Span) -> dict[str, int | None]:
+    """Lines and columns count from 1, in a notebook those of the cell, whose number is told."""
+    return {
+        "line": span.line,
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+        "cell": span.cell or None,
     }
 
 
 def problem_as_data(problem: Problem) -> dict[str, Any]:
     """Return what could not be checked as a plain dict."""
     return {
-        "path": problem.path,
+        "path": portable(problem.path),
         "line": problem.line,
         "rule": problem.rule,
         "message": problem.reason,

@@ -6,11 +6,32 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from freezelint.findings import Level
+from freezelint.reports.display import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from freezelint.engine import CheckResult
+    from freezelint.findings import Problem
+    from freezelint.reports.presentation import Presentation
+
+
+def around(
+    findings: Iterable[str], result: CheckResult, presentation: Presentation
+) -> Iterator[str]:
+    """Yield a report for people: the findings as they are given, and what was asked for with them."""
+    if presentation.problems:
+        yield from map(of_problem, result.problems)
+    yield from by_rule(result) if presentation.statistics else findings
+    if not presentation.quiet:
+        yield in_one_line(result)
+        yield from about_fixes(result)
+
+
+def of_problem(problem: Problem) -> str:
+    """Return a line on what could not be checked."""
+    place = problem.path if problem.line is None else f"{problem.path}:{problem.line}"
+    return f"error: {safe(place)}: {safe(problem.reason)}"
 
 
 def in_one_line(result: CheckResult) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.reports import summary
 from freezelint.reports.display import safe
+from freezelint.reports.excerpts import Excerpts
 from freezelint.reports.snippet import Mark, Painter, snippet
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from freezelint.engine import CheckResult
     from freezelint.findings import Finding
-    from freezelint.reports.excerpts import Excerpts
+    from freezelint.reports.presentation import Presentation
 
 
 def render_finding(
@@ -49,7 +51,8 @@ def _way_to_fix(finding: Finding) -> str:
     return f"{finding.fix.title} (`{option}`)"
 
 
-def render(result: CheckResult, excerpts: Excerpts, paint: Painter) -> Iterator[str]:
-    """Yield each finding as a block of lines that ends with an empty one."""
-    for finding in result.findings:
-        yield render_finding(finding, excerpts, paint) + "\n"
+def render(result: CheckResult, presentation: Presentation) -> Iterator[str]:
+    """Yield each finding as a block of lines that ends with an empty one, and the summary."""
+    excerpts, paint = Excerpts(result.standard_input), Painter(color=presentation.color)
+    blocks = (f"{render_finding(each, excerpts, paint)}\n" for each in result.findings)
+    return summary.around(blocks, result, presentation)

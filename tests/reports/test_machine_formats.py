@@ -10,8 +10,10 @@ import jsonschema
 from freezelint import __version__
 from freezelint.engine import CheckResult
 from freezelint.findings import Evidence, Finding, Level, Problem, Span
-from freezelint.reports import github
+from freezelint.reports import github, json_lines
 from freezelint.reports import json as json_report
+from freezelint.reports.presentation import Presentation
+from tests.reports.example import IN_CELL, SAFE
 
 FINDING = Finding(
     "FZ301",
@@ -36,7 +38,15 @@ def an_object(**properties: Any) -> dict[str, Any]:
 
 
 TEXT, NUMBER = {"type": "string"}, {"type": "integer", "minimum": 0}
-PLACE = {"path": TEXT, "line": NUMBER, "column": NUMBER}
+SPAN = {
+    **dict.fromkeys(("line", "column", "end_line", "end_column"), NUMBER),
+    "cell": {"type": ["integer", "null"], "minimum": 1},
+}
+FIX = an_object(
+    title=TEXT,
+    safe={"type": "boolean"},
+    edits={"type": "array", "items": an_object(**SPAN, text=TEXT)},
+)
 COUNTS = {"type": "object", "additionalProperties": NUMBER}
 SCHEMA = an_object(
     version=TEXT,
@@ -46,13 +56,13 @@ SCHEMA = an_object(
             code={"pattern": "^FZ[0-9]{3}$"},
             name={"pattern": "^[a-z-]+$"},
             level={"enum": ["error", "warning", "info"]},
-            **PLACE,
-            end_line=NUMBER,
-            end_column=NUMBER,
+            path=TEXT,
+            **SPAN,
             message=TEXT,
             help=TEXT,
-            evidence={"type": "array", "items": an_object(**PLACE, message=TEXT)},
+            evidence={"type": "array", "items": an_object(path=TEXT, **SPAN, message=TEXT)},
             fixable={"type": "boolean"},
+            fix={"anyOf": [FIX, {"type": "null"}]},
         ),
     },
     errors={
@@ -74,14 +84,25 @@ SCHEMA = an_object(
 )
 
 
-def test_json_has_all_there_is_to_know() -> None:
-    document = json.loads(json_report.render(RESULT))
+def parsed(result: CheckResult) -> Any:
+    document = json.loads("".join(json_report.render(result, Presentation())))
     jsonschema.validate(document, SCHEMA)
+    return document
+
+
+def commands(result: CheckResult) -> list[str]:
+    return list(github.render(result, Presentation()))
+
+
+def test_json_has_all_there_is_to_know() -> None:
+    document = parsed(RESULT)
     assert document["version"] == __version__
     (finding,) = document["findings"]
     assert (finding["line"], finding["column"]) == (5, 13)
     assert (finding["end_line"], finding["end_column"]) == (5, 56)
     assert finding["evidence"][0]["message"] == "frozen here"
+    assert finding["evidence"][0]["end_column"] == 36
+    assert (finding["fixable"], finding["fix"], finding["cell"]) == (False, None, None)
     assert document["errors"] == [
         {"path": "a,b.py", "line": 3, "rule": None, "message": "syntax error: x"}
     ]
@@ -94,12 +115,40 @@ def test_json_has_all_there_is_to_know() -> None:
     }
 
 
+def test_json_has_the_edits_of_a_fix_and_the_cells_of_a_notebook() -> None:
+    safe, in_cell = parsed(CheckResult((SAFE, IN_CELL)))["findings"]
+    assert safe["fix"] == {
+        "title": "call `requires_grad_`",
+        "safe": True,
+        "edits": [
+            {
+                "line": 3,
+                "column": 10,
+                "end_line": 3,
+                "end_column": 35,
+                "cell": None,
+                "text": "net.requires_grad_(False)",
+            }
+        ],
+    }
+    assert (in_cell["cell"], in_cell["line"], in_cell["evidence"][0]["cell"]) == (7, 3, 2)
+
+
+def test_json_lines_are_the_same_a_line_each() -> None:
+    document = parsed(RESULT)
+    assert [json.loads(line) for line in json_lines.render(RESULT, Presentation())] == [
+        *({"type": "finding", **each} for each in document["findings"]),
+        *({"type": "error", **each} for each in document["errors"]),
+        {"type": "summary", "version": __version__, **document["summary"]},
+    ]
+
+
 def test_github_gets_one_escaped_command_each() -> None:
-    assert list(github.render(RESULT)) == [
+    assert commands(RESULT) == [
         (
             "::warning file=src/train.py,line=5,endLine=5,col=13,endColumn=56,"
             "title=FZ301 optimizer-before-freeze"
-            "::100%25 wrong, a:b%0Asrc/train.py:11: frozen here%0Amove it%0Adown"
+            "::100%25 wrong, a:b%0Asrc/train.py:11:5: frozen here%0Amove it%0Adown"
         ),
         "::error file=a%2Cb.py,line=3,title=freezelint::syntax error: x",
     ]
@@ -107,6 +156,12 @@ def test_github_gets_one_escaped_command_each() -> None:
 
 def test_github_gets_no_columns_for_several_lines_and_no_raw_controls() -> None:
     finding = FINDING._replace(span=Span(1, 2, 3, 4), level=Level.INFO, message="a\x1b[31m\rb")
-    (command,) = github.render(CheckResult((finding,)))
+    (command,) = commands(CheckResult((finding,)))
     assert command.startswith("::notice file=src/train.py,line=1,endLine=3,title=FZ301 ")
     assert "::a\\x1b[31m\\x0db%0A" in command
+
+
+def test_github_gets_no_lines_of_cells() -> None:
+    (command,) = commands(CheckResult((IN_CELL,)))
+    assert command.startswith("::error file=note.ipynb,title=FZ101 module-attribute-freeze::")
+    assert "::cell 7, line 3: `net` is a module%0Anote.ipynb:cell 2:1:1: built here%0A" in command
