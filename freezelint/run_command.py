@@ -49,6 +49,7 @@ def run(target: Target, options: RunOptions, *, fail_on: Level | None, report: P
         watched = ProgramWatch(program.names, contract, every=options.every, within=options.within)
         with watched:
             code = program.run()
+            watched.ended_well = code == 0
     except CannotLaunch as error:
         return failed(str(error))
     except ContractError as error:
@@ -58,8 +59,9 @@ def run(target: Target, options: RunOptions, *, fail_on: Level | None, report: P
         interrupt.happened = True
     if watched.is_in_child:
         return code
-    _print(watched)
-    if report is not None:
+    if not watched.is_spoken_for:
+        _print(watched)
+    if report is not None and watched.is_first:
         try:
             text = training.document(watched, target.name, code)
             write_atomically(report, text.encode() + b"\n")
@@ -70,7 +72,7 @@ def run(target: Target, options: RunOptions, *, fail_on: Level | None, report: P
 
 def _verdict(watched: ProgramWatch, fail_on: Level | None) -> int:
     if watched.observed and watched.idle_patterns:
-        for pattern, near in watched.idle_patterns:
+        for pattern, near in watched.idle_patterns if watched.is_first else ():
             hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
             failed(f"the pattern {pattern!r} matches no parameter or buffer{hint}")
         return FAILED
