@@ -16,8 +16,9 @@ import torch.distributed as dist
 
 from freezelint.runtime.contract import Role
 from freezelint.runtime.peers import Peers
-from freezelint.runtime.shards import is_shared_out, ranks_alike
-from freezelint.runtime.violations import Kind, Violation, Writer
+from freezelint.runtime.shards import first_alike, is_shared_out
+from freezelint.runtime.told import merged, moved_nowhere, plain, violation_of
+from freezelint.runtime.violations import Kind, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,13 +90,17 @@ class Agreement:
         """How often the processes stood at the same step, for what they know."""
         self._is_compared = False
         self._is_aligned = False
+        self._is_called_off = False
         self._told: list[Violation] = []
+        self._leaders = {
+            entry.name: leader for entry in entries if (leader := first_alike(entry)) is not None
+        }
+        """Of what a wrapper keeps alike on several ranks, by name, the first of them."""
         self._promised = {
             entry.name: [entry.requires_grad, _digest_of(entry)]
             for entry in entries
-            if ranks_alike(entry)[:1] == [self.rank]
+            if self._leaders.get(entry.name) == self.rank
         }
-        self._is_called_off = False
 
     # -- beginning -----------------------------------------------------------
 
@@ -130,9 +135,9 @@ class Agreement:
         self._align()
         by_leader: dict[int, list[Entry]] = defaultdict(list)
         for entry in entries:
-            for leader in ranks_alike(entry)[:1]:
-                if leader != self.rank:
-                    by_leader[leader].append(entry)
+            leader = self._leaders.get(entry.name, self.rank)
+            if leader != self.rank:
+                by_leader[leader].append(entry)
         if not all(self.peers.has(f"entered/{leader}") for leader in by_leader):
             return []
         self._is_compared = True
@@ -166,18 +171,22 @@ class Agreement:
         """Write down what this process saw; all will raise, and none before the others can."""
         self._told += violations
         number = self.peers.count("reports")
-        self.peers.write(f"report/{number}", _plain(violations, self.rank))
+        self.peers.write(f"report/{number}", plain(violations, self.rank))
         if number == 1:
             # A pass that is over already may not have brought the others to this point.
             self.peers.write("stop", self._checks + (2 if self._passes else 1))
 
-    def is_time_to_raise(self) -> bool:
-        """Whether all processes raise now; to be asked when a step begins."""
+    def is_time_to_raise(self, held: Iterable[Entry]) -> bool:
+        """Whether all processes raise now; to be asked when a step of what is held begins."""
         if self._is_called_off or not self._passes:
+            return False
+        if self._leaders and not any(entry.name in self._leaders for entry in held):
+            # Its gradients come from this process alone: the others may be elsewhere.
             return False
         self._passes = 0
         self._checks += 1
-        self._is_called_off = self.peers.has("stop") and self._checks >= self.peers.read("stop")
+        if self.peers.has("stop"):
+            self._is_called_off = self._checks >= int(self.peers.read("stop"))
         return self._is_called_off
 
     @property
@@ -191,7 +200,7 @@ class Agreement:
         for number in range(1, _REPORTS + 1):
             if not self.peers.has(f"report/{number}"):
                 break
-            found += [_violation(each) for each in self.peers.read(f"report/{number}")]
+            found += [violation_of(each) for each in self.peers.read(f"report/{number}")]
         return merged(found)
 
     # -- leaving -------------------------------------------------------------
@@ -200,7 +209,9 @@ class Agreement:
         self,
         violations: Sequence[Violation],
         unmoved: Mapping[str, Violation | None],
-        error: BaseException | None = None,
+        error: BaseException | None,
+        *,
+        is_last: bool,
     ) -> None:
         """Write down that this process watches no more, and what it saw.
 
@@ -209,16 +220,19 @@ class Agreement:
             unmoved: What should train, is shared out, and did not move here, by name; without
                 a report where this process has nothing of it.
             error: What ended the training.
+            is_last: Whether this process will not wait for what the others saw.
         """
         note = {
-            "violations": _plain(violations, self.rank),
+            "violations": plain(violations, self.rank),
             "unmoved": {
-                name: None if each is None else _plain([each], self.rank)[0]
+                name: None if each is None else plain([each], self.rank)[0]
                 for name, each in unmoved.items()
             },
             "error": None if error is None else f"{type(error).__name__}: {error}",
         }
         self.peers.write(f"left/{self.rank}", note)
+        if is_last and self.rank == 0:
+            self.peers.write("verdict/0", note)
 
     def close(self, own: Sequence[Violation]) -> Closing:
         """Wait for what all the others saw; rank 0 puts it together.
@@ -235,15 +249,13 @@ class Agreement:
         left = self.peers.awaited("left", everyone, self.timeout)
         complaints = [_silence(each, self.timeout) for each in entered if each not in left]
         complaints += [
-            f"rank {rank} left its watch with {note['error']}"
-            for rank, note in left.items()
-            if note["error"]
+            _failure(rank, note["error"]) for rank, note in left.items() if note["error"]
         ]
-        found = [_violation(each) for note in left.values() for each in note["violations"]]
+        found = [violation_of(each) for note in left.values() for each in note["violations"]]
         if len(left) == len(everyone):
-            found += _moved_nowhere([note["unmoved"] for note in left.values()])
+            found += moved_nowhere([note["unmoved"] for note in left.values()])
         found = merged(found)
-        self.peers.write("verdict/0", [_plain([each], 0)[0] for each in found])
+        self.peers.write("verdict/0", {"violations": plain(found, 0), "error": None})
         return Closing(found, True, complaints)
 
     def _verdict_of_first(self, seen: Sequence[Violation]) -> Closing:
@@ -253,7 +265,11 @@ class Agreement:
         verdict = self.peers.awaited("verdict", [0], self.timeout)
         if not verdict:
             return Closing(own, False, [_silence(0, self.timeout)])
-        return Closing([_violation(each) for each in verdict[0]], True, [])
+        error = verdict[0]["error"]
+        theirs = [violation_of(each) for each in verdict[0]["violations"]]
+        if error:
+            return Closing(merged([*own, *theirs]), False, [_failure(0, error)])
+        return Closing(theirs, True, [])
 
 
 def _silence(rank: int, seconds: float) -> str:
@@ -263,36 +279,11 @@ def _silence(rank: int, seconds: float) -> str:
     )
 
 
+def _failure(rank: int, error: str) -> str:
+    return f"rank {rank} left its watch with {error}"
+
+
 def _digest_of(entry: Entry) -> int | None:
     """The digest of a frozen tensor of which others have copies."""
     is_copy = entry.role is Role.FROZEN and entry.rows is None and not is_shared_out(entry)
     return entry.digest if is_copy else None
-
-
-def merged(violations: Iterable[Violation]) -> list[Violation]:
-    """What several processes saw, each once, with all that saw it."""
-    found: dict[tuple[Any, ...], Violation] = {}
-    for each in violations:
-        key = (each.kind, each.tensor, each.optimizer, each.group)
-        known = found.setdefault(key, each)
-        found[key] = known._replace(ranks=tuple(sorted({*known.ranks, *each.ranks})))
-    return list(found.values())
-
-
-def _moved_nowhere(notes: Sequence[Mapping[str, Any]]) -> Iterator[Violation]:
-    """What is shared out and moved in no process that has some of it."""
-    for name in [each for each in notes[0] if all(each in note for note in notes)]:
-        yield from (_violation(note[name]) for note in notes if note[name] is not None)
-
-
-def _plain(violations: Iterable[Violation], rank: int) -> list[dict[str, Any]]:
-    return [
-        {**each._asdict(), "kind": each.kind.value, "ranks": each.ranks or (rank,)}
-        for each in violations
-    ]
-
-
-def _violation(data: Mapping[str, Any]) -> Violation:
-    writer = None if data["writer"] is None else Writer(*data["writer"])
-    restored = {**data, "kind": Kind(data["kind"]), "ranks": tuple(data["ranks"]), "writer": writer}
-    return Violation(**restored)

@@ -88,16 +88,19 @@ def shard_text(entry: Entry) -> str:
     return f"{shard}: values {piece.first:,} to {last:,} of {math.prod(piece.shape):,}"
 
 
-def ranks_alike(entry: Entry) -> list[int]:
-    """The ranks that, by what wraps a tensor, have the same or their share of it; the first first."""
+def first_alike(entry: Entry) -> int | None:
+    """The first of the ranks that, by what wraps a tensor, have the same or their share of it.
+
+    None where no wrapper says so.
+    """
     tensor: Any = entry.tensor
     if hasattr(tensor, "placements"):
-        return sorted(map(int, tensor.device_mesh.mesh.flatten().tolist()))
+        return int(tensor.device_mesh.mesh.min())
     owner: Any
     for owner in entry.owners:
         if isinstance(owner, DistributedDataParallel) or _is_fsdp(owner):
-            return sorted(dist.get_process_group_ranks(owner.process_group))
-    return []
+            return min(dist.get_process_group_ranks(owner.process_group))
+    return None
 
 
 def _is_fsdp(module: nn.Module) -> bool:

@@ -221,8 +221,8 @@ class Watch:
             if error is None:
                 self._look_at_everything()
                 self._reporter.report(self._last_words())
-        except FreezeViolated as violated:
-            error = violated
+        except BaseException as raised:
+            error = raised
             raise
         finally:
             if self._agreement is not None:
@@ -231,7 +231,8 @@ class Watch:
     def _part(self, agreement: Agreement, error: BaseException | None) -> None:
         """Tell the other processes what was seen, and hear what they saw."""
         __tracebackhide__ = True
-        agreement.leave(self.violations, self._liveness.unmoved, error)
+        is_last = error is not None or agreement.is_called_off or not self.awaits_others
+        agreement.leave(self.violations, self._liveness.unmoved, error, is_last=is_last)
         if agreement.is_called_off or not self.awaits_others:
             return
         if error is None:
@@ -291,7 +292,7 @@ class Watch:
         __tracebackhide__ = True
         optimizer = stepper.optimizer
         if self._agreement is not None:
-            self._agree(self._agreement)
+            self._agree(self._agreement, held)
         if self._follows_flags:
             self.stock.follow_flags()
         self._glance(self._unwatched())
@@ -312,11 +313,11 @@ class Watch:
             if self._are_given:
                 self._reporter.report(self._membership())
 
-    def _agree(self, agreement: Agreement) -> None:
+    def _agree(self, agreement: Agreement, held: Sequence[Entry]) -> None:
         """Compare with the other processes, and raise if it is time for all to do so."""
         __tracebackhide__ = True
         self._reporter.report(agreement.differences(self.stock.inventory.entries, self.steps))
-        if self._reporter.raises and agreement.is_time_to_raise():
+        if self._reporter.raises and agreement.is_time_to_raise(held):
             self._reporter.report_together(agreement.reported())
 
     def is_split(self, entry: Entry) -> bool:

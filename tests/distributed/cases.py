@@ -197,17 +197,20 @@ def uneven_steps() -> dict[str, Any]:
     return seen_in(model, sgd(model), steps=2 + 3 * dist.get_rank())
 
 
-@case("one_rank_fails-alone")
-def one_rank_fails() -> dict[str, Any]:
+def _one_fails(failing: int) -> dict[str, Any]:
     model = frozen_net()
 
     def after(step: int) -> None:
         if step == 1:
             dist.barrier()
-        if dist.get_rank() == 1 and step == 2:
+        if dist.get_rank() == failing and step == 2:
             raise ZeroDivisionError("by accident")
 
     return seen_in(model, sgd(model), after)
+
+
+CASES["rank_0_fails-alone"] = lambda: _one_fails(0)
+CASES["rank_1_fails-alone"] = lambda: _one_fails(1)
 
 
 @case("only_rank_1_watches-ddp")

@@ -137,10 +137,12 @@ def test_ranks_may_take_different_numbers_of_steps(case: Case) -> None:
     assert first["violations"] == second["violations"] == []
 
 
-def test_an_error_of_one_rank_is_told_to_the_first(case: Case) -> None:
-    first, second = case("one_rank_fails-alone")
-    assert second["error"] == "ZeroDivisionError"
-    assert first["warnings"] == ["rank 1 left its watch with ZeroDivisionError: by accident"]
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_error_of_one_rank_is_told_to_the_other(case: Case, rank: int) -> None:
+    told = case(f"rank_{rank}_fails-alone")
+    assert told[rank]["error"] == "ZeroDivisionError"
+    expected = [f"rank {rank} left its watch with ZeroDivisionError: by accident"]
+    assert told[1 - rank]["warnings"] == expected
 
 
 def test_only_one_rank_may_watch(case: Case) -> None:
