@@ -232,7 +232,7 @@ class Agreement:
         }
         self.peers.write(f"left/{self.rank}", note)
         if is_last and self.rank == 0:
-            self.peers.write("verdict/0", note)
+            self.peers.write("verdict/0", {**note, "heard": [0]})
 
     def close(self, own: Sequence[Violation]) -> Closing:
         """Wait for what all the others saw; rank 0 puts it together.
@@ -252,10 +252,11 @@ class Agreement:
             _failure(rank, note["error"]) for rank, note in left.items() if note["error"]
         ]
         found = [violation_of(each) for note in left.values() for each in note["violations"]]
-        if len(left) == len(everyone):
+        if len(left) == 1 + len(self.peers.others):
             found += moved_nowhere([note["unmoved"] for note in left.values()])
         found = merged(found)
-        self.peers.write("verdict/0", {"violations": plain(found, 0), "error": None})
+        verdict = {"violations": plain(found, 0), "error": None, "heard": sorted(left)}
+        self.peers.write("verdict/0", verdict)
         return Closing(found, True, complaints)
 
     def _verdict_of_first(self, seen: Sequence[Violation]) -> Closing:
@@ -267,9 +268,9 @@ class Agreement:
             return Closing(own, False, [_silence(0, self.timeout)])
         error = verdict[0]["error"]
         theirs = [violation_of(each) for each in verdict[0]["violations"]]
-        if error:
-            return Closing(merged([*own, *theirs]), False, [_failure(0, error)])
-        return Closing(theirs, True, [])
+        # Rank 0 may have been done before this process began, or have waited in vain.
+        is_complete = self.rank in verdict[0]["heard"]
+        return Closing(merged([*own, *theirs]), is_complete, [_failure(0, error)] if error else [])
 
 
 def _silence(rank: int, seconds: float) -> str:

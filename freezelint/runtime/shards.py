@@ -98,9 +98,23 @@ def first_alike(entry: Entry) -> int | None:
         return int(tensor.device_mesh.mesh.min())
     owner: Any
     for owner in entry.owners:
-        if isinstance(owner, DistributedDataParallel) or _is_fsdp(owner):
+        if isinstance(owner, DistributedDataParallel):
+            is_left_out = _is_left_out(entry, owner)
+            return None if is_left_out else min(dist.get_process_group_ranks(owner.process_group))
+        if _is_fsdp(owner):
             return min(dist.get_process_group_ranks(owner.process_group))
     return None
+
+
+def _is_left_out(entry: Entry, ddp: Any) -> bool:
+    """Whether DDP was told to leave a tensor to each process."""
+    if entry.is_buffer and not ddp.broadcast_buffers:
+        return True
+    ignored = getattr(ddp, "parameters_to_ignore", None)
+    if not ignored:
+        return False
+    named = {**dict(ddp.module.named_parameters()), **dict(ddp.module.named_buffers())}
+    return any(named.get(name) is entry.tensor for name in ignored)
 
 
 def _is_fsdp(module: nn.Module) -> bool:

@@ -35,6 +35,7 @@ from tests.distributed.trainings import (
     sgd,
     train,
     write,
+    written_by,
     zero,
 )
 
@@ -75,12 +76,8 @@ def _of_each_wrap(wrap: Callable[[nn.Module], nn.Module]) -> None:
     @case(f"written_on_one_rank-{wrap.__name__}")
     def written_on_one_rank() -> dict[str, Any]:
         model = wrap(frozen_net())
-
-        def after(step: int) -> None:
-            # As one flat parameter all of the backbone is in the half of rank 0.
-            if step == 2 and dist.get_rank() == (wrap is not fsdp_as_one):
-                write(model)
-
+        # As one flat parameter all of the backbone is in the half of rank 0.
+        after = written_by(int(wrap is not fsdp_as_one), model)
         return seen_in(model, sgd(model), after, on_violation="raise")
 
     @case(f"decays-{wrap.__name__}")
@@ -129,6 +126,17 @@ def copies_differ() -> dict[str, Any]:
     return seen_in(model, sgd(model))
 
 
+@case("copies_left_to_each-ddp")
+def copies_left_to_each() -> dict[str, Any]:
+    inner = frozen_net()
+    ignored = ["backbone.0.weight", "backbone.0.bias"]
+    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(inner, ignored)
+    model = ddp(inner)
+    if dist.get_rank() == 1:
+        write(model)
+    return seen_in(model, sgd(model))
+
+
 @case("frozen_after_wrapping-ddp")
 def frozen_after_wrapping() -> dict[str, Any]:
     model = DistributedDataParallel(frozen_net(), find_unused_parameters=True)
@@ -145,12 +153,7 @@ def clean_zero() -> dict[str, Any]:
 @case("written_on_one_rank-zero")
 def written_on_one_rank_zero() -> dict[str, Any]:
     model = ddp(frozen_net())
-
-    def after(step: int) -> None:
-        if step == 2 and dist.get_rank() == 1:
-            write(model)
-
-    return seen_in(model, zero(model), after, on_violation="raise")
+    return seen_in(model, zero(model), written_by(1, model), on_violation="raise")
 
 
 def words() -> nn.Module:
@@ -180,6 +183,7 @@ def _rows(*, changed: int) -> dict[str, Any]:
         model, trainable=["2"], frozen_rows={"0.weight": slice(2, 6)}, on_violation="collect"
     )
     with watching:
+        dist.barrier()
         # The rows of rank 1 begin with the fifth.
         if dist.get_rank() == 1:
             own(model[0].weight.data)[changed - 4] += 1.0
@@ -230,12 +234,7 @@ def rank_0_watched_more() -> dict[str, Any]:
     if dist.get_rank() == 0:
         with watch(model, on_violation="collect"):
             pass
-
-    def after(step: int) -> None:
-        if step == 2 and dist.get_rank() == 1:
-            write(model)
-
-    return seen_in(model, sgd(model), after, on_violation="raise")
+    return seen_in(model, sgd(model), written_by(1, model), on_violation="raise")
 
 
 @case("leaves_late-alone")

@@ -7,6 +7,7 @@ import time
 import pytest
 import torch.distributed as dist
 
+from freezelint.runtime.distributed import Agreement
 from freezelint.runtime.peers import NoAnswer, Peers
 from freezelint.runtime.violations import Kind, Violation
 
@@ -41,6 +42,41 @@ def test_those_that_do_not_answer_are_not_waited_for_long(peers: list[Peers]) ->
 def test_silence_is_refused_with_the_ranks_named(peers: list[Peers]) -> None:
     with pytest.raises(NoAnswer, match=r"^ranks 1, 2 did not answer within 5 s: call it there$"):
         peers[0].refuse_silence([0, 1, 2], [0], 5, "call it there")
+
+
+def test_what_a_process_saw_is_not_lost_when_rank_0_was_done_before_it_began(
+    peers: list[Peers],
+) -> None:
+    first, late = Agreement(peers[0], [], 0.1), Agreement(peers[1], [], 0.1)
+    first.enter()
+    first.leave([], {}, None, is_last=False)
+    assert first.close([]).violations == []
+    late.enter()
+    seen = Violation(Kind.FROZEN_CHANGED, "a", 1, "a changed")
+    late.leave([seen], {}, None, is_last=False)
+    closing = late.close([seen])
+    assert closing.violations == [seen._replace(ranks=(1,))]
+    assert not closing.is_complete
+
+
+def test_what_moved_on_one_rank_is_not_dead(peers: list[Peers]) -> None:
+    dead = {name: Violation(Kind.NOT_TRAINED, name, 5, f"{name} is dead") for name in ("a", "b")}
+    first, second = Agreement(peers[0], [], 0.1), Agreement(peers[1], [], 0.1)
+    third = Agreement(peers[2], [], 0.1)
+    for agreement in (first, second, third):
+        agreement.enter()
+    first.leave([], dead, None, is_last=False)
+    second.leave([], {"b": None}, None, is_last=False)
+    third.leave([], {"a": None, "b": None}, None, is_last=False)
+    assert [each.tensor for each in first.close([]).violations] == ["b"]
+
+
+def test_while_one_rank_is_silent_nothing_is_called_dead(peers: list[Peers]) -> None:
+    first = Agreement(peers[0], [], 0.1)
+    first.enter()
+    dead = Violation(Kind.NOT_TRAINED, "a", 5, "a is dead")
+    first.leave([], {"a": dead}, None, is_last=False)
+    assert first.close([]).violations == []
 
 
 class Gone:

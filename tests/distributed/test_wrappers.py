@@ -124,6 +124,10 @@ def test_copies_that_differ_from_the_beginning(case: Case) -> None:
         assert "never had the values that it has on rank 0" in told["violations"][0]["message"]
 
 
+def test_what_ddp_leaves_to_each_process_may_differ(case: Case) -> None:
+    assert [told["violations"] for told in case("copies_left_to_each-ddp")] == [[], []]
+
+
 def test_a_freeze_after_wrapping_that_unused_parameters_allow_is_clean(case: Case) -> None:
     assert [told["violations"] for told in case("frozen_after_wrapping-ddp")] == [[], []]
 

@@ -101,6 +101,11 @@ def write(model: nn.Module) -> None:
                 own(parameter).add_(1.0)
 
 
+def written_by(rank: int, model: nn.Module) -> Callable[[int], None]:
+    """What one rank does after its second step."""
+    return lambda step: write(model) if step == 2 and dist.get_rank() == rank else None
+
+
 def train(model: nn.Module, optimizer: Any, after: Callable[[int], None], steps: int) -> None:
     torch.manual_seed(10 + dist.get_rank())
     inputs, labels = torch.randn(8, 8), torch.randint(4, (8,))
