@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from freezelint.runtime.freeze_map import freeze_report
-from freezelint.runtime.names import matches
+from freezelint.runtime.names import matches, without_wrappers
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.violations import Kind
 from freezelint.runtime.watching import Watch, watch
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from freezelint.rules.claims import Claim
+    from freezelint.runtime.inventory import Entry
     from freezelint.runtime.violations import Violation
     from proofs.loading import Loading
     from proofs.names import Named
@@ -97,14 +98,14 @@ class Observation:
     def is_watched(self, name: str) -> bool:
         """Whether the runtime checker can see a tensor: a module has registered it."""
         return self._watch is not None and any(
-            name in entry.names for entry in self._watch.stock.inventory.entries
+            _is_called(name, entry) for entry in self._watch.stock.inventory.entries
         )
 
     def was_reported(self, name: str) -> bool:
         """Whether the runtime checker reported that a tensor changed."""
         assert self._watch is not None
         entries = self._watch.stock.inventory.entries
-        names = {name}.union(*(entry.names for entry in entries if name in entry.names))
+        names = {name}.union(*(entry.names for entry in entries if _is_called(name, entry)))
         return any(each.kind in _WRITTEN and each.tensor in names for each in self.violations)
 
     # -- moments -------------------------------------------------------------
@@ -169,3 +170,8 @@ class Observation:
             locate="never",
             exact=True,
         )
+
+
+def _is_called(name: str, entry: Entry) -> bool:
+    """Whether this is a name of an entry, which has none of what wrappers put in front."""
+    return without_wrappers(name) in map(without_wrappers, entry.names)
