@@ -18,10 +18,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from freezelint import __version__
-from freezelint.findings import Edit, Evidence, Finding, Fix, Level, Span
+from freezelint.stored_findings import restored, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from freezelint.config import Config
@@ -107,11 +107,11 @@ class Cache:
         if was_parsed is not None and (was_parsed or not parsed):
             self._met[digest] = None
             return Outcome(path)
-        stored = self._found.get(digest)
-        if stored is None:
+        known = self._found.get(digest)
+        if known is None:
             return None
         self._met[digest] = None
-        return Outcome(path, tuple(map(_finding, stored["findings"])), (), stored["suppressed"])
+        return Outcome(path, tuple(map(restored, known["findings"])), (), known["suppressed"])
 
     def keep(self, digest: bytes, outcome: Outcome, *, parsed: bool) -> None:
         """Remember what came of a file, unless something went wrong or it is known."""
@@ -142,7 +142,7 @@ class Cache:
         # An entry that cannot be read makes the whole doubtful.
         for each in found.values():
             int(each["suppressed"])
-            tuple(map(_finding, each["findings"]))
+            tuple(map(restored, each["findings"]))
         self._clean, self._found = clean, found
 
     def _document(self) -> dict[str, Any]:
@@ -150,7 +150,10 @@ class Cache:
         found: dict[bytes, Any] = {}
         for digest, (outcome, parsed) in self._new.items():
             if outcome.findings or outcome.suppressed:
-                found[digest] = _stored(outcome)
+                found[digest] = {
+                    "findings": list(map(stored, outcome.findings)),
+                    "suppressed": outcome.suppressed,
+                }
             else:
                 clean[digest] = parsed
         for digest in (*self._met, *self._clean, *self._found):
@@ -190,28 +193,3 @@ def _digests(text: str) -> list[bytes]:
 
 def _joined(digests: Iterable[bytes]) -> str:
     return base64.b64encode(b"".join(digests)).decode()
-
-
-def _stored(outcome: Outcome) -> dict[str, Any]:
-    findings = [each._asdict() | {"level": each.level.value} for each in outcome.findings]
-    return {
-        "findings": [list(each.values()) for each in findings],
-        "suppressed": outcome.suppressed,
-    }
-
-
-def _finding(stored: Sequence[Any]) -> Finding:
-    finding = Finding(*stored)
-    return finding._replace(
-        level=Level(finding.level),
-        span=Span(*finding.span),
-        evidence=tuple(
-            Evidence(path, Span(*span), message) for path, span, message in finding.evidence
-        ),
-        fix=None if finding.fix is None else _fix(*finding.fix),
-        statement=tuple(finding.statement),  # type: ignore[arg-type]
-    )
-
-
-def _fix(title: str, edits: Iterable[Sequence[Any]], is_safe: bool) -> Fix:
-    return Fix(title, tuple(Edit(Span(*span), text) for span, text in edits), is_safe)

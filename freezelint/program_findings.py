@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from freezelint.findings import About, Evidence, Finding, Level, Problem, Span
+from freezelint.findings import Problem
+from freezelint.stored_findings import restored, stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from freezelint.engine import CheckResult
-    from freezelint.findings import Consequence
+    from freezelint.findings import Consequence, Finding
     from freezelint.rules.claims import Claim
 
 _OTHER_PROCESS = """
@@ -103,7 +104,7 @@ def answer(target: str, is_module: str) -> None:
     found = of_check(check(paths, Configuration()) if paths else CheckResult())
     data = {
         "expected": [
-            (_as_data(each.finding), each.consequences, each.errors) for each in found.expected
+            (stored(each.finding), each.consequences, each.errors) for each in found.expected
         ],
         "problems": found.problems,
     }
@@ -128,26 +129,6 @@ def expected_of(finding: Finding, claims: Sequence[Claim]) -> Expected:
     return Expected(finding, consequences, tuple(each.error for each in claims if each.error))
 
 
-def _as_data(finding: Finding) -> dict[str, Any]:
-    return {**finding._asdict(), "level": finding.level.value}
-
-
 def _expected(data: Any) -> Expected:
     fields, consequences, errors = data
-    about = fields["about"]
-    if about is not None:
-        paths, names, among, shows, by_step = about
-        about = About(tuple(paths), tuple(names), among, tuple(shows), by_step)
-    finding = Finding(
-        **{
-            **fields,
-            "level": Level(fields["level"]),
-            "span": Span(*fields["span"]),
-            "evidence": tuple(
-                Evidence(path, Span(*span), message) for path, span, message in fields["evidence"]
-            ),
-            "statement": tuple(fields["statement"]),
-            "about": about,
-        }
-    )
-    return Expected(finding, tuple(consequences), tuple(errors))
+    return Expected(restored(fields), tuple(consequences), tuple(errors))

@@ -86,8 +86,9 @@ def run(
     if watched.is_in_child:
         return code
     checked = None if found is None else _judged(judge, found, program, watched)
-    _print(watched, checked)
-    if report is not None:
+    if not watched.is_spoken_for:
+        _print(watched, checked)
+    if report is not None and watched.is_first:
         try:
             text = training.document(watched, target.name, code, checked)
             write_atomically(report, text.encode() + b"\n")
@@ -106,6 +107,7 @@ def _run_watched(
     try:
         with watched, judge:
             code = program.run()
+            watched.ended_well = code == 0
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
         interrupt.happened = True
@@ -121,7 +123,7 @@ def _judged(
 
 def _verdict(watched: ProgramWatch, checked: CheckedRun | None, fail_on: Level | None) -> int:
     if watched.observed and watched.idle_patterns:
-        for pattern, near in watched.idle_patterns:
+        for pattern, near in watched.idle_patterns if watched.is_first else ():
             hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
             failed(f"the pattern {pattern!r} matches no parameter or buffer{hint}")
         return FAILED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.judgement.memory import Copies
 from freezelint.judgement.observation import Observation
 from freezelint.judgement.tensors import models_of, optimizers_of, tensors_of
-from freezelint.runtime.names import matches
+from freezelint.runtime.names import matches, without_wrappers
 from freezelint.runtime.violations import Kind
 from freezelint.runtime.watching import Watch, watch
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from freezelint.judgement.tensors import Named
     from freezelint.rules.claims import Claim
+    from freezelint.runtime.inventory import Entry
     from freezelint.runtime.violations import Violation
     from proofs.loading import Loading
 
@@ -105,14 +106,14 @@ class WatchedObservation(Observation):
     def is_watched(self, name: str) -> bool:
         """Whether the runtime checker can see a tensor: a module has registered it."""
         return self._watch is not None and any(
-            name in entry.names for entry in self._watch.stock.inventory.entries
+            _is_called(name, entry) for entry in self._watch.stock.inventory.entries
         )
 
     def was_reported(self, name: str) -> bool:
         """Whether the runtime checker reported that a tensor changed."""
         assert self._watch is not None
         entries = self._watch.stock.inventory.entries
-        names = {name}.union(*(entry.names for entry in entries if name in entry.names))
+        names = {name}.union(*(entry.names for entry in entries if _is_called(name, entry)))
         return any(each.kind in _WRITTEN and each.tensor in names for each in self.violations)
 
     def _watching(self, stepping: Optimizer | None) -> Watch:
@@ -137,3 +138,8 @@ class WatchedObservation(Observation):
             locate="never",
             exact=True,
         )
+
+
+def _is_called(name: str, entry: Entry) -> bool:
+    """Whether this is a name of an entry, which has none of what wrappers put in front."""
+    return without_wrappers(name) in map(without_wrappers, entry.names)

@@ -91,6 +91,7 @@ def _as_data(observed: Observed) -> dict[str, Any]:
                 "optimizer": each.optimizer,
                 "group": each.group,
                 "writer": None if each.writer is None else each.writer._asdict(),
+                "ranks": list(each.ranks),
             }
             for each in observed.violations
         ],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
+from freezelint.runtime.shards import own_values
 from freezelint.runtime.structure import instead_of_freezing, parameters_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def why_moved_without_flag(tensor: Tensor, optimizer: Any) -> Reason:
 
 
 def _is_zero(gradient: Tensor) -> bool:
+    # A question about all of a tensor that is shared out would make this wait for the others.
+    gradient = own_values(gradient)
     numbers = gradient._values() if gradient.is_sparse else gradient  # noqa: SLF001
     return not bool(numbers.ne(0).any())
 

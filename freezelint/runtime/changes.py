@@ -11,6 +11,7 @@ from freezelint.runtime.causes import (
     why_wrote_outside,
 )
 from freezelint.runtime.contract import Role
+from freezelint.runtime.shards import shard_text
 from freezelint.runtime.violations import Kind, Violation
 
 if TYPE_CHECKING:
@@ -129,7 +130,14 @@ def about_to_move(held: Sequence[Entry], stepper: Stepper, step: int) -> Iterabl
 
 
 def _what(entry: Entry) -> str:
-    if entry.rows is None:
-        return entry.name
-    ends = ("" if end is None else str(end) for end in (entry.rows.start, entry.rows.stop))
-    return f"{entry.name}[{':'.join(ends)}]"
+    name = entry.name
+    if entry.rows is not None:
+        ends = ("" if end is None else str(end) for end in (entry.rows.start, entry.rows.stop))
+        name = f"{name}[{':'.join(ends)}]"
+    remarks = [shard_text(entry)]
+    if entry.is_flat:
+        name = " and ".join(entry.names[:2])
+        more = f" with {len(entry.names) - 2} more" if len(entry.names) > 2 else ""
+        remarks.insert(0, f"one flat parameter{more}")
+    said = ", ".join(filter(None, remarks))
+    return f"{name} ({said})" if said else name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from freezelint.runtime.manifest import Manifest
 from freezelint.runtime.names import aligned, matches, nearest, specificity
+from freezelint.runtime.peers import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,24 +72,41 @@ class Contract:
         """Whether flags decide, not patterns."""
         return not (self.frozen or self.trainable or self.target or self.manifest)
 
-    def save(self, path: str | Path, *subjects: Any) -> None:
+    def save(self, path: str | Path, *subjects: Any, timeout: float = TIMEOUT) -> None:
         """Write what this contract promises of some models to a file: a manifest.
+
+        Of a model that FSDP or DTensors share out among processes every one calls this, and
+        rank 0 writes the file, which is the same as that of the whole model in one process.
 
         Args:
             path: Where to.
             *subjects: Models, as for :func:`freezelint.runtime.watch`.
+            timeout: Seconds to wait for the other processes.
 
         Raises:
             ContractError: if the contract cannot be read for these models.
+            NoAnswer: if another process does not call this in time.
         """
+        from freezelint.runtime.distributed import peers_of
         from freezelint.runtime.inventory import Inventory
         from freezelint.runtime.promises import manifest_of
+        from freezelint.runtime.shards import is_shared_out
         from freezelint.runtime.subjects import subjects_of
+        from freezelint.runtime.whole_digests import whole_digests
 
         models, _ = subjects_of(subjects)
         entries = Inventory(models).entries
         self.assign(entries)
-        manifest_of(entries).save(Path(path))
+        peers = peers_of(entries, "save") if any(map(is_shared_out, entries)) else None
+        if peers is None:
+            manifest_of(entries, {}).save(Path(path))
+            return
+        whole = whole_digests(entries, peers, timeout)
+        if peers.rank == 0:
+            manifest_of(entries, whole).save(Path(path))
+            peers.write("saved/0", True)
+        saved = peers.awaited("saved", [0], timeout)
+        peers.refuse_silence([0], saved, timeout, "it did not write the manifest")
 
     @classmethod
     def load(cls, path: str | Path) -> Contract:
@@ -139,6 +157,11 @@ class Contract:
     def _assign_one(self, entry: Entry) -> None:
         for pattern, rows in self.frozen_rows.items():
             if any(matches(pattern, name) for name in entry.names):
+                if entry.is_flat:
+                    raise ContractError(
+                        f"{pattern!r} is about rows of a parameter that FSDP put into a flat one; "
+                        "wrap the model with use_orig_params=True, or with fully_shard"
+                    )
                 entry.rows = rows
         if self.is_inferred:
             entry.role = Role.FREE

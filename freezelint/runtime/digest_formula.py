@@ -24,9 +24,7 @@ _MASK = (1 << 64) - 1
 @functools.cache
 def weights() -> tuple[int, ...]:
     """Odd 64-bit numbers without a pattern, as signed ones; by SplitMix64."""
-    return tuple(
-        _signed(_mixed(number * NEXT_PIECE & _MASK) | 1) for number in range(1, _COUNT + 1)
-    )
+    return tuple(signed(_mixed(number * NEXT_PIECE & _MASK) | 1) for number in range(1, _COUNT + 1))
 
 
 def _mixed(bits: int) -> int:
@@ -36,5 +34,7 @@ def _mixed(bits: int) -> int:
     return bits ^ bits >> 31
 
 
-def _signed(bits: int) -> int:
+def signed(bits: int) -> int:
+    """A whole number as 64 bits hold it."""
+    bits &= _MASK
     return bits - (1 << 64) if bits >> 63 else bits

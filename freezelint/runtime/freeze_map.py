@@ -184,7 +184,7 @@ def _tensor_state(
         count=0 if is_lazy(entry.tensor) else entry.tensor.numel(),
         is_frozen=bool(means),
         means=tuple(means),
-        tied_to=entry.aliases,
+        tied_to=() if entry.is_flat else entry.aliases,
         optimizer=holder,
         group=None if place is None else place.group,
         lr=None if place is None else option(place, "lr"),

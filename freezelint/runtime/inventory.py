@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from freezelint.runtime.contract import Role
+from freezelint.runtime.shards import is_shared_out, own_rows
+from freezelint.runtime.wrappers import is_wrapper, names_within, own_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +28,7 @@ class Entry:
         "holder",
         "is_alive",
         "is_buffer",
+        "is_flat",
         "is_plain",
         "module",
         "name",
@@ -60,6 +63,8 @@ class Entry:
         """The further name that a pattern of another role matches."""
         self.aliases: tuple[str, ...] = ()
         """Further names of the same object."""
+        self.is_flat = False
+        """Whether FSDP put several parameters into this one, which has the names of all."""
         self.owners: tuple[nn.Module, ...] = (module,)
         """The modules that it is in, the innermost first."""
         self.tensor = tensor
@@ -75,6 +80,7 @@ class Entry:
         self.name, self.aliases = other.name, other.aliases
         self.module, self.attribute = other.module, other.attribute
         self.holder, self.is_buffer = other.holder, other.is_buffer
+        self.is_flat = other.is_flat
         self.owners = other.owners
 
     @property
@@ -85,7 +91,9 @@ class Entry:
     @property
     def watched(self) -> Tensor:
         """The tensor, or those of its rows that are promised to stay."""
-        return self.tensor if self.rows is None else self.tensor.detach()[self.rows]
+        if self.rows is None:
+            return self.tensor
+        return own_rows(self, self.rows) if is_shared_out(self) else self.tensor.detach()[self.rows]
 
 
 def noticed(entries: Iterable[Entry]) -> list[Entry]:
@@ -152,29 +160,40 @@ class Inventory:
         self.entries: list[Entry] = []
         self._links: list[tuple[dict[str, Any], str, nn.Module]] = []
         self.modules: dict[str, nn.Module] = {}
+        """By their path; a wrapper has that of what it is around, and is not among them."""
+        self.wrappers: list[tuple[str, nn.Module]] = []
         self._take_stock()
 
     def _take_stock(self) -> None:
         self.entries.clear()
         self._links.clear()
         self.modules.clear()
+        self.wrappers.clear()
         first: dict[int, Entry] = {}
         for prefix, model in self.models.items():
             owners: dict[str, tuple[nn.Module, ...]] = {}
+            mine = dict(own_paths(model, prefix))
             for path, module in model.named_modules(prefix=prefix, remove_duplicate=False):
-                self.modules[path] = module
+                if is_wrapper(module):
+                    self.wrappers.append((mine[path], module))
+                else:
+                    self.modules[mine[path]] = module
                 above = owners.get(path.rpartition(".")[0], ()) if path != prefix else ()
                 owners[path] = (module, *above)
                 for child, inner in module._modules.items():  # noqa: SLF001
                     if inner is not None:
                         self._links.append((module._modules, child, inner))  # noqa: SLF001
                 for name, tensor, is_buffer in _own_tensors(module):
-                    qualified = f"{path}.{name}" if path else name
+                    within = names_within(tensor)
+                    qualified = [
+                        f"{mine[path]}.{each}" if mine[path] else each for each in within or (name,)
+                    ]
                     known = first.get(id(tensor))
                     if known is not None:
-                        known.aliases = (*known.aliases, qualified)
+                        known.aliases = (*known.aliases, *qualified)
                         continue
-                    entry = Entry(qualified, module, name, tensor, is_buffer=is_buffer)
+                    entry = Entry(qualified[0], module, name, tensor, is_buffer=is_buffer)
+                    entry.aliases, entry.is_flat = tuple(qualified[1:]), bool(within)
                     entry.owners = owners[path]
                     first[id(tensor)] = entry
                     self.entries.append(entry)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from freezelint.runtime.causes import Reason, place_of, why_never_stepped, why_not_trained
 from freezelint.runtime.contract import Role
 from freezelint.runtime.quiet import quietly
+from freezelint.runtime.shards import has_none
 from freezelint.runtime.violations import Kind, Violation
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class Liveness:
         self._within = within
         self.is_patient = is_patient
         self._due: dict[int, int] = {}
+        self.unmoved: dict[str, Violation | None] = {}
+        """What moved in none of the values that this process has of it, others having the rest;
+        without a report where it has none of them. It counts if it moved nowhere."""
 
     def is_due(self, optimizer: Any, watch: Watch) -> bool:
         """Whether to look now, after a step of this optimizer."""
@@ -53,22 +57,31 @@ class Liveness:
             if entry.role is Role.TRAINABLE
             and not entry.is_alive
             and (is_last or self._is_over(taken.get(id(entry.tensor), watch.steps), watch))
+            and (is_last or not watch.is_split(entry))
         ]
         for entry, has_moved in zip(waiting, watch.stock.have_moved(waiting), strict=True):
             if has_moved:
                 entry.is_alive = True
                 continue
+            if watch.is_split(entry) and has_none(entry.tensor):
+                self.unmoved[entry.name] = None
+                continue
             with quietly():
                 reason = self._reason(entry, taken.get(id(entry.tensor), watch.steps), watch)
-            if reason is not None:
-                yield Violation(
-                    Kind.NOT_TRAINED,
-                    entry.name,
-                    watch.steps,
-                    f"{entry.name} should train and has not changed in {watch.steps} steps: "
-                    f"{reason.text}",
-                    cause=reason.cause,
-                )
+            if reason is None:
+                continue
+            violation = Violation(
+                Kind.NOT_TRAINED,
+                entry.name,
+                watch.steps,
+                f"{entry.name} should train and has not changed in {watch.steps} steps: "
+                f"{reason.text}",
+                cause=reason.cause,
+            )
+            if watch.is_split(entry):
+                self.unmoved[entry.name] = violation
+            else:
+                yield violation
 
     def _reason(self, entry: Entry, steps: int, watch: Watch) -> Reason | None:
         if watch.steps == 0 or steps == 0:

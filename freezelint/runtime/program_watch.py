@@ -70,6 +70,9 @@ class ProgramWatch:
         self._tensors: list[str] = []
         self._matched: set[str] = set()
         self._process = os.getpid()
+        self.ended_well = True
+        """Whether the program did, in this process: otherwise no other one is waited for."""
+        self._unheard: list[Observed] = []
 
     @property
     def is_in_child(self) -> bool:
@@ -90,8 +93,19 @@ class ProgramWatch:
         """Stop watching, and look at everything once more."""
         self._hooks.remove()
         for each in self._watches:
+            each.awaits_others = self.ended_well
             self._end(each, kind, error, traceback)
         self._watches.clear()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the one process, or of several the one that speaks for all."""
+        return int(os.environ.get("RANK") or 0) == 0
+
+    @property
+    def is_spoken_for(self) -> bool:
+        """Whether rank 0 says all that this process saw."""
+        return not self.is_first and not any(each.violations for each in self._unheard)
 
     @property
     def idle_patterns(self) -> list[tuple[str, list[str]]]:
@@ -150,6 +164,8 @@ class ProgramWatch:
         for watch in list(self._watches):
             if _is_forgotten(watch):
                 self._watches.remove(watch)
+                # In the midst of a training, where others may be elsewhere.
+                watch.awaits_others = False
                 self._end(watch, None, None, None)
 
     def _end(
@@ -164,15 +180,16 @@ class ProgramWatch:
             watch.check()
         watch.__exit__(kind, error, traceback)
         models, optimizers = dict(watch.stock.inventory.models), dict(watch.optimizers)
-        self.observed.append(
-            Observed(
-                tuple(models),
-                tuple(optimizers),
-                watch.steps,
-                tuple(watch.violations),
-                freeze_report(models, optimizers, since=watch),
-            )
+        observed = Observed(
+            tuple(models),
+            tuple(optimizers),
+            watch.steps,
+            tuple(watch.violations),
+            freeze_report(models, optimizers, since=watch),
         )
+        self.observed.append(observed)
+        if not watch.is_heard:
+            self._unheard.append(observed)
 
     def _resolved(self, models: Mapping[str, nn.Module]) -> Contract:
         """The contract as far as it concerns these models.

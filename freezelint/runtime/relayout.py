@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from freezelint.runtime.inventory import strides_of
+from freezelint.runtime.shards import own_values
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +33,8 @@ def is_the_same_elsewhere(entry: Entry, readings: Readings) -> bool:
 
 
 def _as_before(entry: Entry) -> Tensor:
-    tensor = entry.tensor.detach()
-    if not entry.strides:
+    tensor = own_values(entry.tensor)
+    if not entry.strides or tensor.shape != entry.tensor.shape:
         return tensor.to(entry.device)
     return torch.empty_strided(
         tensor.shape, entry.strides, dtype=tensor.dtype, device=entry.device

@@ -11,6 +11,7 @@ from freezelint.runtime.violations import FreezeViolated, FreezeWarning, Kind, V
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from freezelint.runtime.distributed import Agreement
     from freezelint.runtime.inventory import Entry
     from freezelint.runtime.violations import Writer
 
@@ -32,6 +33,8 @@ class Reporter:
         """What does not stop a training, since whoever runs it has no say in it."""
         self._on_violation = on_violation
         self._locate = locate
+        self.agreement: Agreement | None = None
+        """With other processes, about when to raise."""
         self._said: set[tuple[Kind, str | None, str | None]] = set()
         self._mode: WriterMode | None = None
         self._entered: WriterMode | None = None
@@ -58,10 +61,34 @@ class Reporter:
         stops = self._on_violation == "raise"
         stopping = tuple(each for each in new if stops and each.kind not in self.only_warned_of)
         if stopping:
-            raise FreezeViolated(stopping)
+            if self.agreement is None or self.agreement.is_called_off:
+                raise FreezeViolated(stopping)
+            self.agreement.tell(stopping)
+            new = [each for each in new if each not in stopping]
         if self._on_violation != "collect":
             for violation in new:
                 warnings.warn(str(violation), FreezeWarning, stacklevel=2)
+
+    @property
+    def raises(self) -> bool:
+        """Whether violations stop the training."""
+        return self._on_violation == "raise"
+
+    def report_together(self, found: Sequence[Violation]) -> None:
+        """Report what was seen in all processes, here too: it takes the place of what was known.
+
+        Raises:
+            FreezeViolated: if there is anything, and violations stop the training.
+        """
+        __tracebackhide__ = True
+        own = {(each.kind, each.tensor, each.optimizer, each.group) for each in self.violations}
+        self.violations[:] = found
+        if found and self.raises:
+            raise FreezeViolated(tuple(found))
+        if self._on_violation == "warn":
+            for each in found:
+                if (each.kind, each.tensor, each.optimizer, each.group) not in own:
+                    warnings.warn(str(each), FreezeWarning, stacklevel=2)
 
     def start_locating(self, entries: Sequence[Entry], step: int) -> None:
         """Watch who writes during the next step, to what was just seen to change."""

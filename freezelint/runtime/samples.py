@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from freezelint.runtime.fingerprint import has_bits, is_dense
+from freezelint.runtime.shards import own_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,12 +49,14 @@ class Samples:
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Keep some values of further entries, or those of now of known ones."""
-        by_size = sorted(entries, key=lambda each: each.watched.numel() if _is_plain(each) else 0)
+        by_size = sorted(
+            entries, key=lambda each: own_values(each.watched).numel() if _is_plain(each) else 0
+        )
         for position, entry in enumerate(by_size):
             if not _is_plain(entry):
                 continue
             share = max(self._left // (len(by_size) - position), 1)
-            flat = _flat(entry.watched)
+            flat = _flat(own_values(entry.watched))
             step = 1 if self._exact else max(-(-flat.numel() // share), 1)
             kept = flat[::step].clone()
             _, replaced = self._kept.pop(entry.name, (step, kept[:0]))
@@ -66,7 +69,7 @@ class Samples:
         if known is None or not _is_plain(entry):
             return None
         step, before = known
-        flat = _flat(entry.watched)
+        flat = _flat(own_values(entry.watched))
         now = flat[::step]
         if now.shape != before.shape or now.dtype != before.dtype or now.device != before.device:
             return None
@@ -79,14 +82,16 @@ class Samples:
 
 
 def _is_plain(entry: Entry) -> bool:
-    tensor = entry.tensor
-    if not has_bits(tensor) or tensor.layout is not torch.strided or tensor.is_quantized:
+    if not has_bits(entry.tensor):
+        return False
+    tensor = own_values(entry.tensor)
+    if tensor.layout is not torch.strided or tensor.is_quantized:
         return False
     if tensor.is_nested or hasattr(tensor, "__tensor_flatten__"):
         return False
     if tensor.is_conj() or tensor.is_neg():
         return False
-    return is_dense(entry.watched)
+    return is_dense(own_values(entry.watched))
 
 
 def _flat(tensor: Tensor) -> Tensor:

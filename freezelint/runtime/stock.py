@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from freezelint.runtime.changes import changed, replaced
 from freezelint.runtime.contract import ContractError, Role
+from freezelint.runtime.distributed import peers_of
 from freezelint.runtime.inventory import Entry, Inventory, noticed
 from freezelint.runtime.modes import ModeWatch
 from freezelint.runtime.promises import broken_promises
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.readings import Readings
 from freezelint.runtime.samples import Samples
+from freezelint.runtime.shards import is_shared_out
 from freezelint.runtime.structure import parameters_of
+from freezelint.runtime.whole_digests import whole_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from freezelint.runtime.contract import Contract
+    from freezelint.runtime.distributed import Agreement
+    from freezelint.runtime.manifest import Manifest
     from freezelint.runtime.violations import Violation
+    from freezelint.runtime.whole_digests import Whole
 
 
 class Stock:
@@ -60,10 +66,26 @@ class Stock:
         for entry, whole in zip(with_rows, self.readings.of_all(with_rows), strict=True):
             entry.first_digest = whole
 
-    def broken_promises(self) -> Iterable[Violation]:
-        """What the contract's manifest, if it has one, says otherwise."""
-        manifest = self._contract.manifest
-        return () if manifest is None else broken_promises(manifest, self.inventory.entries)
+    def broken_promises(
+        self,
+        agreement: Agreement | None,
+        manifest: Manifest | None = None,
+        whose: str = "the manifest",
+    ) -> Iterable[Violation]:
+        """What a manifest, else that of the contract if it has one, says otherwise.
+
+        Of what is shared out among processes, all of them find this out together.
+        """
+        manifest, entries = manifest or self._contract.manifest, self.inventory.entries
+        if manifest is None:
+            return ()
+        whole: dict[str, Whole] = {}
+        if agreement is not None and any(map(is_shared_out, entries)):
+            together = peers_of(entries, "compare")
+            if together is not None:
+                with quietly():
+                    whole = whole_digests(entries, together, agreement.timeout)
+        return broken_promises(manifest, entries, whole, whose)
 
     def follow_flags(self) -> bool:
         """Let the flags of now decide what is frozen, from now on; return whether one is another."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freezelint.runtime.digest_formula import FEW, NEXT_PIECE, ROW, SHIFT, weights
+from freezelint.runtime.digest_formula import FEW, NEXT_PIECE, ROW, SHIFT, signed, weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ def digest_of_pieces(pieces: Iterable[memoryview], size: int) -> int:
         part = _of_piece(piece, fold=size >= 8)
         total = part if number == 0 else total * NEXT_PIECE + part
         count += len(piece)
-    return _wrapped(total + count)
+    return signed(total + count)
 
 
 def _of_piece(piece: memoryview, *, fold: bool) -> int:
@@ -74,9 +74,3 @@ def _weighted(words: Words, factors: Words, fold: bool) -> int:
 
 def _folded(words: Words) -> Words:
     return words ^ (words >> SHIFT)
-
-
-def _wrapped(number: int) -> int:
-    """A whole number as 64 bits hold it."""
-    number &= (1 << 64) - 1
-    return number - (1 << 64) if number >> 63 else number

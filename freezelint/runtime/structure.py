@@ -171,7 +171,7 @@ def _places(tensor: Tensor) -> Tensor:
 
 def stray_attributes(inventory: Inventory, step: int) -> Iterator[Violation]:
     """Flags that were set on something that has none, or under a name that is none."""
-    for path, module in inventory.modules.items():
+    for path, module in (*inventory.wrappers, *inventory.modules.items()):
         for name in vars(module):
             cause = _stray_on_module(module, name)
             if cause is None:

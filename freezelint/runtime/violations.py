@@ -25,6 +25,7 @@ class Kind(str, enum.Enum):
     ALIAS = "alias"
     NOTHING_TRAINABLE = "nothing-trainable"
     STRAY_ATTRIBUTE = "stray-attribute"
+    RANKS_DIFFER = "ranks-differ"
 
     @property
     def level(self) -> Level:
@@ -78,15 +79,35 @@ class Violation(NamedTuple):
     group: int | None = None
     """Index of the parameter group."""
     writer: Writer | None = None
+    ranks: tuple[int, ...] = ()
+    """The processes that saw it, where there are several."""
 
     def __str__(self) -> str:
         """The whole report, over several lines."""
         lines = [f"{self.kind}: {self.message}"]
         if self.writer is not None:
             lines.append(f"  written by {self.writer}")
+        if self.ranks:
+            lines.append(f"  seen by rank{'s' * (len(self.ranks) > 1)} {_listed(self.ranks)}")
         if self.cause is not None:
             lines.append(f"  see: freezelint explain {self.cause}")
         return "\n".join(lines)
+
+
+def _listed(ranks: tuple[int, ...]) -> str:
+    """Numbers as people write them, with ranges for many: ``0 to 6 and 9``."""
+    runs: list[list[int]] = []
+    for rank in ranks:
+        if runs and rank == runs[-1][-1] + 1:
+            runs[-1].append(rank)
+        else:
+            runs.append([rank])
+    said = [
+        part
+        for run in runs
+        for part in (map(str, run) if len(run) < 3 else [f"{run[0]} to {run[-1]}"])
+    ]
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
 
 
 _SHOWN = 8

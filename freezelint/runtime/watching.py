@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from freezelint.runtime import structure
@@ -14,19 +15,23 @@ from freezelint.runtime.changes import (
     switched_on,
 )
 from freezelint.runtime.contract import Contract
+from freezelint.runtime.distributed import agreement_of
 from freezelint.runtime.gradients import GradientWatch, is_result, leaves_below
 from freezelint.runtime.hooks import Hooks
 from freezelint.runtime.inventory import noticed
 from freezelint.runtime.liveness import Liveness
 from freezelint.runtime.modes import is_compiled
-from freezelint.runtime.promises import broken_promises, manifest_of
+from freezelint.runtime.peers import TIMEOUT
+from freezelint.runtime.promises import manifest_of
 from freezelint.runtime.quiet import quietly
 from freezelint.runtime.relayout import is_the_same_elsewhere
 from freezelint.runtime.reporting import Locate, OnViolation, Reporter
+from freezelint.runtime.shards import is_shared_out, is_view_of_flat
 from freezelint.runtime.step_counts import StepCounts
 from freezelint.runtime.stock import Stock
 from freezelint.runtime.structure import nothing_trainable, parameters_of
 from freezelint.runtime.subjects import subjects_of
+from freezelint.runtime.violations import FreezeViolated, FreezeWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from torch import nn
     from typing_extensions import Self
 
+    from freezelint.runtime.distributed import Agreement
     from freezelint.runtime.inventory import Entry
     from freezelint.runtime.manifest import Manifest
     from freezelint.runtime.readings import Reading
@@ -64,6 +70,7 @@ def watch(
     locate: Locate = "auto",
     exact: bool = False,
     follows_flags: bool = False,
+    timeout: float = TIMEOUT,
 ) -> Watch:
     """Watch models and their optimizers while they train.
 
@@ -88,6 +95,9 @@ def watch(
         exact: Keep a copy of everything that must stay, to say exactly how much changed.
         follows_flags: Without patterns: a flag that is switched during the training is a new
             promise, as in gradual unfreezing, and not a broken one.
+        timeout: Seconds that each of several processes waits for the others on leaving. They
+            tell each other what they saw, through the store of ``torch.distributed``, and
+            raise together: at the first step after the next backward pass, or on leaving.
 
     Returns:
         A context manager that gives itself; ``violations`` lists what was seen.
@@ -112,6 +122,7 @@ def watch(
         exact=exact,
         reporter=Reporter(on_violation, locate),
         follows_flags=follows_flags,
+        timeout=timeout,
     )
 
 
@@ -131,6 +142,7 @@ class Watch:
         is_patient: bool = True,
         follows_flags: bool = False,
         hooks: Hooks | None = None,
+        timeout: float = TIMEOUT,
     ) -> None:
         """Take what is to be watched; nothing is touched before the watch is entered.
 
@@ -153,6 +165,12 @@ class Watch:
         self._every = every
         self._exact = exact
         self._reporter = reporter
+        self._timeout = timeout
+        self._agreement: Agreement | None = None
+        self.awaits_others = True
+        """Whether to wait on leaving, where there are several processes."""
+        self.is_heard = False
+        """Whether rank 0 knows what this saw, in another process."""
         self._hooks = hooks or Hooks()
         self._follows_flags = follows_flags and contract.is_inferred
         self._liveness = Liveness(within, is_patient=is_patient)
@@ -203,8 +221,10 @@ class Watch:
     def _begin(self) -> None:
         __tracebackhide__ = True
         self.stock = Stock(self._models, self.contract, exact=self._exact)
+        self._agreement = agreement_of(self.stock.inventory.entries, self._timeout)
+        self._reporter.agreement = self._agreement
         self._gradients = GradientWatch(self.stock.readings)
-        self._reporter.report(self.stock.broken_promises())
+        self._reporter.report(self.stock.broken_promises(self._agreement))
         self._reporter.report(structure.aliases(self.stock.inventory))
         self._reporter.report(structure.stray_attributes(self.stock.inventory, 0))
         self._hooks.around_steps(self.optimizers.values(), self._before_step, self._after_step)
@@ -224,9 +244,36 @@ class Watch:
         __tracebackhide__ = True
         self._reporter.stop_locating()
         self._hooks.remove()
+        try:
+            if error is None:
+                self._look_at_everything()
+                self._reporter.report(self._last_words())
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            if self._agreement is not None:
+                self._part(self._agreement, error)
+
+    def _part(self, agreement: Agreement, error: BaseException | None) -> None:
+        """Tell the other processes what was seen, and hear what they saw."""
+        __tracebackhide__ = True
+        is_last = error is not None or agreement.is_called_off or not self.awaits_others
+        agreement.leave(self.violations, self._liveness.unmoved, error, is_last=is_last)
+        if agreement.is_called_off or not self.awaits_others:
+            return
         if error is None:
-            self._look_at_everything()
-            self._reporter.report(self._last_words())
+            closing = agreement.close(self.violations)
+            self.is_heard = closing.is_complete and agreement.rank != 0
+            for each in closing.complaints:
+                warnings.warn(each, FreezeWarning, stacklevel=3)
+            self._reporter.report_together(closing.violations)
+        elif isinstance(error, Exception) and self._reporter.raises:
+            # Whatever came of it, such as a lost connection: this was first.
+            try:
+                self._reporter.report_together(agreement.reported())
+            except FreezeViolated as violated:
+                raise violated from error
 
     def check(self) -> list[Violation]:
         """Digest everything that must stay now, and return all that was seen so far."""
@@ -246,12 +293,12 @@ class Watch:
 
     def manifest(self) -> Manifest:
         """What is promised, with the bits of now."""
-        return manifest_of([*self.stock.frozen, *self.stock.with_rows])
+        return manifest_of([*self.stock.frozen, *self.stock.with_rows], {})
 
     def compare(self, manifest: Manifest, whose: str) -> None:
         """Report what is not as an earlier manifest has it; ``whose`` says where that is from."""
         __tracebackhide__ = True
-        self._reporter.report(broken_promises(manifest, self.stock.inventory.entries, whose))
+        self._reporter.report(self.stock.broken_promises(self._agreement, manifest, whose))
 
     def _look_at_everything(self) -> None:
         __tracebackhide__ = True
@@ -290,6 +337,8 @@ class Watch:
     def _look_before_step(self, held: Sequence[Entry], stepper: Stepper, has_closure: bool) -> None:
         __tracebackhide__ = True
         optimizer = stepper.optimizer
+        if self._agreement is not None:
+            self._agree(self._agreement, held)
         if self._follows_flags and self.stock.follow_flags():
             self._reporter.report(self._membership_of_given())
         self._glance(self._unwatched())
@@ -309,6 +358,17 @@ class Watch:
             self.stock.modes.take_for_running()
         self._reporter.report(self.stock.modes.violations(self.steps))
         self.look_at_membership()
+
+    def _agree(self, agreement: Agreement, held: Sequence[Entry]) -> None:
+        """Compare with the other processes, and raise if it is time for all to do so."""
+        __tracebackhide__ = True
+        self._reporter.report(agreement.differences(self.stock.inventory.entries, self.steps))
+        if self._reporter.raises and agreement.is_time_to_raise(held):
+            self._reporter.report_together(agreement.reported())
+
+    def is_split(self, entry: Entry) -> bool:
+        """Whether other processes watch the rest of a tensor."""
+        return self._agreement is not None and is_shared_out(entry)
 
     def _after_step(self, optimizer: Any) -> None:
         __tracebackhide__ = True
@@ -355,6 +415,8 @@ class Watch:
 
     def _around_backward(self, roots: Any) -> Any:
         self._backward_passes += 1
+        if self._agreement is not None:
+            self._agreement.note_backward()
         if not self._looks_at_graph():
             return self._after_backward
         roots = roots if isinstance(roots, (list, tuple)) else (roots,)
@@ -468,4 +530,7 @@ class Watch:
             # What a checkpoint recomputes is in no graph, but gets its gradient all the same.
             has_gradient = entry.tensor.grad is not None
             reached = has_gradient or id(entry.tensor) in self._gradients.reached
+            if not reached and id(entry.module) in self.stock.modes.ran and is_view_of_flat(entry):
+                # Backward ends at the flat parameter, which may have been reached for others' sake.
+                reached = None
         return reached, id(entry.module) in self.stock.modes.ran

@@ -216,6 +216,7 @@ def test_all_kinds_have_the_names_that_people_write() -> None:
         "alias",
         "nothing-trainable",
         "stray-attribute",
+        "ranks-differ",
     }
 
 

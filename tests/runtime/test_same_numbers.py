@@ -218,4 +218,4 @@ def test_a_compiled_model() -> None:
             step(compiled, optimizer)
         assert not seen.violations
         model.backbone.weight.data[0] += 1
-    assert [each.tensor for each in seen.violations] == ["_orig_mod.backbone.weight"]
+    assert [each.tensor for each in seen.violations] == ["backbone.weight"]
