@@ -28,6 +28,7 @@ from freezelint.analysis.values import (
     InstanceValue,
     LibraryValue,
     ModuleValue,
+    ParameterName,
     ParameterSequence,
     SuperValue,
     Value,
@@ -50,7 +51,7 @@ def follow(
     if (
         isinstance(node, cst.Call)
         and run.index.is_irrelevant(function.definition)
-        and not _passes_iterator(arguments)
+        and not _passes_selection(arguments)
     ):
         _lend(run, function, arguments, node)
         return UNKNOWN
@@ -73,10 +74,12 @@ def follow(
     return _activate(run, function, code, arguments, node)
 
 
-def _passes_iterator(arguments: Arguments) -> bool:
-    """Whether a function gets what can be gone over only once, and so may find it empty."""
+def _passes_selection(arguments: Arguments) -> bool:
+    """Whether a function gets what can be gone over only once, or a name to judge by."""
     return any(
-        isinstance(each, ParameterSequence) and each.iterator is not None for each in arguments.all
+        isinstance(each, ParameterName)
+        or (isinstance(each, ParameterSequence) and each.iterator is not None)
+        for each in arguments.all
     )
 
 
