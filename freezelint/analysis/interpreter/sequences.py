@@ -86,6 +86,13 @@ def store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
             run.bindings[receiver.key, target.attr.value] = value
 
 
+def with_entry(mapping: MappingValue, key: Value, value: ModuleValue) -> MappingValue:
+    """A dict of modules with one more; in a loop over keys nobody knows, one stands for many."""
+    name = key.value if isinstance(key, Constant) else ANY_KEY
+    rest = tuple(pair for pair in mapping.items if pair[0] != name)
+    return MappingValue((*rest, (name, value)), mapping.complete and name is not ANY_KEY)
+
+
 def call_on_mapping(
     run: Interpreter, receiver: MappingValue, name: str, arguments: Arguments, node: cst.Call
 ) -> Value:

@@ -17,7 +17,7 @@ from freezelint.analysis.interpreter.iteration import (
     stands_for_several,
 )
 from freezelint.analysis.interpreter.out_of_sight import hand_over
-from freezelint.analysis.interpreter.sequences import store
+from freezelint.analysis.interpreter.sequences import store, with_entry
 from freezelint.analysis.interpreter.submodules import (
     element_name,
     name_object,
@@ -195,24 +195,15 @@ def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> N
     elif isinstance(receiver, ModuleValue):
         _assign_element(run, receiver, target, value)
     elif isinstance(receiver, MappingValue) and isinstance(value, ModuleValue):
-        store(run, target.value, _with_entry(run, receiver, target, value))
+        index = target.slice[0].slice
+        key = evaluate(run, index.value) if isinstance(index, cst.Index) else UNKNOWN
+        store(run, target.value, with_entry(receiver, key, value))
     elif isinstance(receiver, (MappingValue, SequenceValue, ParameterSequence)):
         if dotted(target.value) is not None:
             _forget(run, target.value)
     elif path is not None:
         name_object(run, value, path)
         run.bindings[run.frame.key, path] = value
-
-
-def _with_entry(
-    run: Interpreter, mapping: MappingValue, target: cst.Subscript, value: ModuleValue
-) -> MappingValue:
-    """A dict of modules with one more; in a loop over keys nobody knows, one stands for many."""
-    index = target.slice[0].slice
-    key = evaluate(run, index.value) if isinstance(index, cst.Index) else UNKNOWN
-    name = key.value if isinstance(key, Constant) else ANY_KEY
-    rest = tuple(pair for pair in mapping.items if pair[0] != name)
-    return MappingValue((*rest, (name, value)), mapping.complete and name is not ANY_KEY)
 
 
 def _hide(run: Interpreter, target: cst.Subscript, value: Value) -> bool:
