@@ -181,10 +181,13 @@ class OptimizerBeforeFreeze(Rule):
 
 
 def _is_stage(trace: Trace, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
-    """Whether a condition in the training loop decides about the freeze: a schedule."""
-    if not set(freeze.path) - set(built.path) or not set(freeze.loops) - set(built.loops):
-        return False
-    return any(set(freeze.loops) & set(step.loops) for step in trace.after(built, Stepped))
+    """Whether the training loop decides about the freeze, by a condition or a loop: a schedule."""
+    conditions = set(freeze.path) - set(built.path)
+    around = set(freeze.loops) - set(built.loops)
+    return any(
+        around & set(step.loops) and (conditions or around - set(step.loops))
+        for step in trace.after(built, Stepped)
+    )
 
 
 def _was_handed_on_before(trace: Trace, built: OptimizerBuilt, freeze: FlagWritten) -> bool:
