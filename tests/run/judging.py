@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from freezelint.config import Config
+from freezelint.configuration import Configuration
 from freezelint.engine import StandardInput, check
 from freezelint.program_findings import of_check
 from freezelint.verdicts import Judged, Verdict
@@ -31,7 +31,11 @@ def judged(source: str, processes: int = 1, device: str = "cpu") -> list[Judged]
     Of several processes, what the first one shows, or another one does.
     """
     script = Script(source, (), processes, device)
-    result = check([], Config(strict=True), standard_input=StandardInput(_NAME, source.encode()))
+    result = check(
+        [],
+        Configuration({"strict": True}, isolated=True),
+        standard_input=StandardInput(_NAME, source.encode()),
+    )
     expected = of_check(result).expected
     port, context = free_port(), get_context("forkserver")
     answers = []
