@@ -34,6 +34,7 @@ class CheckOptions(NamedTuple):
     settings_file: str | None = None
     isolated: bool = False
     strict: bool | None = None
+    docs: bool | None = None
     output_format: str = "text"
     fix: bool | None = None
     unsafe_fixes: bool | None = None
@@ -60,6 +61,7 @@ class CheckOptions(NamedTuple):
         patterns = {"exclude": self.exclude, "extend-exclude": self.extend_exclude}
         values = {
             "strict": self.strict,
+            "docs": self.docs,
             "fix": True if self.diff or self.fix_only else self.fix,
             "unsafe-fixes": self.unsafe_fixes,
             "jobs": self.jobs,
@@ -162,7 +164,7 @@ def _report_beside_the_text(result: CheckResult, *, fixes: bool) -> Iterator[Non
     if given is None or not fixes:
         yield
         return
-    sys.stdout.buffer.write(given.encoded(given.text))
+    sys.stdout.buffer.write(given.data)
     sys.stdout.flush()
     with contextlib.redirect_stdout(sys.stderr):
         yield
@@ -199,8 +201,7 @@ def _print_problems(result: CheckResult) -> None:
     from freezelint.reports.display import safe
 
     for problem in result.problems:
-        place = problem.path if problem.line is None else f"{problem.path}:{problem.line}"
-        click.echo(f"error: {safe(place)}: {safe(problem.reason)}", err=True)
+        click.echo(f"error: {safe(problem.place)}: {safe(problem.reason)}", err=True)
 
 
 def _print(result: CheckResult, options: CheckOptions) -> None:

@@ -8,6 +8,7 @@ from freezelint.analysis.gate import may_matter
 from freezelint.discovery import reason_of
 from freezelint.examination import Outcome, Task, examine_plain, read
 from freezelint.findings import Problem
+from freezelint.sources.document import may_hide_words
 
 if TYPE_CHECKING:
     from freezelint.config import Config
@@ -68,7 +69,8 @@ class Survey:
         return self._done + [parsed.get(path) or Outcome(path) for path in self._plain]
 
     def _sort(self, task: Task, data: bytes) -> None:
-        if may_matter(data) or (task.config.strict and _may_hold_suppressions(data)):
+        matters = may_matter(data) or may_hide_words(task.path, data)
+        if matters or (task.config.strict and _may_hold_suppressions(data)):
             self._tasks.append(task)
             self.bytes_to_examine += task.size
             return

@@ -36,10 +36,10 @@ def analyze(source: Source, rules: Sequence[Rule]) -> tuple[list[Finding], list[
     text = source.text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         try:
-            return _check(source.path, Index(text), rules)
+            return _check(source.path, Index(text, inputs=source.inputs), rules)
         except OutlineFailed:
             # Its lines misled, or it does not parse; the whole file will tell which.
-            return _check(source.path, Index(text, whole=True), rules)
+            return _check(source.path, Index(text, whole=True, inputs=source.inputs), rules)
     except CANNOT_PARSE as error:
         return [], [problem_of(source.path, error)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.findings import Level
+from freezelint.findings import Level, in_cell
 from freezelint.reports.display import safe
 
 if TYPE_CHECKING:
@@ -22,19 +22,31 @@ def render(result: CheckResult) -> Iterator[str]:
         yield _annotation(finding)
     for problem in result.problems:
         place = {"file": problem.path}
-        if problem.line is not None:
+        reason = problem.reason
+        if problem.cell:
+            reason = f"cell {problem.cell}, line {problem.line}: {reason}"
+        elif problem.line is not None:
             place["line"] = str(problem.line)
-        yield _command("error", {**place, "title": "freezelint"}, problem.reason)
+        yield _command("error", {**place, "title": "freezelint"}, reason)
 
 
 def _annotation(finding: Finding) -> str:
     span = finding.span
-    place = {"file": finding.path, "line": str(span.line), "endLine": str(span.end_line)}
-    if span.line == span.end_line:
-        # GitHub refuses columns on an annotation of several lines.
-        place |= {"col": str(span.column), "endColumn": str(span.end_column)}
-    because = (f"{each.path}:{each.span.line}: {each.message}" for each in finding.evidence)
-    text = "\n".join(filter(None, (finding.message, *because, finding.help)))
+    place = {"file": finding.path}
+    message = finding.message
+    if span.cell:
+        # GitHub knows the lines of the JSON only; the annotation stands at the top of the file.
+        message = f"cell {span.cell}, line {span.line}: {message}"
+    else:
+        place |= {"line": str(span.line), "endLine": str(span.end_line)}
+        if span.line == span.end_line:
+            # GitHub refuses columns on an annotation of several lines.
+            place |= {"col": str(span.column), "endColumn": str(span.end_column)}
+    because = (
+        f"{each.path}:{in_cell(each.span.cell, each.span.line)}: {each.message}"
+        for each in finding.evidence
+    )
+    text = "\n".join(filter(None, (message, *because, finding.help)))
     title = f"{finding.code} {finding.name}"
     return _command(_COMMANDS[finding.level], {**place, "title": title}, text)
 

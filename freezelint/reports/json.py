@@ -43,6 +43,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "name": finding.name,
         "level": finding.level.value,
         "path": finding.path,
+        "cell": finding.span.cell or None,
         "line": finding.span.line,
         "column": finding.span.column,
         "end_line": finding.span.end_line,
@@ -52,6 +53,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "evidence": [
             {
                 "path": each.path,
+                "cell": each.span.cell or None,
                 "line": each.span.line,
                 "column": each.span.column,
                 "message": each.message,
@@ -65,6 +67,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def _problem(problem: Problem) -> dict[str, Any]:
     return {
         "path": problem.path,
+        "cell": problem.cell or None,
         "line": problem.line,
         "rule": problem.rule,
         "message": problem.reason,

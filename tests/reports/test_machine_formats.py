@@ -36,7 +36,7 @@ def an_object(**properties: Any) -> dict[str, Any]:
 
 
 TEXT, NUMBER = {"type": "string"}, {"type": "integer", "minimum": 0}
-PLACE = {"path": TEXT, "line": NUMBER, "column": NUMBER}
+PLACE = {"path": TEXT, "cell": {"type": ["integer", "null"]}, "line": NUMBER, "column": NUMBER}
 COUNTS = {"type": "object", "additionalProperties": NUMBER}
 SCHEMA = an_object(
     version=TEXT,
@@ -59,6 +59,7 @@ SCHEMA = an_object(
         "type": "array",
         "items": an_object(
             path=TEXT,
+            cell={"type": ["integer", "null"]},
             line={"type": ["integer", "null"]},
             rule={"type": ["string", "null"]},
             message=TEXT,
@@ -83,7 +84,7 @@ def test_json_has_all_there_is_to_know() -> None:
     assert (finding["end_line"], finding["end_column"]) == (5, 56)
     assert finding["evidence"][0]["message"] == "frozen here"
     assert document["errors"] == [
-        {"path": "a,b.py", "line": 3, "rule": None, "message": "syntax error: x"}
+        {"path": "a,b.py", "line": 3, "cell": None, "rule": None, "message": "syntax error: x"}
     ]
     assert document["summary"] == {
         "files_checked": 7,

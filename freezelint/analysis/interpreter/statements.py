@@ -86,9 +86,13 @@ def _expression(run: Interpreter, node: cst.Expr) -> Flow:
     if isinstance(node.value, cst.Call) and _ends_the_program(run, node.value):
         return Flow.RETURN
     if not isinstance(node.value, (cst.SimpleString, cst.Ellipsis)):
+        place = run.place(node.value)
         run.announce(
             events.ExpressionDiscarded(
-                place=run.place(node.value), value=value, expression=node.value
+                place=place,
+                value=value,
+                expression=node.value,
+                is_last=run.index.is_displayed(place.span),
             )
         )
     return Flow.NEXT
