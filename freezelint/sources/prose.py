@@ -169,7 +169,11 @@ def _script(code: Sequence[str]) -> _Shown:
     if not all(line.startswith(margin) for line in filled):
         margin = ""
     taken = [line[: len(margin)] if line.strip() else "" for line in code]
-    return taken, [line[len(each) :] for line, each in zip(code, taken, strict=True)], [len(code)]
+    return (
+        taken,
+        [line[len(each) :] for line, each in zip(code, taken, strict=True)],
+        [len(code) + 1],
+    )
 
 
 def _session(code: Sequence[str]) -> _Shown:
