@@ -26,7 +26,7 @@ from freezelint.analysis.syntax import Chunk
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from freezelint.findings import Span
+    from freezelint.analysis.syntax import Place
 
 _OTHER_FRAMEWORKS = frozenset({"jittor", "paddle", "mindspore", "oneflow", "megengine", "mxnet"})
 _TORCH_FAMILY = frozenset({"torch", "torchvision", "timm", "transformers", "lightning", "peft"})
@@ -115,9 +115,10 @@ class Index:
             chunks.append((Chunk(lines, first), "\n".join(lines)))
         return tuple(chunks)
 
-    def is_displayed(self, span: Span) -> bool:
+    def is_displayed(self, place: Place) -> bool:
         """Whether what an expression gives is shown, as that of the last one in a cell is."""
-        return bool(self._inputs) and (span.line, span.column) in self._displayed
+        # Positions cost something, and most files have no cells.
+        return bool(self._inputs) and place.span[:2] in self._displayed
 
     @functools.cached_property
     def _displayed(self) -> frozenset[tuple[int, int]]:

@@ -176,9 +176,9 @@ def test_what_is_not_changed_keeps_its_bytes(
     assert document.with_texts([each.text for each in document.programs]) == content
 
 
-@given(stored_notebooks(), st.sampled_from(["", "\n"]), st.data())
+@given(stored_notebooks(), st.sampled_from(["", "\n"]), st.sampled_from(["\n", "\r\n"]), st.data())
 def test_a_changed_cell_changes_in_its_source_only(
-    stored: tuple[dict[str, Any], dict[str, Any]], ending: str, data: st.DataObject
+    stored: tuple[dict[str, Any], dict[str, Any]], ending: str, newline: str, data: st.DataObject
 ) -> None:
     made, style = stored
     numbers = [n for n, each in enumerate(made["cells"]) if each["cell_type"] == "code"]
@@ -188,13 +188,13 @@ def test_a_changed_cell_changes_in_its_source_only(
     cell = made["cells"][number]
     before = "".join(cell["source"])
     _set_source(cell, f"{before}\nold = 1")
-    content = json.dumps(made, **style) + ending
+    content = (json.dumps(made, **style) + ending).replace("\n", newline)
     document = read(content)
     (program,) = document.programs
     new = data.draw(st.sampled_from(["new = 'ü'", 'new = "a"\nnewer = "→\\\\"', "a\nb\n"]))
     after = document.with_texts([program.text.replace("old = 1", new)])
     _set_source(cell, f"{before}\n{new}")
-    assert after.decode() == json.dumps(made, **style) + ending
+    assert after.decode() == (json.dumps(made, **style) + ending).replace("\n", newline)
 
 
 def _set_source(cell: dict[str, Any], source: str) -> None:

@@ -92,7 +92,7 @@ def _expression(run: Interpreter, node: cst.Expr) -> Flow:
                 place=place,
                 value=value,
                 expression=node.value,
-                is_last=run.index.is_displayed(place.span),
+                is_last=run.index.is_displayed(place),
             )
         )
     return Flow.NEXT
