@@ -72,7 +72,9 @@ def without_magics(text: str, mark: str) -> Python:
 def with_magics(text: str, mark: str) -> str:
     """Return the text of a cell, whose Python may have changed, with its commands again."""
     escaped = re.escape(mark)
-    text = re.sub(rf"^([ \t]*)(.*)  {escaped}<([^\n]*)$", r"\1\3\2", text, flags=re.MULTILINE)
+    text = re.sub(
+        rf"^([ \t]*)(.*)  {escaped}{escaped}([^\n]*)$", r"\1\3\2", text, flags=re.MULTILINE
+    )
     return re.sub(rf"(?:pass  |get_ipython\(\)  )?{escaped}", "", text)
 
 
@@ -133,7 +135,7 @@ class _Commands:
             indent, command, statement = timed.groups()
             if syntax_problem("", statement) is None:
                 self._shifts[number] = len(command)
-                self._done.append(f"{indent}{statement}  {self._mark}<{command}")
+                self._done.append(f"{indent}{statement}  {self._mark}{self._mark}{command}")
                 return True
         if command := _COMMAND.match(line):
             self._done.append(self._hidden(line))

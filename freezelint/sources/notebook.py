@@ -55,11 +55,13 @@ class Notebook(MappedDocument):
         pieces: list[str] = []
         ends: list[int] = []
         for cell in cells:
-            python = without_magics(cell.source, self._mark)
+            margin = _margin(cell.source)
+            python = without_magics(_without_margin(cell.source, margin), self._mark)
             pieces += (python.text, self._end)
             count = len(split_lines(python.text)) + 1
             for line in range(count):
-                self._places.append((cell.number, line + 1, python.shifts.get(line, 0)))
+                shift = len(margin) + python.shifts.get(line, 0)
+                self._places.append((cell.number, line + 1, shift))
             ends.append(len(self._places) - 1)
         self._before = pieces[::2]
         program = Source(path, "".join(pieces), inputs=tuple(ends))
@@ -84,13 +86,35 @@ class Notebook(MappedDocument):
             parts = text.split(self._end)
             for cell, before, after in zip(self._cells, self._before, parts, strict=False):
                 if after != before:
-                    sources[cell.number] = with_magics(after, self._mark)
+                    source = with_magics(after, self._mark)
+                    sources[cell.number] = _with_margin(source, _margin(cell.source))
         text = self._text
         if sources:
             from freezelint.sources.notebook_json import with_sources
 
             text = with_sources(text, sources)
         return (codecs.BOM_UTF8 if self._bom else b"") + text.encode("utf-8")
+
+
+def _margin(source: str) -> str:
+    """The spaces that all lines of a cell begin with; IPython takes them away."""
+    if not source[:1].isspace():
+        return ""
+    filled = [line for line in source.split("\n") if line.strip()]
+    margin = filled[0][: len(filled[0]) - len(filled[0].lstrip(" \t"))] if filled else ""
+    return margin if all(line.startswith(margin) for line in filled) else ""
+
+
+def _without_margin(source: str, margin: str) -> str:
+    if not margin:
+        return source
+    lines = source.split("\n")
+    return "\n".join(line[len(margin) :] if line.strip() else line for line in lines)
+
+
+def _with_margin(source: str, margin: str) -> str:
+    lines = source.split("\n")
+    return "\n".join(f"{margin}{line}" if line.strip() else line for line in lines)
 
 
 def read_notebook(path: str, data: bytes) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any
 
@@ -122,6 +123,19 @@ def test_commands_stay_when_the_line_below_is_changed() -> None:
     (program,) = document.programs
     changed = document.with_texts([program.text.replace("y = 2", "z = 3\nw = 4")])
     assert sources(changed) == ["%time x = f()\n!ls (\nz = 3\nw = 4", "%%bash\nls '"]
+
+
+def test_a_cell_that_is_indented_as_a_whole_runs_and_stays_indented() -> None:
+    content = notebook("\n  x = 1\n \n    \n  if x:\n      %pwd\n  y = 2", "\t!ls\n\tz = 1")
+    document = read(content)
+    (program,) = document.programs
+    ast.parse(program.text)
+    span = Span(line_of(document, "y = 2"), 1, line_of(document, "y = 2"), 6)
+    assert document.located(program, _finding(span)).span == Span(7, 3, 7, 8, cell=1)
+    changed = document.with_texts([program.text.replace("= 2", "= 3\nw = 4")])
+    first, second = sources(changed)
+    assert first == "\n  x = 1\n \n    \n  if x:\n      %pwd\n  y = 3\n  w = 4"
+    assert second == "\t!ls\n\tz = 1"
 
 
 def _finding(span: Span) -> Any:
