@@ -36,6 +36,7 @@ class CheckOptions(NamedTuple):
     isolated: bool = False
     cache: bool = True
     strict: bool | None = None
+    docs: bool | None = None
     output_format: str = "text"
     output_file: str | None = None
     fix: bool | None = None
@@ -63,6 +64,7 @@ class CheckOptions(NamedTuple):
         patterns = {"exclude": self.exclude, "extend-exclude": self.extend_exclude}
         values = {
             "strict": self.strict,
+            "docs": self.docs,
             "fix": True if self.diff or self.fix_only else self.fix,
             "unsafe-fixes": self.unsafe_fixes,
             "jobs": self.jobs,
@@ -173,7 +175,7 @@ def _report_beside_the_text(result: CheckResult, *, fixes: bool) -> Iterator[Non
     if given is None or not fixes:
         yield
         return
-    sys.stdout.buffer.write(given.encoded(given.text))
+    sys.stdout.buffer.write(given.data)
     sys.stdout.flush()
     with contextlib.redirect_stdout(sys.stderr):
         yield

@@ -40,6 +40,11 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 @click.option(
     "--strict/--no-strict", default=None, help="Also show info findings and unused suppressions."
 )
+@click.option(
+    "--docs/--no-docs",
+    default=None,
+    help="Also check code in the Markdown and reStructuredText of folders.",
+)
 @click.option("--exclude", **_PATTERNS, help="Do not look into these, instead of the default.")
 @click.option("--extend-exclude", **_PATTERNS, help="Do not look into these either.")
 @click.option("--force-exclude", is_flag=True, help="Exclude also files that are named.")

@@ -48,6 +48,8 @@ class Config(NamedTuple):
     exclude: tuple[PlacedPattern, ...] | None = None
     """What is not looked into, instead of the folders that never are."""
     extend_exclude: tuple[PlacedPattern, ...] = ()
+    docs: bool = False
+    """Whether documents with code in them are looked for in folders."""
     names: ProjectNames = ProjectNames()
 
     def is_on(self, code: str, level: Level) -> bool:

@@ -106,6 +106,7 @@ def _config_of(values: Mapping[str, Any]) -> Config:
         per_file_ignores=values["per-file-ignores"],
         exclude=values["exclude"],
         extend_exclude=values["extend-exclude"],
+        docs=values["docs"],
         names=ProjectNames(
             values["freezers"], values["unfreezers"], values["optimizers"], values["modules"]
         ),

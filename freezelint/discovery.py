@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.findings import Problem
 from freezelint.ignore_files import IgnoreFiles
+from freezelint.sources.document import DOCS, NOTEBOOK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,9 +55,9 @@ class Discovered(NamedTuple):
 def discover(
     paths: Iterable[str], configuration: Configuration, *, force_exclude: bool = False
 ) -> Discovered:
-    """Return the ``.py`` files in the folders among ``paths``, and the files among them.
+    """Return the code in the folders among ``paths``, and the files among them.
 
-    A file that is named is taken whatever its suffix, and whether git ignores it
+    Python files and notebooks are code, and documents if the settings ask for them. A file that is named is taken whatever its suffix, and whether git ignores it
     or not, and with ``force_exclude`` only if the settings do not exclude it. Links
     to folders are not followed unless named: in training code they lead to data
     sets, and back into the tree.
@@ -132,6 +133,7 @@ def _walk(
         config = configuration.below(folder or os.curdir, names, config)
         excluded = EXCLUDED_FOLDERS if config.exclude is None else ()
         exclusions = config.exclusions
+        suffixes = (".py", NOTEBOOK, *(DOCS if config.docs else ()))
         for entry in found:
             name = entry.name
             path = prefix + name
@@ -141,7 +143,7 @@ def _walk(
                 ):
                     stack.append((path, ignores, config))
             elif (
-                name.endswith(".py")
+                name.endswith(suffixes)
                 and not (ignores.ignores_file(path) or exclusions.ignores_file(path))
                 and _is_file(entry, path, problems)
             ):

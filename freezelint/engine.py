@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.discovery import discover
 from freezelint.examination import Outcome, examine
-from freezelint.sources.python import Source, UnreadableSource, decode
 from freezelint.survey import Survey
 
 if TYPE_CHECKING:
@@ -42,8 +41,8 @@ class CheckResult(NamedTuple):
     suppressed: int = 0
     rewritten: tuple[Rewritten, ...] = ()
     """Files whose text was fixed; nothing is written yet."""
-    standard_input: Source | None = None
-    """What was read from standard input, which cannot be read again."""
+    standard_input: StandardInput | None = None
+    """What was read from standard input, which cannot be read again, with its fixes."""
 
 
 def check(
@@ -115,7 +114,7 @@ def _result(
         len(outcomes) - len(unchecked),
         sum(outcome.suppressed for outcome in outcomes),
         rewritten,
-        _decoded(standard_input, rewritten),
+        _fixed(standard_input, rewritten),
     )
 
 
@@ -124,16 +123,15 @@ def _rewritten(outcomes: Iterable[Outcome]) -> tuple[Rewritten, ...]:
     return tuple(sorted(found, key=lambda each: each.path))
 
 
-def _problem_order(problem: Problem) -> tuple[str, int, str, str]:
-    return (problem.path, problem.line or 0, problem.reason, problem.rule or "")
+def _problem_order(problem: Problem) -> tuple[str, int, int, str, str]:
+    return (problem.path, problem.cell, problem.line or 0, problem.reason, problem.rule or "")
 
 
-def _decoded(standard_input: StandardInput | None, rewritten: Iterable[Rewritten]) -> Source | None:
-    """The text that findings in standard input are places in: that with its fixes."""
+def _fixed(
+    standard_input: StandardInput | None, rewritten: Iterable[Rewritten]
+) -> StandardInput | None:
+    """What findings in standard input are places in: the text with its fixes."""
     if standard_input is None:
         return None
     after = [each.after for each in rewritten if each.is_standard_input]
-    try:
-        return decode(standard_input.name, after[0] if after else standard_input.data)
-    except UnreadableSource:
-        return None
+    return standard_input._replace(data=after[0]) if after else standard_input

@@ -10,7 +10,7 @@ from freezelint.analysis.gate import Gate
 from freezelint.analysis.outline import LONG
 from freezelint.discovery import reason_of
 from freezelint.findings import Finding, Problem
-from freezelint.sources.document import read_document
+from freezelint.sources.document import is_python, read_document
 from freezelint.sources.python import UnreadableSource, decode
 from freezelint.sources.syntax import syntax_problem
 
@@ -68,17 +68,27 @@ def examine(task: Task) -> Outcome:
         data = read(path) if task.data is None else task.data
     except OSError as error:
         return Outcome(path, problems=(Problem(path, reason_of(error)),))
-    codes = _gate(config).candidates(data)
-    if not codes and not config.strict:
-        return examine_plain(path, data, parse=task.must_parse)
+    codes: Sequence[str] | None = None
+    if is_python(path):
+        codes = _gate(config).candidates(data)
+        if not codes and not config.strict:
+            return examine_plain(path, data, parse=task.must_parse)
     try:
         document = read_document(path, data)
     except UnreadableSource as error:
         return Outcome(path, problems=(Problem(path, error.reason),))
-    if config.fixes == "none":
-        parts = [_examine_program(each, task, codes, config) for each in document.programs]
-        return _joined(path, document, parts)
-    return _examine_and_fix(document, task, data)
+    if config.fixes != "none":
+        return _examine_and_fix(document, task, data)
+    return _examine_programs(document, task, codes)
+
+
+def _examine_programs(document: Document, task: Task, codes: Sequence[str] | None) -> Outcome:
+    """Check each program; ``codes`` are the rules that could fire on it, if that is known."""
+    parts = [
+        _examine_program(each, task, _codes(each, task.config) if codes is None else codes)
+        for each in document.programs
+    ]
+    return _joined(task.path, document, parts)
 
 
 def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
@@ -88,17 +98,14 @@ def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
     config = task.config
 
     def look(program: Source) -> Sequence[Finding] | None:
-        seen = _examine_program(program, task, _codes(program, config), config)
+        seen = _examine_program(program, task, _codes(program, config))
         return None if seen.problems else seen.findings
 
     unsafe = config.fixes == "unsafe"
     repaired = [repair(program, look, unsafe=unsafe) for program in document.programs]
     made = sum((each.made for each in repaired), Counter[str]())
     if not made:
-        parts = [
-            _examine_program(each, task, _codes(each, config), config) for each in document.programs
-        ]
-        return _joined(task.path, document, parts)
+        return _examine_programs(document, task, None)
     after = document.with_texts([each.source.text for each in repaired])
     left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
     return left._replace(rewritten=Rewritten(task.path, data, after, made, task.data is not None))
@@ -108,8 +115,10 @@ def _codes(program: Source, config: Config) -> Sequence[str]:
     return _gate(config).candidates(program.encoded(program.text))
 
 
-def _examine_program(source: Source, task: Task, codes: Sequence[str], config: Config) -> Outcome:
-    path = source.path
+def _examine_program(source: Source, task: Task, codes: Sequence[str]) -> Outcome:
+    path, config = source.path, task.config
+    if not codes and not config.strict and not task.must_parse:
+        return Outcome(path)
     suppressions = _suppressions(source.text) if "skip-file" in source.text else None
     if suppressions and suppressions.skip_file:
         return Outcome(path)
@@ -142,13 +151,19 @@ def _joined(path: str, document: Document, parts: Sequence[Outcome]) -> Outcome:
             for program, part in by_program
             for each in part.findings
         ),
-        tuple(problem for _, part in by_program for problem in part.problems),
+        tuple(
+            document.located_problem(program, each)
+            for program, part in by_program
+            for each in part.problems
+        ),
         sum(part.suppressed for _, part in by_program),
     )
 
 
 def examine_plain(path: str, data: bytes, *, parse: bool) -> Outcome:
     """Say whether a file that no rule cares for is Python text, and on request whether it parses."""
+    if not is_python(path):
+        return _examine_plain_document(path, data) if parse else Outcome(path)
     is_surely_text = data.isascii() and b"\0" not in data and b"coding" not in data[:400]
     if is_surely_text and not parse:
         return Outcome(path)
@@ -160,6 +175,20 @@ def examine_plain(path: str, data: bytes, *, parse: bool) -> Outcome:
     if problem is None or (b"skip-file" in data and _suppressions(text).skip_file):
         return Outcome(path)
     return Outcome(path, problems=(problem,))
+
+
+def _examine_plain_document(path: str, data: bytes) -> Outcome:
+    try:
+        document = read_document(path, data)
+    except UnreadableSource as error:
+        return Outcome(path, problems=(Problem(path, error.reason),))
+    problems = [
+        document.located_problem(program, problem)
+        for program in document.programs
+        if (problem := syntax_problem(path, program.text)) is not None
+        and not ("skip-file" in program.text and _suppressions(program.text).skip_file)
+    ]
+    return Outcome(path, problems=tuple(problems))
 
 
 @functools.cache
@@ -192,7 +221,16 @@ def _analyze(
     except Exception as error:  # noqa: BLE001
         # One file must never cost the findings of the others.
         return [], (internal_error(source.path, error),)
-    return [each for each in findings if config.shows(each, rules[each.code].level)], problems
+    shown = [each for each in findings if config.shows(each, rules[each.code].level)]
+    return [_with_fix_in_one_input(each, source) for each in shown], problems
+
+
+def _with_fix_in_one_input(finding: Finding, source: Source) -> Finding:
+    if finding.fix is None or not source.inputs:
+        return finding
+    from freezelint.fixes import stays_in_one_input
+
+    return finding if stays_in_one_input(finding.fix, source.inputs) else finding._replace(fix=None)
 
 
 def _suppressions(text: str) -> Suppressions:

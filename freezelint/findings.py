@@ -41,6 +41,16 @@ class Span(NamedTuple):
         """Where it stands among the spans of its file."""
         return (self.cell, *self[:4])
 
+    @property
+    def place(self) -> str:
+        """Where it begins, as people read it: ``3:5``, or ``cell 7:3:5`` in a notebook."""
+        return f"{in_cell(self.cell, self.line)}:{self.column}"
+
+
+def in_cell(cell: int, line: int) -> str:
+    """Return a line as people read it: ``3``, or ``cell 7:3`` in a notebook."""
+    return f"cell {cell}:{line}" if cell else f"{line}"
+
 
 class Edit(NamedTuple):
     """Text to put in the place of a span; an empty span inserts, an empty text deletes."""
@@ -113,10 +123,17 @@ class Problem(NamedTuple):
     """Why a file, or one rule on a file, could not be checked.
 
     ``rule`` names the rule that failed, or is None when the file itself could
-    not be read or parsed. ``line`` is the line of a syntax error, if known.
+    not be read or parsed. ``line`` is the line of a syntax error, if known, in the
+    notebook cell ``cell``, if it is in one.
     """
 
     path: str
     reason: str
     rule: str | None = None
     line: int | None = None
+    cell: int = 0
+
+    @property
+    def place(self) -> str:
+        """The path, with the line if that is known."""
+        return self.path if self.line is None else f"{self.path}:{in_cell(self.cell, self.line)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +43,28 @@ def without_overlaps(text: str, fixes: Iterable[Fix]) -> list[Fix]:
             chosen.append(fix)
             taken += ranges
     return chosen
+
+
+def stays_in_one_input(fix: Fix, inputs: Sequence[int]) -> bool:
+    """Return whether a fix keeps to one of the parts that are run for themselves.
+
+    Cells are run again and in another order, so nothing is moved from one to another.
+
+    Args:
+        fix: The fix.
+        inputs: The last line of each part; without any, the whole is one.
+    """
+    lines = (line for each in fix.edits for line in (each.span.line, each.span.end_line))
+    return not inputs or len({bisect_left(inputs, line) for line in lines}) == 1
+
+
+def inputs_after(inputs: Sequence[int], edits: Iterable[Edit]) -> tuple[int, ...]:
+    """Return where inputs end once edits are made, each of them within one input."""
+    grown = [
+        (each.span.line, each.text.count("\n") - (each.span.end_line - each.span.line))
+        for each in edits
+    ]
+    return tuple(end + sum(lines for first, lines in grown if first <= end) for end in inputs)
 
 
 def _line_starts(text: str) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from freezelint.fixes import apply_edits, without_overlaps
+from freezelint.fixes import apply_edits, inputs_after, without_overlaps
 from freezelint.sources.syntax import syntax_problem
 
 if TYPE_CHECKING:
@@ -74,10 +74,9 @@ def _together(
     """Make as many fixes at once as go together, if each of them holds."""
     fixes = without_overlaps(source.text, _fixes(wanted))
     chosen = [finding for finding in wanted if finding.fix in fixes]
-    text = apply_edits(
-        source.text, dict.fromkeys(edit for fix in fixes for edit in fix.edits), source.newline
-    )
-    after = source._replace(text=text)
+    edits = dict.fromkeys(edit for fix in fixes for edit in fix.edits)
+    text = apply_edits(source.text, edits, source.newline)
+    after = source._replace(text=text, inputs=inputs_after(source.inputs, edits))
     if syntax_problem(source.path, text) is not None:
         return None
     left = look(after)

@@ -8,6 +8,7 @@ from freezelint.analysis.gate import may_matter
 from freezelint.discovery import reason_of
 from freezelint.examination import Outcome, Task, examine_plain, read
 from freezelint.findings import Problem
+from freezelint.sources.document import may_hide_words
 
 if TYPE_CHECKING:
     from freezelint.cache import Cache
@@ -108,7 +109,8 @@ class Survey:
     def _sort(self, task: Task, data: bytes) -> None:
         if task.must_parse:
             self.parsed.add(task.path)
-        if may_matter(data) or (task.config.strict and _may_hold_suppressions(data)):
+        matters = may_matter(data) or may_hide_words(task.path, data)
+        if matters or (task.config.strict and _may_hold_suppressions(data)):
             self._tasks.append(task)
             self.bytes_to_examine += task.size
             return

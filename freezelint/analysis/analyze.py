@@ -41,18 +41,20 @@ def analyze(
     """
     text = source.text.replace("\r\n", "\n").replace("\r", "\n")
     with unvalidated_nodes():
-        return _analyze(source.path, text, rules, names)
+        return _analyze(source, text, rules, names)
 
 
 def _analyze(
-    path: str, text: str, rules: Sequence[Rule], names: ProjectNames
+    source: Source, text: str, rules: Sequence[Rule], names: ProjectNames
 ) -> tuple[list[Finding], list[Problem]]:
+    path = source.path
     try:
         try:
-            return _check(path, Index(text, names=names), rules)
+            return _check(path, Index(text, names=names, inputs=source.inputs), rules)
         except OutlineFailed:
             # Its lines misled, or it does not parse; the whole file will tell which.
-            return _check(path, Index(text, whole=True, names=names), rules)
+            whole = Index(text, whole=True, names=names, inputs=source.inputs)
+            return _check(path, whole, rules)
     except CANNOT_PARSE as error:
         return [], [problem_of(path, error)]
 

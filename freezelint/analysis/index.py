@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.definitions import (
@@ -24,9 +25,10 @@ from freezelint.analysis.search import attribute_named
 from freezelint.analysis.syntax import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from freezelint.analysis.project_names import ProjectNames
+    from freezelint.analysis.syntax import Place
 
 _OTHER_FRAMEWORKS = frozenset({"jittor", "paddle", "mindspore", "oneflow", "megengine", "mxnet"})
 _TORCH_FAMILY = frozenset({"torch", "torchvision", "timm", "transformers", "lightning", "peft"})
@@ -47,17 +49,26 @@ _ABOUT_PARAMETERS = (
 class Index:
     """The top level of one file."""
 
-    def __init__(self, text: str, *, whole: bool = False, names: ProjectNames = NO_NAMES) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        whole: bool = False,
+        names: ProjectNames = NO_NAMES,
+        inputs: Sequence[int] = (),
+    ) -> None:
         """Find the scopes of a text.
 
         A long text is only outlined, so what stands in a scope that nobody asks
-        for is not parsed; with ``whole`` it is.
+        for is not parsed; with ``whole`` it is. ``inputs`` are the last lines of the parts
+        that are run for themselves, such as cells.
 
         Raises:
             SyntaxError: as CPython does, when what is parsed does not.
         """
         self.text = text
         self.names = names
+        self._inputs = inputs
         self._lines = text.split("\n")
         self._call_sites: dict[str, int] = {}
         self._computed_with: dict[str, bool] = {}
@@ -115,6 +126,27 @@ class Index:
             lines = self._lines[first - 1 : last]
             chunks.append((Chunk(lines, first), "\n".join(lines)))
         return tuple(chunks)
+
+    def is_displayed(self, place: Place) -> bool:
+        """Whether what an expression gives is shown, as that of the last one in a cell is."""
+        # Positions cost something, and most files have no cells.
+        return bool(self._inputs) and place.span[:2] in self._displayed
+
+    @functools.cached_property
+    def _displayed(self) -> frozenset[tuple[int, int]]:
+        """Where the last statements of all inputs begin, as far as they are expressions."""
+        last: dict[int, ast.stmt] = {}
+        for statement in parse(self.text).body:
+            last[bisect_left(self._inputs, statement.lineno)] = statement
+        return frozenset(
+            (each.lineno, self._characters(each.lineno, each.col_offset) + 1)
+            for each in last.values()
+            if isinstance(each, ast.Expr)
+        )
+
+    def _characters(self, line: int, offset: int) -> int:
+        """A number of bytes at the beginning of a line, in characters."""
+        return len(self._lines[line - 1].encode()[:offset].decode())
 
     def chunks_of_scope(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """The chunks that share their names with one: the others at the top level, or none."""

@@ -24,9 +24,12 @@ def render(result: CheckResult, presentation: Presentation) -> Iterator[str]:
         yield _annotation(finding)
     for problem in result.problems:
         place = {"file": portable(problem.path)}
-        if problem.line is not None:
+        reason = problem.reason
+        if problem.cell:
+            reason = f"cell {problem.cell}, line {problem.line}: {reason}"
+        elif problem.line is not None:
             place["line"] = str(problem.line)
-        yield _command("error", {**place, "title": "freezelint"}, problem.reason)
+        yield _command("error", {**place, "title": "freezelint"}, reason)
 
 
 def _annotation(finding: Finding) -> str:

@@ -83,6 +83,7 @@ def problem_as_data(problem: Problem) -> dict[str, Any]:
     """Return what could not be checked as a plain dict."""
     return {
         "path": portable(problem.path),
+        "cell": problem.cell or None,
         "line": problem.line,
         "rule": problem.rule,
         "message": problem.reason,

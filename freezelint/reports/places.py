@@ -16,8 +16,7 @@ def portable(path: str) -> str:
 
 def place(path: str, span: Span) -> str:
     """Return ``path:line:column``; in a notebook ``path:cell 7:line:column``."""
-    cell = f"cell {span.cell}:" if span.cell else ""
-    return f"{portable(path)}:{cell}{span.line}:{span.column}"
+    return f"{portable(path)}:{span.place}"
 
 
 def in_cell(span: Span) -> str:

@@ -55,16 +55,17 @@ class Painter:
 def snippet(
     marks: Sequence[Mark], excerpts: Excerpts, margin: int, level: Level, paint: Painter
 ) -> Iterator[str]:
-    """Yield the lines that show all marks; the first mark's file comes first."""
+    """Yield the lines that show all marks; the first mark's file or cell comes first."""
     home = marks[0]
     by_path = sorted(
-        marks, key=lambda mark: (mark.path != home.path, mark.path, mark.span, not mark.is_primary)
+        marks,
+        key=lambda mark: (_home(mark) != _home(home), _home(mark), mark.span, not mark.is_primary),
     )
     gutter = paint.frame(f"{' ' * margin} |")
-    for path, group in groupby(by_path, key=lambda mark: mark.path):
+    for (path, cell), group in groupby(by_path, key=_home):
         in_file = list(group)
-        place, arrow = (home, "-->") if path == home.path else (in_file[0], ":::")
-        where = f"{safe(path)}:{place.span.line}:{place.span.column}"
+        place, arrow = (home, "-->") if (path, cell) == _home(home) else (in_file[0], ":::")
+        where = f"{safe(path)}:{place.span.place}"
         yield f"{' ' * margin}{paint.frame(arrow)} {where}"
         yield gutter
         previous = None
@@ -72,10 +73,15 @@ def snippet(
             if previous is not None and number > previous + 1:
                 yield paint.frame("...")
             previous = number
-            line = excerpts.line(path, number)
+            line = excerpts.line(path, number, cell)
             if line is not None:
                 yield from _quoted(line, list(on_line), margin, level, paint)
         yield gutter
+
+
+def _home(mark: Mark) -> tuple[str, int]:
+    """The text that a mark's line is one of."""
+    return (mark.path, mark.span.cell)
 
 
 def _quoted(

@@ -30,8 +30,7 @@ def around(
 
 def of_problem(problem: Problem) -> str:
     """Return a line on what could not be checked."""
-    place = problem.path if problem.line is None else f"{problem.path}:{problem.line}"
-    return f"error: {safe(place)}: {safe(problem.reason)}"
+    return f"error: {safe(problem.place)}: {safe(problem.reason)}"
 
 
 def in_one_line(result: CheckResult) -> str:

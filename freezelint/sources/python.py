@@ -31,6 +31,11 @@ class Source(NamedTuple):
     bom: bool = False
     newline: str = "\n"
     """The newline to write new lines with: that of the first line."""
+    inputs: tuple[int, ...] = ()
+    """The last line of each part that is run for itself, such as a cell, if there are parts.
+
+    What the last expression of a part gives is displayed.
+    """
 
     @property
     def lines(self) -> list[str]:

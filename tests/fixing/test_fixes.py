@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 
 from freezelint.analysis.analyze import analyze
+from freezelint.findings import Edit, Fix, Span
+from freezelint.fixes import inputs_after, stays_in_one_input
 from freezelint.repair import repair
 from freezelint.rules import all_rules
 from freezelint.rules.documentation import Documentation
@@ -211,3 +213,21 @@ def test_as_a_person_would_write_it(name: str) -> None:
     assert before is not None
     unsafe = "moved" in name or "module" in name
     assert fixed(before, unsafe=unsafe) == (before if after is None else after)
+
+
+def _edit(line: int, text: str, end_line: int = 0) -> Edit:
+    return Edit(Span(line, 1, end_line or line, 1), text)
+
+
+def test_cells_end_lower_once_lines_are_added_above() -> None:
+    edits = [_edit(2, "x\ny\n"), _edit(5, "", end_line=6)]
+    assert inputs_after((1, 3, 7), edits) == (1, 5, 8)
+
+
+@pytest.mark.parametrize(
+    ("lines", "stays"), [((1, 3), True), ((3,), True), ((3, 4), False), ((4, 9), True)]
+)
+def test_a_fix_stays_in_a_cell_if_all_its_edits_do(lines: tuple[int, ...], stays: bool) -> None:
+    fix = Fix("move it", tuple(_edit(line, "") for line in lines), is_safe=False)
+    assert stays_in_one_input(fix, (3, 9)) is stays
+    assert stays_in_one_input(fix, ())

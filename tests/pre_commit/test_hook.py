@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.notebooks import notebook
+
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ["freezelint", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"]
 
@@ -40,8 +42,10 @@ def hook_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def try_repo(hook_repository: Path, project: Path, text: str) -> subprocess.CompletedProcess[str]:
-    (project / "train.py").write_text(text)
+def try_repo(
+    hook_repository: Path, project: Path, text: str, name: str = "train.py"
+) -> subprocess.CompletedProcess[str]:
+    (project / name).write_text(text)
     git(project, "init", "-q")
     git(project, "add", ".")
     return subprocess.run(
@@ -67,3 +71,10 @@ def test_a_commit_with_a_bug_fails_and_one_without_passes(
     done = try_repo(hook_repository, tmp_path, start + "model.requires_grad_(False)\n")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Passed" in done.stdout
+
+
+def test_a_notebook_is_checked_too(hook_repository: Path, tmp_path: Path) -> None:
+    cells = ["from torch import nn\n\nmodel = nn.Linear(2, 2)", "model.requires_grad = False"]
+    done = try_repo(hook_repository, tmp_path, notebook(*cells), "train.ipynb")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "train.ipynb:cell 2:1:1" in done.stdout

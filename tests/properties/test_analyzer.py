@@ -16,7 +16,7 @@ from tests.checking import findings
 from tests.properties.strategies import TEXTS, mutants, texts
 
 if TYPE_CHECKING:
-    from freezelint.findings import Evidence, Finding, Span
+    from freezelint.findings import Evidence, Finding, Fix, Span
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 MANY = settings(max_examples=150, deadline=None, derandomize=True)
@@ -31,9 +31,16 @@ def below(text: str, lines: int) -> list[Finding]:
     def lowered(each: Evidence) -> Evidence:
         return each._replace(span=moved(each.span))
 
+    def fixed_lower(fix: Fix | None) -> Fix | None:
+        if fix is None:
+            return None
+        edits = tuple(each._replace(span=moved(each.span)) for each in fix.edits)
+        return fix._replace(edits=edits)
+
     return [
         each._replace(
             span=moved(each.span),
+            fix=fixed_lower(each.fix),
             evidence=tuple(map(lowered, each.evidence)),
             statement=(each.statement[0] + lines, each.statement[1] + lines),
         )

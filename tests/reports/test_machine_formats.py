@@ -69,6 +69,7 @@ SCHEMA = an_object(
         "type": "array",
         "items": an_object(
             path=TEXT,
+            cell={"type": ["integer", "null"]},
             line={"type": ["integer", "null"]},
             rule={"type": ["string", "null"]},
             message=TEXT,
@@ -104,7 +105,7 @@ def test_json_has_all_there_is_to_know() -> None:
     assert finding["evidence"][0]["end_column"] == 36
     assert (finding["fixable"], finding["fix"], finding["cell"]) == (False, None, None)
     assert document["errors"] == [
-        {"path": "a,b.py", "line": 3, "rule": None, "message": "syntax error: x"}
+        {"path": "a,b.py", "line": 3, "cell": None, "rule": None, "message": "syntax error: x"}
     ]
     assert document["summary"] == {
         "files_checked": 7,

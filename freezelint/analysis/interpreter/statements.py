@@ -91,9 +91,13 @@ def _expression(run: Interpreter, node: cst.Expr) -> Flow:
     if isinstance(value, ParameterValue):
         graphs.take_up(run, (value,))
     if not isinstance(node.value, (cst.SimpleString, cst.Ellipsis)):
+        place = run.place(node.value)
         run.announce(
             events.ExpressionDiscarded(
-                place=run.place(node.value), value=value, expression=node.value
+                place=place,
+                value=value,
+                expression=node.value,
+                is_last=run.index.is_displayed(place),
             )
         )
     return Flow.NEXT
