@@ -11,7 +11,7 @@ import click
 from freezelint.rules import all_rules
 from proofs.execution import ROOT, prepare
 from proofs.page import page, prove_all, without_numbers
-from proofs.proving import EXAMPLES, prove, script_of
+from proofs.proving import examples_of, prove, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def main(codes: tuple[str, ...], check: bool) -> None:
     if not rules:
         raise click.UsageError(f"there is no rule {', '.join(codes)}")
     began = time.monotonic()
-    prepare(script_of(rule, example).source for rule in rules for example in EXAMPLES)
+    prepare(script_of(rule, example).source for rule in rules for example in examples_of(rule))
     if codes:
         sys.exit(show(rules))
     import torch
@@ -69,7 +69,7 @@ def show(rules: Sequence[Rule]) -> int:
             click.echo(f"{rule.code} needs a CUDA device\n")
             continue
         for number, claim in enumerate(rule.claims):
-            for example in EXAMPLES:
+            for example in examples_of(rule):
                 proof = prove(script_of(rule, example), number, example)
                 refuted += bool(proof.objections)
                 about = claim.error or claim.subject

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from proofs.proving import EXAMPLES, Example, Proof, prove, script_of
+from proofs.proving import Example, Proof, examples_of, prove, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +24,8 @@ _HEAD = """\
 Every rule claims that something happens. Here its bad example was run, and it happened; its good
 example was run, and it did not, while something else trained. Each script runs unchanged in a process
 of its own, under the runtime checker (`freezelint.runtime.watch`) and beside copies of all values; a
-change that the checker does not see refutes the proof too. The lines that begin with "the checker" are
+change that the checker does not see refutes the proof too. Where `--fix --unsafe-fixes` repairs the bad
+example, the repaired script was run as well, and the bug was gone. The lines that begin with "the checker" are
 its own words on the bad example. Tensors are named by the script's variables; `freezelint explain FZ101`
 prints both scripts of a rule.
 
@@ -45,13 +46,13 @@ _WORDS: dict[Consequence, str] = {
 
 
 def prove_all(rules: Iterable[Rule], has_device: bool, tell: Callable[[str], None]) -> Proven:
-    """Run both examples of all rules; those that need a device are left out where there is none."""
+    """Run the examples of all rules; those that need a device are left out where there is none."""
     proven: Proven = {}
     for rule in rules:
         if rule.device != "cpu" and not has_device:
             continue
         for number in range(len(rule.claims)):
-            for example in EXAMPLES:
+            for example in examples_of(rule):
                 proof = prove(script_of(rule, example), number, example)
                 proven[rule.code, number, example] = proof
                 if proof.objections:
@@ -69,7 +70,7 @@ def page(rules: Sequence[Rule], proven: Proven, torch: str, device: str) -> str:
         said: tuple[Heard, ...] = ()
         for number, claim in enumerate(rule.claims):
             lines.append(claimed(claim))
-            for example in EXAMPLES:
+            for example in examples_of(rule):
                 lines.append(
                     f"  - {example}: {_measured(proven.get((rule.code, number, example)))}"
                 )

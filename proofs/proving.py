@@ -9,6 +9,7 @@ from freezelint.judgement.measures import SHOWN, Measurement, ends_so
 from freezelint.rules.documentation import Documentation
 from proofs.account import Told
 from proofs.execution import Script, run
+from proofs.fixing import fixed_example
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from proofs.account import Account, Heard
     from proofs.execution import Run
 
-Example = Literal["bad", "good"]
-EXAMPLES: tuple[Example, ...] = ("bad", "good")
+Example = Literal["bad", "good", "fixed"]
+"""The fixed one is the bad one as the command repairs it, where it can."""
 
 
 class Proof(NamedTuple):
@@ -51,11 +52,18 @@ class _Finding(NamedTuple):
     heard: tuple[Heard, ...] = ()
 
 
+def examples_of(rule: Rule) -> tuple[Example, ...]:
+    """Which examples of a rule there are."""
+    return ("bad", "good") if fixed_example(rule) is None else ("bad", "good", "fixed")
+
+
 def script_of(rule: Rule, example: Example) -> Script:
     """The example of a rule."""
     documentation = Documentation.of(type(rule))
-    if example == "bad":
-        return Script(documentation.bad, rule.claims, rule.processes, rule.device)
+    if example != "good":
+        source = documentation.bad if example == "bad" else fixed_example(rule)
+        assert source is not None
+        return Script(source, rule.claims, rule.processes, rule.device)
     claims = tuple(each._replace(subject=each.instead or each.subject) for each in rule.claims)
     return Script(documentation.good, claims, rule.processes, rule.device)
 

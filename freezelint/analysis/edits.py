@@ -140,20 +140,6 @@ def keyword_renamed(place: Place, node: cst.CSTNode | None, old: str, new: str) 
     return None
 
 
-def keyword_replaced(place: Place, old: str, new: str, value: str) -> Edit | None:
-    """Pass another argument in the place of one."""
-    node = place.node
-    for each in node.args if isinstance(node, cst.Call) else ():
-        if each.keyword is not None and each.keyword.value == old:
-            argument = each.with_changes(
-                keyword=cst.Name(new),
-                value=cst.parse_expression(value),
-                comma=cst.MaybeSentinel.DEFAULT,
-            )
-            return replacement(place, each, argument)
-    return None
-
-
 def keyword_added(place: Place, name: str, value: str) -> Edit | None:
     """Pass an argument by keyword in the call at a place, or another value for it."""
     node = place.node

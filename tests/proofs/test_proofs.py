@@ -10,7 +10,7 @@ import pytest
 from freezelint.findings import Consequence
 from freezelint.rules import all_rules
 from proofs.page import outline, outline_of
-from proofs.proving import EXAMPLES, prove, script_of
+from proofs.proving import examples_of, prove, script_of
 
 if TYPE_CHECKING:
     from freezelint.rules.rule import Rule
@@ -33,7 +33,7 @@ def cases() -> list[Any]:
         )
         for rule in all_rules()
         for number, claim in enumerate(rule.claims)
-        for example in EXAMPLES
+        for example in examples_of(rule)
     ]
 
 

@@ -117,7 +117,6 @@ class AdapterSwitchUnfreezes(Rule):
         ("disable_adapter(", "set_adapter("),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
-    fixable = False
     events = ("FlagsSetByLibrary",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

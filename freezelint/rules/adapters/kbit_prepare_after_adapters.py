@@ -129,7 +129,6 @@ class KbitPrepareAfterAdapters(Rule):
         (r"get_peft_model\(", r"is_trainable"),
         (r"kbit_training\(", *FLAG_WRITES),
     )
-    fixable = False
     events = ("FlagWritten", "FlagsSetByLibrary")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

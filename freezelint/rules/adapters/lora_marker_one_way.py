@@ -129,7 +129,6 @@ class LoraMarkerOneWay(Rule):
         ("requires_grad",),
     )
     trigger_patterns = (FLAG_WRITES,)
-    fixable = False
     events = ("Called",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -117,7 +117,6 @@ class MergedStaysFrozen(Rule):
         ("get_peft_model", "PeftModel"),
         ("train(", "optim", "Optim", "Adam", "SGD"),
     )
-    fixable = False
     events = ("AdaptersRemoved",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

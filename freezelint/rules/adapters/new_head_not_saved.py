@@ -122,7 +122,6 @@ class NewHeadNotSaved(Rule):
             r"= (?:torch\.)?nn\.",
         ),
     )
-    fixable = False
     events = ("AdaptersAdded",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -162,7 +162,6 @@ class LightningTrainBn(Rule):
         ("optim", "Optim", "Adam", "SGD"),
     )
     trigger_patterns = ((r"\.freeze\(", r"BackboneFinetuning\("),)
-    fixable = False
     events = ("FrozenWithoutNorms",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

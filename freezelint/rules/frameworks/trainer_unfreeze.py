@@ -170,7 +170,6 @@ class TrainerUnfreeze(Rule):
         (".train(",),
     )
     trigger_patterns = (FLAG_WRITES, (r"transformers",))
-    fixable = False
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -116,7 +116,6 @@ class FlagOnNonLeaf(Rule):
         (r"\]\.requires_grad", r"backward\(", r"training_step\("),
     )
     is_local = True
-    fixable = False
     events = ("AttributeWritten", "MethodCalled")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -132,7 +132,6 @@ class GradientPathCut(Rule):
         (r"backward\((?<!def backward\()", r"training_step\("),
         OPTIMIZER_CONSTRUCTIONS,
     )
-    fixable = False
     events = ("BackwardRan",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -92,7 +92,6 @@ class InferenceModeFeatures(Rule):
     )
     triggers = (("inference_mode",), ("backward", "training_step"))
     trigger_patterns = ((r"inference_mode\(", r"inference_mode\n"),)
-    fixable = False
     events = ("ForwardRan", "Called")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -107,7 +107,6 @@ class LossMadeLeaf(Rule):
         (r"\.backward\(", r"manual_backward\("),
     )
     is_local = True
-    fixable = False
     events = ("AttributeWritten", "MethodCalled", "BackwardRan")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

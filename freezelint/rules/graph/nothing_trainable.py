@@ -123,7 +123,6 @@ class NothingTrainable(Rule):
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
-    fixable = False
     events = ("BackwardRan",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

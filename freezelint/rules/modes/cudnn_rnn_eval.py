@@ -113,7 +113,6 @@ class CudnnRnnEval(Rule):
     device = "cuda"
     triggers = (("cuda", ".to("), ("backward(",), ("eval(", "train(False", "train(mode=False"))
     trigger_patterns = ((r"LSTM\(", r"GRU\(", r"RNN\("), FLAG_WRITES)
-    fixable = False
     events = ("ForwardRan",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -122,7 +122,6 @@ class EmaBuffersForgotten(Rule):
         (r"\.lerp_\(", r"\.mul_\(", r"\.copy_\(", r"\.data\s*="),
         (r"zip\(",),
     )
-    fixable = False
     events = ("MethodCalled", "AttributeWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -133,7 +133,6 @@ class EvalUndone(Rule):
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
         (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)",),
     )
-    fixable = False
     events = ("ModeSet",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

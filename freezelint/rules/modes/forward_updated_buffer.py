@@ -128,7 +128,6 @@ class ForwardUpdatedBuffer(Rule):
         (*FLAG_WRITES, r"Embedding\.from_pretrained\(", r"EmbeddingBag\.from_pretrained\("),
         (r"\.backward\(", r"\.step\("),
     )
-    fixable = False
     events = ("ForwardRan",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

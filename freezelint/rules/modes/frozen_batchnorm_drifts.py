@@ -132,7 +132,6 @@ class FrozenBatchnormDrifts(Rule):
         (r"\.train\((?:True|mode=True)?\)",),
         (r"\.backward\(", r"\.step\("),
     )
-    fixable = False
     events = ("ModeSet",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -134,7 +134,6 @@ class TeacherFollowsTrain(Rule):
         (r"\.train\((?:True|mode=True)?\)",),
         (r"\.backward\(", r"\.step\("),
     )
-    fixable = False
     events = ("ModeSet",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

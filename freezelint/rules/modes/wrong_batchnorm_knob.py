@@ -119,7 +119,6 @@ class WrongBatchnormKnob(Rule):
         (r"\.track_running_stats\s*=\s*False", r"\.momentum\s*=\s*0(?:\.0*)?\s"),
         FLAG_WRITES,
     )
-    fixable = False
     events = ("AttributeWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

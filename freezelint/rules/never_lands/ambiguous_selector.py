@@ -115,7 +115,6 @@ class AmbiguousSelector(Rule):
         ("torchvision", "Sequential(", "Module)", *_NUMBERED),
     )
     trigger_patterns = (FLAG_WRITES, NAME_TESTS, NAME_LISTINGS)
-    fixable = False
     events = ("FlagWritten", "NumbersTested")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
-    from freezelint.findings import Fix
 
 _FREEZING = frozenset(
     [
@@ -143,7 +142,6 @@ class BoolTypedFreezeOption(Rule):
     )
     trigger_patterns = ((r"type=bool\b", r"type = bool\b"),)
     is_local = True
-    fix = "unsafe"
     events = ("OptionTypedAsBool",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -157,18 +155,7 @@ class BoolTypedFreezeOption(Rule):
                 f"`{event.option} False` gives True: `bool` of every text but the empty one is "
                 "True, so this option cannot be switched off",
                 "write `action=argparse.BooleanOptionalAction` instead of `type=bool`",
-                fix=_fix(event, trace),
             )
-
-
-def _fix(event: OptionTypedAsBool, trace: Trace) -> Fix | None:
-    """Let argparse make a pair of options; `--option True` is an error from then on."""
-    from freezelint.analysis import edits
-
-    if not event.option.startswith("--") or trace.file.imports.get("argparse") != "argparse":
-        return None
-    edit = edits.keyword_replaced(event.place, "type", "action", "argparse.BooleanOptionalAction")
-    return edits.fixed("use `argparse.BooleanOptionalAction`", edit, is_safe=False)
 
 
 def _parses_like_argparse(trace: Trace) -> bool:

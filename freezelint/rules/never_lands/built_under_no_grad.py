@@ -137,7 +137,6 @@ class BuiltUnderNoGrad(Rule):
     claims = (Claim("moves", "model.encoder.*"),)
     triggers = (("no_grad", "inference_mode"), ("parameters(",), ("backward(", "training_step"))
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
-    fixable = False
     events = ("OptimizerBuilt",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -133,7 +133,6 @@ class ChildrenMissParameters(Rule):
         ("step(", "configure_optimizers"),
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
-    fixable = False
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

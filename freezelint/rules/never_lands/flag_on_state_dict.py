@@ -119,7 +119,6 @@ class FlagOnStateDict(Rule):
         ),
     )
     is_local = True
-    fixable = False
     events = ("AttributeWritten", "ExpressionDiscarded")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

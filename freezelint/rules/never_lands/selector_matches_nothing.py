@@ -126,7 +126,6 @@ class SelectorMatchesNothing(Rule):
         ),
     )
     trigger_patterns = (FLAG_WRITES, NAME_TESTS, NAME_LISTINGS)
-    fixable = False
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -115,7 +115,6 @@ class ClipOverOmitted(Rule):
         OPTIMIZER_CONSTRUCTIONS,
         (r"clip_grad_norm_?\(",),
     )
-    fixable = False
     events = ("Called",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -124,7 +124,6 @@ class DuplicateParamGroup(Rule):
         OPTIMIZER_CONSTRUCTIONS,
         (r"add_param_group\(", r"params[\"']\s*:", r"params\s*="),
     )
-    fixable = False
     events = ("GroupAdded", "OptimizerBuilt")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

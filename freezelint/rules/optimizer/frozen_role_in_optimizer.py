@@ -136,7 +136,6 @@ class FrozenRoleInOptimizer(Rule):
         OPTIMIZER_CONSTRUCTIONS,
         (r"load_state_dict\([\w.]+\.state_dict\(", r"zip\([\w.]+\.parameters\("),
     )
-    fixable = False
     events = ("MethodCalled", "ParametersPaired")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -129,7 +129,6 @@ class MisalignedParameterZip(Rule):
             ),
         ),
     )
-    fixable = False
     events = ("ParametersPaired",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -111,7 +111,6 @@ class OptimizerIgnoresMissingGrad(Rule):
         ("mul_(", "*="),
     )
     trigger_patterns = ((r"def step\(",),)
-    fixable = False
     events = ("UpdatedWithoutGradient",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

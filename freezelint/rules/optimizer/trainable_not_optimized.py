@@ -123,7 +123,6 @@ class TrainableNotOptimized(Rule):
         OPTIMIZER_CONSTRUCTIONS,
         (r"Module\)", r"self\.\w+ = nn\.(?:Linear|Conv\dd|Embedding|Sequential)\("),
     )
-    fixable = False
     events = ("BackwardRan",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -107,7 +107,6 @@ class UnfilteredOptimizer(Rule):
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
-    fixable = False
     events = ("OptimizerBuilt",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

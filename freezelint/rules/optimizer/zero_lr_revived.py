@@ -125,7 +125,6 @@ class ZeroLrRevived(Rule):
         OPTIMIZER_CONSTRUCTIONS,
         (r"lr[\"']\s*:\s*0(?:\.0*)?[\s,})]", r"lr\s*=\s*0(?:\.0*)?[\s,})]"),
     )
-    fixable = False
     events = ("Called", "OptimizerBuilt")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -138,7 +138,6 @@ class ZeroedGradientFreeze(Rule):
         OPTIMIZER_CONSTRUCTIONS,
         (r"register_hook\(", r"\.grad\b"),
     )
-    fixable = False
     events = ("GradientsMasked",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -101,7 +101,6 @@ class HeadUnderWrongName(Rule):
         ("step(", "configure_optimizers"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
-    fixable = False
     events = ("SubmoduleReplaced",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -153,7 +153,6 @@ class ModulesInPlainContainer(Rule):
         (r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|dict\(|tuple\()",),
     )
     reads_classes = True
-    fixable = False
     events = ("OptimizerBuilt", "ModulesHidden")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -121,7 +121,6 @@ class ParameterMovedAtBirth(Rule):
         ),
     )
     is_local = True
-    fixable = False
     events = ("AttributeWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -132,7 +132,6 @@ class StaleOptimizer(Rule):
         ("step(", "minimize(", "train", "fit", "configure_optimizers"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
-    fixable = False
     events = ("SubmoduleReplaced", "ParametersReplaced", "NameRebound")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

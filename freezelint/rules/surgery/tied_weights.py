@@ -138,7 +138,6 @@ class TiedWeights(Rule):
             for name in _WITH_TIED_HEADS
         ),
     )
-    fixable = False
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -135,7 +135,6 @@ class BlanketUnfreeze(Rule):
         FLAG_WRITES,
         (*OPTIMIZER_CONSTRUCTIONS, r"\.backward\(", r"Trainer\("),
     )
-    fixable = False
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -100,7 +100,6 @@ class OneSidedToggle(Rule):
     claims = (Claim("dead", "discriminator.*"),)
     triggers = (("requires_grad",), (".step(",))
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
-    fixable = False
     events = ("Stepped",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -135,7 +135,6 @@ class ParameterReplacedAfterFreeze(Rule):
             r"setattr\(",
         ),
     )
-    fixable = False
     events = ("SubmoduleReplaced",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -128,7 +128,6 @@ class RebuiltAfterFreeze(Rule):
     claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",), ("load_state_dict",), ("optim", "Optim", "Adam", "SGD"))
     trigger_patterns = (FLAG_WRITES,)
-    fixable = False
     events = ("NameRebound",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

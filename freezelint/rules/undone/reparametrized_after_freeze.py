@@ -120,7 +120,6 @@ class ReparametrizedAfterFreeze(Rule):
     claims = (Claim("moves", "model.encoder.*"),)
     triggers = (("requires_grad",), ("weight_norm", "remove_spectral_norm"))
     trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("))
-    fixable = False
     events = ("Called",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

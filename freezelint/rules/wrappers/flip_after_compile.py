@@ -108,7 +108,6 @@ class FlipAfterCompile(Rule):
     )
     triggers = (("requires_grad",), ("compile(",), ("backward",))
     trigger_patterns = (FLAG_WRITES, (r"torch\.compile\(", r"import compile"))
-    fixable = False
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -128,7 +128,6 @@ class FreezeAfterDdp(Rule):
     processes = 2
     triggers = (("requires_grad",), ("DistributedDataParallel", "DDP"), ("backward",))
     trigger_patterns = (FLAG_WRITES,)
-    fixable = False
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

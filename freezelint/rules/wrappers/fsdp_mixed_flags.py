@@ -129,7 +129,6 @@ class FsdpMixedFlags(Rule):
     processes = 2
     triggers = (("requires_grad",), ("FullyShardedDataParallel", "FSDP"))
     trigger_patterns = (FLAG_WRITES,)
-    fixable = False
     events = ("Called", "FlagWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
