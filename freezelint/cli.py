@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from freezelint import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,12 +30,22 @@ class ProgramEnded(SystemExit):
     """The program's own end, so that Python ends as it would without this command."""
 
 
-_CODES: dict[str, Any] = {"multiple": True, "metavar": "CODES"}
+def _completed(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """What a shell may put in the place of an argument; click calls this for the tab key only."""
+    from freezelint import completion
+
+    ways = {"code": completion.codes, "paths": completion.files, "script": completion.files}
+    return ways.get(parameter.name or "", completion.listed_codes)(incomplete)
+
+
+_CODES: dict[str, Any] = {"multiple": True, "metavar": "CODES", "shell_complete": _completed}
 _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 
 
 @main.command()
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=_completed)
 @click.option("--select", **_CODES, help="Run these rules only: codes or prefixes, with commas.")
 @click.option("--extend-select", **_CODES, help="Run these rules as well.")
 @click.option("--ignore", **_CODES, help="Do not run these rules.")
@@ -109,7 +122,7 @@ def check(**asked: Any) -> None:
     metavar="FILE",
     help="Also write what was seen to a file, as JSON.",
 )
-@click.argument("script")
+@click.argument("script", shell_complete=_completed)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run_program(
     script: str,
@@ -209,7 +222,7 @@ def rules() -> None:
 
 
 @main.command()
-@click.argument("code")
+@click.argument("code", shell_complete=_completed)
 def explain(code: str) -> None:
     """Explain what a rule finds, why it matters, and what to write instead."""
     from freezelint.config import UnknownCode, nearest_code
@@ -219,3 +232,19 @@ def explain(code: str) -> None:
     if code.upper() not in documented:
         raise click.UsageError(str(UnknownCode(code, nearest_code(code, list(documented)))))
     catalogue.print_explanation(documented[code.upper()], is_terminal=sys.stdout.isatty())
+
+
+@main.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def print_completion(shell: str) -> None:
+    """Print the script that lets SHELL complete commands, options, rules and paths.
+
+    In ~/.bashrc or ~/.zshrc: `eval "$(freezelint completion bash)"`, or zsh. For fish,
+    write it to ~/.config/fish/completions/freezelint.fish.
+    """
+    from freezelint import completion
+
+    try:
+        click.echo(completion.script(main, shell), nl=False)
+    except (OSError, RuntimeError) as error:
+        raise click.ClickException(f"{shell} cannot be asked: {error}") from None

@@ -113,6 +113,7 @@ def _config_of(values: Mapping[str, Any]) -> Config:
 
 def known_codes() -> list[str]:
     """Return the codes that findings can carry."""
-    from freezelint.reports.catalogue import documented
+    from freezelint.rules import indexed_rules
+    from freezelint.suppressions import UnusedSuppression
 
-    return [each.code for each in documented()]
+    return [UnusedSuppression.code, *(each.code for each in indexed_rules())]

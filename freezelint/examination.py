@@ -11,7 +11,7 @@ from freezelint.analysis.outline import LONG
 from freezelint.discovery import reason_of
 from freezelint.findings import Finding, Problem
 from freezelint.sources.document import read_document
-from freezelint.sources.python import UnreadableSource, decode
+from freezelint.sources.python import Source, UnreadableSource, decode
 from freezelint.sources.syntax import syntax_problem
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from freezelint.config import Config
     from freezelint.sources.document import Document
-    from freezelint.sources.python import Source
     from freezelint.suppressions import Comment, Suppressions
 
 
@@ -33,6 +32,8 @@ class Task(NamedTuple):
     """Whether a syntax error is to be reported even if no rule cares for the file."""
     data: bytes | None = None
     """Only of what cannot be read again, which is standard input."""
+    hears_noqa: bool = True
+    """Whether `# noqa` comments count, beside those that are freezelint's own."""
 
 
 class Rewritten(NamedTuple):
@@ -81,6 +82,16 @@ def examine(task: Task) -> Outcome:
     return _examine_and_fix(document, task, data)
 
 
+def examine_text(path: str, text: str, config: Config, *, hears_noqa: bool = True) -> Outcome:
+    """Run the rules on a program that somebody else has read; nothing is fixed."""
+    source = Source(path, text)
+    codes = _codes(source, config)
+    if not codes and not config.strict:
+        return Outcome(path)
+    task = Task(path, len(text), config, hears_noqa=hears_noqa)
+    return _examine_program(source, task, codes, config)
+
+
 def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
     """Fix what can be fixed, and say what is left."""
     from freezelint.repair import repair
@@ -122,6 +133,8 @@ def _examine_program(source: Source, task: Task, codes: Sequence[str], config: C
     if not findings and not config.strict:
         return Outcome(path, problems=tuple(problems))
     suppressions = suppressions or _suppressions(source.text)
+    if not task.hears_noqa:
+        suppressions = suppressions.without_noqa()
     silenced = suppressions.apply(findings)
     unused = () if problems else _unused(path, suppressions, silenced.used, config)
     return Outcome(
