@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,23 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands, and what to write where a file is named but no command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named, and its arguments."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            if not os.path.exists(args[0]):
+                raise
+            told = f"{args[0]!r} is no command. To check it, write: freezelint check {args[0]}"
+            raise click.UsageError(told, ctx) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="freezelint", message="%(prog)s %(version)s")
 def main() -> None:
     """Find freeze bugs in PyTorch training code.
@@ -224,23 +241,30 @@ def rules() -> None:
 @main.command()
 @click.argument("code", shell_complete=_completed)
 def explain(code: str) -> None:
-    """Explain what a rule finds, why it matters, and what to write instead."""
+    """Explain what a rule finds, why it matters, and what to write instead.
+
+    CODE is its code or its name.
+    """
     from freezelint.config import UnknownCode, nearest_code
     from freezelint.reports import catalogue
 
-    documented = {each.code: each for each in catalogue.documented()}
-    if code.upper() not in documented:
-        raise click.UsageError(str(UnknownCode(code, nearest_code(code, list(documented)))))
-    catalogue.print_explanation(documented[code.upper()], is_terminal=sys.stdout.isatty())
+    codes = {each.code: each for each in catalogue.documented()}
+    rule = codes.get(code.upper()) or next(
+        (each for each in codes.values() if each.name == code.lower()), None
+    )
+    if rule is None:
+        raise click.UsageError(str(UnknownCode(code, nearest_code(code, list(codes)))))
+    catalogue.print_explanation(rule, is_terminal=sys.stdout.isatty())
 
 
 @main.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def print_completion(shell: str) -> None:
-    """Print the script that lets SHELL complete commands, options, rules and paths.
+    """Print what makes the tab key work in SHELL.
 
-    In ~/.bashrc or ~/.zshrc: `eval "$(freezelint completion bash)"`, or zsh. For fish,
-    write it to ~/.config/fish/completions/freezelint.fish.
+    It completes commands, options, rules and paths. Write into ~/.bashrc or ~/.zshrc:
+    `eval "$(freezelint completion bash)"`, or zsh. For fish, write what is printed to
+    ~/.config/fish/completions/freezelint.fish.
     """
     from freezelint import completion
 
