@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
@@ -16,6 +17,7 @@ import yaml
 
 from freezelint import __version__
 from freezelint.cli import main
+from freezelint.flake8_plugin import Plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,20 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+
+TRAINING = """\
+import torch
+from torchvision.models import resnet18
+
+model = resnet18(num_classes=10)
+
+trainable = [p for p in model.parameters() if p.requires_grad]
+optimizer = torch.optim.AdamW(trainable, lr=1e-3)
+
+for name, parameter in model.named_parameters():
+    if not name.startswith("fc"):
+        parameter.requires_grad = False
+"""
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -139,6 +155,26 @@ def test_a_command_that_does_not_exist_would_be_noticed(script: str) -> None:
     (words,) = commands(script)
     with pytest.raises(click.UsageError):
         assert_accepted(words)
+
+
+def test_the_first_example_is_what_the_command_prints(project: Project) -> None:
+    project.write("train.py", TRAINING)
+    first, _, shown = blocks("console")[0].values[0].partition("\n")
+    answer = project.freezelint(*shlex.split(first.removeprefix("$ freezelint ")))
+    assert answer.output == shown
+
+
+def test_flake8_prints_what_the_page_shows(project: Project) -> None:
+    project.write("train.py", TRAINING)
+    (line,) = [
+        line
+        for line in (ROOT / "docs/ci.md").read_text("utf-8").split("\n")
+        if line.startswith("train.py:")
+    ]
+    ((number, column, text, _),) = Plugin(
+        ast.parse(TRAINING), "train.py", TRAINING.splitlines(keepends=True)
+    ).run()
+    assert line == f"train.py:{number}:{column + 1}: {text}"
 
 
 def test_the_list_of_pages_is_whole() -> None:
