@@ -209,6 +209,23 @@ def config(path: str, settings_file: str | None, isolated: bool) -> None:
     config_command.run(path, settings_file, isolated=isolated)
 
 
+@main.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def print_completion(shell: str) -> None:
+    """Print what makes the tab key work in SHELL.
+
+    It completes commands, options, rules and paths. Write into ~/.bashrc or ~/.zshrc:
+    `eval "$(freezelint completion bash)"`, or zsh. For fish, write what is printed to
+    ~/.config/fish/completions/freezelint.fish.
+    """
+    from freezelint import completion
+
+    try:
+        click.echo(completion.script(main, shell), nl=False)
+    except (OSError, RuntimeError) as error:
+        raise click.ClickException(f"{shell} cannot be asked: {error}") from None
+
+
 @main.group()
 def cache() -> None:
     """Look after the results that are kept between runs."""
@@ -245,30 +262,13 @@ def explain(code: str) -> None:
 
     CODE is its code or its name.
     """
+    from freezelint.configuration import names_by_code
+
+    code = next((each for each, name in names_by_code().items() if name == code.lower()), code)
     from freezelint.config import UnknownCode, nearest_code
     from freezelint.reports import catalogue
 
-    codes = {each.code: each for each in catalogue.documented()}
-    rule = codes.get(code.upper()) or next(
-        (each for each in codes.values() if each.name == code.lower()), None
-    )
-    if rule is None:
-        raise click.UsageError(str(UnknownCode(code, nearest_code(code, list(codes)))))
-    catalogue.print_explanation(rule, is_terminal=sys.stdout.isatty())
-
-
-@main.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def print_completion(shell: str) -> None:
-    """Print what makes the tab key work in SHELL.
-
-    It completes commands, options, rules and paths. Write into ~/.bashrc or ~/.zshrc:
-    `eval "$(freezelint completion bash)"`, or zsh. For fish, write what is printed to
-    ~/.config/fish/completions/freezelint.fish.
-    """
-    from freezelint import completion
-
-    try:
-        click.echo(completion.script(main, shell), nl=False)
-    except (OSError, RuntimeError) as error:
-        raise click.ClickException(f"{shell} cannot be asked: {error}") from None
+    documented = {each.code: each for each in catalogue.documented()}
+    if code.upper() not in documented:
+        raise click.UsageError(str(UnknownCode(code, nearest_code(code, list(documented)))))
+    catalogue.print_explanation(documented[code.upper()], is_terminal=sys.stdout.isatty())

@@ -24,14 +24,11 @@ def script(command: click.Command, shell: str) -> str:
 
 def codes(incomplete: str) -> list[CompletionItem]:
     """Return the codes that begin so, with their names."""
-    from freezelint.rules import indexed_rules
-    from freezelint.suppressions import UnusedSuppression
+    from freezelint.configuration import names_by_code
 
-    names = {UnusedSuppression.code: UnusedSuppression.name}
-    names |= {each.code: each.name for each in indexed_rules()}
     return [
         CompletionItem(code, help=name)
-        for code, name in names.items()
+        for code, name in names_by_code().items()
         if code.startswith(incomplete.upper())
     ]
 

@@ -113,7 +113,13 @@ def _config_of(values: Mapping[str, Any]) -> Config:
 
 def known_codes() -> list[str]:
     """Return the codes that findings can carry."""
+    return list(names_by_code())
+
+
+def names_by_code() -> dict[str, str]:
+    """Return the codes that findings can carry, each with the code in words."""
     from freezelint.rules import indexed_rules
     from freezelint.suppressions import UnusedSuppression
 
-    return [UnusedSuppression.code, *(each.code for each in indexed_rules())]
+    names = {UnusedSuppression.code: UnusedSuppression.name}
+    return names | {each.code: each.name for each in indexed_rules()}
