@@ -130,6 +130,13 @@ def test_what_does_not_parse_is_reported_by_flake8_alone(project: Project) -> No
     assert place.endswith(" E999")
 
 
+def test_the_letter_of_pyflakes_selects_it_as_well(project: Project) -> None:
+    # docs/ci.md warns of it.
+    project.write("train.py", f"{START}{BUG}\n")
+    assert found(flake8(project, "--select", "F")) == ["./train.py:4:1: FZ101"]
+    assert found(flake8(project, "--select", "F", "--extend-ignore", "FZ")) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "config"),
     [
