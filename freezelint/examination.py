@@ -11,7 +11,7 @@ from freezelint.analysis.outline import LONG
 from freezelint.discovery import reason_of
 from freezelint.findings import Finding, Problem
 from freezelint.sources.document import read_document
-from freezelint.sources.python import Source, UnreadableSource, decode
+from freezelint.sources.python import UnreadableSource, decode
 from freezelint.sources.syntax import syntax_problem
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from freezelint.config import Config
     from freezelint.sources.document import Document
+    from freezelint.sources.python import Source
     from freezelint.suppressions import Comment, Suppressions
 
 
@@ -82,16 +83,6 @@ def examine(task: Task) -> Outcome:
     return _examine_and_fix(document, task, data)
 
 
-def examine_text(path: str, text: str, config: Config, *, hears_noqa: bool = True) -> Outcome:
-    """Run the rules on a program that somebody else has read; nothing is fixed."""
-    source = Source(path, text)
-    codes = _codes(source, config)
-    if not codes and not config.strict:
-        return Outcome(path)
-    task = Task(path, len(text), config, hears_noqa=hears_noqa)
-    return _examine_program(source, task, codes, config)
-
-
 def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
     """Fix what can be fixed, and say what is left."""
     from freezelint.repair import repair
@@ -143,6 +134,15 @@ def _examine_program(source: Source, task: Task, codes: Sequence[str], config: C
         tuple(problems),
         suppressed=len(findings) - len(silenced.remaining),
     )
+
+
+def examine_source(source: Source, config: Config, *, hears_noqa: bool = True) -> Outcome:
+    """Run the rules on a program that somebody else has read; nothing is fixed."""
+    codes = _codes(source, config)
+    if not codes and not config.strict:
+        return Outcome(source.path)
+    task = Task(source.path, len(source.text), config, hears_noqa=hears_noqa)
+    return _examine_program(source, task, codes, config)
 
 
 def _joined(path: str, document: Document, parts: Sequence[Outcome]) -> Outcome:

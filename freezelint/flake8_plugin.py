@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from freezelint import __version__
 from freezelint.configuration import Configuration
 from freezelint.discovery import is_excluded, shown_path
-from freezelint.examination import examine_text
+from freezelint.examination import examine_source
 from freezelint.reports.display import safe
+from freezelint.sources.python import Source
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +63,8 @@ class Plugin:
         if is_excluded(self._path, self._config):
             return
         config = self._config.for_file(self._path)
-        outcome = examine_text(self._path, self._text, config, hears_noqa=self.hears_noqa)
+        source = Source(self._path, self._text)
+        outcome = examine_source(source, config, hears_noqa=self.hears_noqa)
         for problem in outcome.problems:
             _log.warning("freezelint: %s: %s", safe(problem.path), safe(problem.reason))
         for finding in outcome.findings:
