@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from freezelint import __version__
 from freezelint.reports.formats import FORMATS
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Commands(click.Group):
+    """The commands, and what to write where a file is named but no command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named, and its arguments."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            if not os.path.exists(args[0]):
+                raise
+            told = f"{args[0]!r} is no command. To check it, write: freezelint check {args[0]}"
+            raise click.UsageError(told, ctx) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="freezelint", message="%(prog)s %(version)s")
 def main() -> None:
     """Find freeze bugs in PyTorch training code.
@@ -28,12 +48,22 @@ class ProgramEnded(SystemExit):
     """The program's own end, so that Python ends as it would without this command."""
 
 
-_CODES: dict[str, Any] = {"multiple": True, "metavar": "CODES"}
+def _completed(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """What a shell may put in the place of an argument; click calls this for the tab key only."""
+    from freezelint import completion
+
+    ways = {"code": completion.codes, "paths": completion.files, "script": completion.files}
+    return ways.get(parameter.name or "", completion.listed_codes)(incomplete)
+
+
+_CODES: dict[str, Any] = {"multiple": True, "metavar": "CODES", "shell_complete": _completed}
 _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 
 
 @main.command()
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=_completed)
 @click.option("--select", **_CODES, help="Run these rules only: codes or prefixes, with commas.")
 @click.option("--extend-select", **_CODES, help="Run these rules as well.")
 @click.option("--ignore", **_CODES, help="Do not run these rules.")
@@ -121,7 +151,7 @@ def check(**asked: Any) -> None:
     metavar="FILE",
     help="Also write what was seen to a file, as JSON.",
 )
-@click.argument("script")
+@click.argument("script", shell_complete=_completed)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run_program(
     script: str,
@@ -191,6 +221,23 @@ def config(path: str, settings_file: str | None, isolated: bool) -> None:
     config_command.run(path, settings_file, isolated=isolated)
 
 
+@main.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def print_completion(shell: str) -> None:
+    """Print what makes the tab key work in SHELL.
+
+    It completes commands, options, rules and paths. Write into ~/.bashrc or ~/.zshrc:
+    `eval "$(freezelint completion bash)"`, or zsh. For fish, write what is printed to
+    ~/.config/fish/completions/freezelint.fish.
+    """
+    from freezelint import completion
+
+    try:
+        click.echo(completion.script(main, shell), nl=False)
+    except (OSError, RuntimeError) as error:
+        raise click.ClickException(f"{shell} cannot be asked: {error}") from None
+
+
 @main.group()
 def cache() -> None:
     """Look after the results that are kept between runs."""
@@ -221,9 +268,15 @@ def rules() -> None:
 
 
 @main.command()
-@click.argument("code")
+@click.argument("code", shell_complete=_completed)
 def explain(code: str) -> None:
-    """Explain what a rule finds, why it matters, and what to write instead."""
+    """Explain what a rule finds, why it matters, and what to write instead.
+
+    CODE is its code or its name.
+    """
+    from freezelint.configuration import names_by_code
+
+    code = next((each for each, name in names_by_code().items() if name == code.lower()), code)
     from freezelint.config import UnknownCode, nearest_code
     from freezelint.reports import catalogue
 

@@ -115,6 +115,13 @@ def _config_of(values: Mapping[str, Any]) -> Config:
 
 def known_codes() -> list[str]:
     """Return the codes that findings can carry."""
-    from freezelint.reports.catalogue import documented
+    return list(names_by_code())
 
-    return [each.code for each in documented()]
+
+def names_by_code() -> dict[str, str]:
+    """Return the codes that findings can carry, each with the code in words."""
+    from freezelint.rules import indexed_rules
+    from freezelint.suppressions import UnusedSuppression
+
+    names = {UnusedSuppression.code: UnusedSuppression.name}
+    return names | {each.code: each.name for each in indexed_rules()}

@@ -78,13 +78,13 @@ def discover(
             problems.append(Problem(shown, reason))
             continue
         config = configuration.around(os.path.dirname(shown))
-        if not force_exclude or not _is_excluded(shown, config):
+        if not force_exclude or not is_excluded(shown, config):
             files[shown] = config
             named.add(shown)
     return Discovered(dict(sorted(files.items())), frozenset(named), tuple(sorted(set(problems))))
 
 
-def _is_excluded(path: str, config: Config) -> bool:
+def is_excluded(path: str, config: Config) -> bool:
     """Whether the settings exclude a file, or a folder that it lies in."""
     if config.exclusions.ignores_file(path):
         return True

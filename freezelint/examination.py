@@ -33,6 +33,8 @@ class Task(NamedTuple):
     """Whether a syntax error is to be reported even if no rule cares for the file."""
     data: bytes | None = None
     """Only of what cannot be read again, which is standard input."""
+    hears_noqa: bool = True
+    """Whether `# noqa` comments count, beside those that are freezelint's own."""
 
 
 class Rewritten(NamedTuple):
@@ -131,6 +133,8 @@ def _examine_program(source: Source, task: Task, codes: Sequence[str]) -> Outcom
     if not findings and not config.strict:
         return Outcome(path, problems=tuple(problems))
     suppressions = suppressions or _suppressions(source.text)
+    if not task.hears_noqa:
+        suppressions = suppressions.without_noqa()
     silenced = suppressions.apply(findings)
     unused = () if problems else _unused(path, suppressions, silenced.used, config)
     return Outcome(
@@ -139,6 +143,15 @@ def _examine_program(source: Source, task: Task, codes: Sequence[str]) -> Outcom
         tuple(problems),
         suppressed=len(findings) - len(silenced.remaining),
     )
+
+
+def examine_source(source: Source, config: Config, *, hears_noqa: bool = True) -> Outcome:
+    """Run the rules on a program that somebody else has read; nothing is fixed."""
+    codes = _codes(source, config)
+    if not codes and not config.strict:
+        return Outcome(source.path)
+    task = Task(source.path, len(source.text), config, hears_noqa=hears_noqa)
+    return _examine_program(source, task, codes)
 
 
 def _joined(path: str, document: Document, parts: Sequence[Outcome]) -> Outcome:

@@ -85,6 +85,10 @@ class Suppressions(NamedTuple):
             comments += _comments_in(token)
         return cls(skip_file, tuple(comments))
 
+    def without_noqa(self) -> Suppressions:
+        """Return these without those that every linter reads."""
+        return self._replace(comments=tuple(each for each in self.comments if not each.is_noqa))
+
     def apply(self, findings: Sequence[Finding]) -> Silenced:
         """Split the findings into those that remain and the comments that silence the rest."""
         remaining = []

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 def run(manifest: Path, checkpoint: Path) -> int:
     """Compare, print, and return the exit code."""
-    from freezelint.runtime.checkpoints import CheckpointError
-    from freezelint.runtime.manifest import Manifest, ManifestError
-    from freezelint.runtime.verification import verify
-
+    try:
+        from freezelint.runtime.checkpoints import CheckpointError
+        from freezelint.runtime.manifest import Manifest, ManifestError
+        from freezelint.runtime.verification import verify
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        return failed("NumPy is not installed here: pip install 'freezelint[runtime]'")
     try:
         verdicts = verify(Manifest.load(manifest), checkpoint)
     except OSError as error:

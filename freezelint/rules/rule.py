@@ -39,6 +39,11 @@ class IndexedRule(NamedTuple):
     triggers: tuple[tuple[str, ...], ...]
     trigger_patterns: tuple[tuple[str | LinePattern, ...], ...]
 
+    @property
+    def name(self) -> str:
+        """The code in words, which a rule's file is named for."""
+        return self.module.rpartition(".")[2].replace("_", "-")
+
     @classmethod
     def of(cls, rule: Rule) -> IndexedRule:
         """What must be known of this rule."""

@@ -29,6 +29,11 @@ def test_a_rule_explains_itself(project: Project) -> None:
     assert [line for line in answer.output.splitlines() if line in headings] == headings
 
 
+def test_a_rule_is_explained_by_its_name_too(project: Project) -> None:
+    by_code = project.freezelint("explain", "FZ301")
+    assert project.freezelint("explain", "optimizer-before-freeze") == by_code
+
+
 def test_a_code_that_does_not_exist_names_the_nearest(project: Project) -> None:
     answer = project.freezelint("explain", "FZ30I")
     assert answer.code == 2

@@ -61,6 +61,31 @@ def test_a_fixed_fixture_parses_has_fewer_findings_and_stays_as_it_is(
         assert once.source.text == source.text
 
 
+@pytest.mark.parametrize(
+    "optimized",
+    [
+        "optimizer = SGD(model.parameters(), lr=0.1)",
+        "held = [p for p in model.parameters() if p.requires_grad]\noptimizer = SGD(held, lr=0.1)",
+    ],
+)
+def test_no_optimizer_is_moved_to_where_it_would_get_nothing(optimized: str) -> None:
+    text = f"""\
+from torch import nn
+from torch.optim import SGD
+from torchvision.models import resnet18
+
+model = resnet18()
+{optimized}
+for parameter in model.parameters():
+    parameter.requires_grad = False
+model.fc = nn.Linear(512, 10)
+optimizer.step()
+"""
+    source = decode("example.py", text.encode())
+    assert {each.code for each in look(source) or ()} & {"FZ301", "FZ302"}
+    assert fixed(text) == text
+
+
 @FEW
 @given(mutants())
 def test_whatever_is_fixed_parses_and_is_fixed_once_for_all(text: str) -> None:

@@ -13,6 +13,7 @@ from freezelint.analysis.training import (
     is_dropped,
     is_rebuilt,
     is_written_again,
+    lasting_freeze,
     region_inside,
     shares_activation,
     steps_after,
@@ -206,6 +207,9 @@ def _fix(built: OptimizerBuilt, freeze: FlagWritten, test: FlagTest, trace: Trac
     """Take the filter below the freeze, and with it the optimizer that was built before."""
     from freezelint.analysis import rearrangement
 
+    if all(lasting_freeze(trace, part.key, freeze.index + 1, built) for part in built.parts):
+        # Nothing would pass the filter, and an optimizer refuses that.
+        return None
     moved = [test.place, built.place] if built.index < freeze.index else [test.place]
     return rearrangement.moved_below(
         "filter below the freeze",

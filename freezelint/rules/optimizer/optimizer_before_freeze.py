@@ -13,6 +13,7 @@ from freezelint.analysis.training import (
     is_dropped,
     is_rebuilt,
     is_written_again,
+    lasting_freeze,
     may_be_unknown,
     region_inside,
     shares_activation,
@@ -201,15 +202,19 @@ def _fix(built: OptimizerBuilt, trace: Trace) -> Fix | None:
 
     held = {part.key for part in built.parts}
     later = [
-        trace.meeting_place(freeze, built)
+        freeze
         for freeze in trace.after(built, FlagWritten)
         if any(trace.overlaps(part, key, freeze.index) for part in freeze.parts for key in held)
     ]
+    below = max((freeze.index for freeze in later), default=built.index) + 1
+    if all(lasting_freeze(trace, key, below, built) for key in held):
+        # Nothing would be left to train, which an optimizer refuses.
+        return None
     filtered = rearrangement.filtered_by_flag(built.place, built.argument)
     return rearrangement.moved_below(
         "build the optimizer below the freeze",
         trace.file.text,
         [built.place],
-        later,
+        [trace.meeting_place(freeze, built) for freeze in later],
         changes=() if filtered is None else (filtered,),
     )
