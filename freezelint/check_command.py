@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED
+from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED, failed
 from freezelint.settings import PlacedPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.baseline import Baselines
     from freezelint.cache import Cache
     from freezelint.configuration import Configuration
     from freezelint.engine import CheckResult, StandardInput
@@ -34,6 +35,9 @@ class CheckOptions(NamedTuple):
     force_exclude: bool = False
     settings_file: str | None = None
     isolated: bool = False
+    baseline: str | None = None
+    no_baseline: bool = False
+    write_baseline: str | None = None
     cache: bool = True
     strict: bool | None = None
     output_format: str = "text"
@@ -65,6 +69,7 @@ class CheckOptions(NamedTuple):
             "fix": True if self.diff or self.fix_only else self.fix,
             "unsafe-fixes": self.unsafe_fixes,
             "jobs": self.jobs,
+            "baseline": self._baseline,
         }
         here = os.getcwd()
         return {
@@ -76,6 +81,27 @@ class CheckOptions(NamedTuple):
             },
             **{key: value for key, value in values.items() if value is not None},
         }
+
+    def require_sense(self) -> None:
+        """Refuse options of which one leaves nothing to do for the other.
+
+        Raises:
+            click.UsageError: if there are two such.
+        """
+        for name, excluded in (("write-baseline", ("diff",)),):
+            for other in excluded:
+                if self._is_given(name) and self._is_given(other):
+                    raise click.UsageError(f"--{name} and --{other} exclude each other")
+
+    def _is_given(self, name: str) -> bool:
+        return getattr(self, name.replace("-", "_")) not in {None, False}
+
+    @property
+    def _baseline(self) -> str | None:
+        """The path asked for; empty if there is to be none, and None if nothing is said."""
+        if self.no_baseline or self.write_baseline is not None:
+            return ""
+        return None if self.baseline is None else os.path.abspath(self.baseline)
 
 
 def run(options: CheckOptions) -> int:
@@ -90,6 +116,7 @@ def run(options: CheckOptions) -> int:
     from freezelint.project_file import BadSettings
 
     collect_rarely()
+    options.require_sense()
     given_text = _standard_input(options.stdin_filename) if "-" in options.paths else None
     given = [path for path in options.paths or (".",) if path != "-"]
     progress = _progress(quiet=options.quiet)
@@ -103,6 +130,7 @@ def run(options: CheckOptions) -> int:
             standard_input=given_text,
             progress=progress,
         )
+        baselines = _baselines(result, options)
     except (UnknownCode, BadSettings) as error:
         raise click.UsageError(str(error)) from None
     except KeyboardInterrupt:
@@ -114,6 +142,9 @@ def run(options: CheckOptions) -> int:
         return _show_diff(result, options)
     with _report_beside_the_text(result, fixes=configuration.around("").fixes != "none"):
         result = _written(result)
+        if options.write_baseline is not None:
+            return _write_baseline(options.write_baseline, result)
+        result = _without_known(result, baselines, quiet=options.quiet)
         _print_problems(result)
         if not options.fix_only:
             _print(result, options)
@@ -131,6 +162,54 @@ def configuration_of(options: CheckOptions) -> Configuration:
 
     file = None if options.settings_file is None else Path(options.settings_file)
     return Configuration(options.settings, file=file, isolated=options.isolated)
+
+
+def _baselines(result: CheckResult, options: CheckOptions) -> Baselines | None:
+    """Read what is known before anything is written; None if nothing is.
+
+    Raises:
+        click.UsageError: if a baseline cannot be used.
+    """
+    asked = options.settings.get("baseline")
+    if not asked and not any(each.baseline for each in result.checked.values()):
+        return None
+    from freezelint.baseline import BadBaseline, Baselines
+
+    try:
+        return Baselines.of(result, asked)
+    except BadBaseline as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _without_known(result: CheckResult, baselines: Baselines | None, *, quiet: bool) -> CheckResult:
+    """Leave out what baselines know, and say which of them hold more than is there."""
+    if baselines is None:
+        return result
+    from freezelint.reports.display import safe
+    from freezelint.reports.excerpts import Excerpts
+
+    result, gone = baselines.applied(result, Excerpts(result.standard_input))
+    for each in () if quiet else gone:
+        click.echo(safe(str(each)), err=True)
+    return result
+
+
+def _write_baseline(path: str, result: CheckResult) -> int:
+    from freezelint import baseline
+    from freezelint.discovery import reason_of
+    from freezelint.reports.display import safe
+    from freezelint.reports.excerpts import Excerpts
+    from freezelint.reports.summary import counted
+
+    _print_problems(result)
+    try:
+        known = baseline.write(path, result, Excerpts(result.standard_input))
+    except baseline.BadBaseline as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        return failed(f"{path}: cannot be written: {reason_of(error)}")
+    click.echo(f"Wrote {counted(known, 'known finding')} to {safe(path)}.")
+    return FAILED if result.problems else CLEAN
 
 
 def _cache(configuration: Configuration, options: CheckOptions) -> Cache | None:

@@ -50,6 +50,19 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 )
 @click.option("--isolated", is_flag=True, help="Use no file of settings.")
 @click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Do not show findings that are known: those that stand in FILE.",
+)
+@click.option("--no-baseline", is_flag=True, help="Show known findings, whatever the settings say.")
+@click.option(
+    "--write-baseline",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write what is found to FILE, so that it is known, and show nothing.",
+)
+@click.option(
     "--cache/--no-cache",
     default=True,
     help="Keep results of files that do not change. On by default.",

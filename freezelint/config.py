@@ -57,6 +57,8 @@ class Config(NamedTuple):
     """What is not looked into, instead of the folders that never are."""
     extend_exclude: tuple[PlacedPattern, ...] = ()
     names: ProjectNames = ProjectNames()
+    baseline: str | None = None
+    """The file of findings that are known."""
 
     def is_on(self, code: str, level: Level) -> bool:
         """Return whether the rule of this code and level is to be run."""

@@ -108,6 +108,7 @@ def _config_of(values: Mapping[str, Any]) -> Config:
         names=ProjectNames(
             values["freezers"], values["unfreezers"], values["optimizers"], values["modules"]
         ),
+        baseline=values["baseline"] or None,
     )
 
 

@@ -11,9 +11,10 @@ from freezelint.sources.python import Source, UnreadableSource, decode
 from freezelint.survey import Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from freezelint.cache import Cache
+    from freezelint.config import Config
     from freezelint.configuration import Configuration
     from freezelint.examination import Rewritten
     from freezelint.findings import Finding, Problem
@@ -44,6 +45,10 @@ class CheckResult(NamedTuple):
     """Files whose text was fixed; nothing is written yet."""
     standard_input: Source | None = None
     """What was read from standard input, which cannot be read again."""
+    checked: Mapping[str, Config] = {}
+    """All files that were looked at, by path, with what is in force for each."""
+    known: int = 0
+    """Findings that a baseline knows, which are left out."""
 
 
 def check(
@@ -61,6 +66,7 @@ def check(
         BadSettings: if the settings around a path cannot be used.
     """
     discovered = discover(paths, configuration, force_exclude=force_exclude)
+    checked = dict(discovered.files)
     jobs = configuration.around("").jobs
     survey = Survey(cache)
     workers: Workers | None = None
@@ -68,6 +74,7 @@ def check(
         if standard_input is not None:
             config = configuration.around(os.path.dirname(standard_input.name))
             survey.look_at_text(*standard_input, config)
+            checked[standard_input.name] = config
         for path, config in discovered.files.items():
             survey.look_at_file(path, config, is_named=path in discovered.named)
             if workers is None and jobs > 1 and survey.bytes_to_examine > PARALLEL_FROM:
@@ -87,7 +94,7 @@ def check(
             workers.close()
     if cache is not None:
         _keep(outcomes, survey, cache)
-    return _result(outcomes, discovered.problems, standard_input)
+    return _result(outcomes, discovered.problems, standard_input)._replace(checked=checked)
 
 
 def _keep(outcomes: Iterable[Outcome], survey: Survey, cache: Cache) -> None:

@@ -26,6 +26,8 @@ def in_one_line(result: CheckResult) -> str:
         text = f"{', '.join(most)} and {last}" if most else last
         where = counted(len({finding.path for finding in result.findings}), "file")
         text = f"Found {text} in {where} ({result.files_checked} checked)."
+    if result.known:
+        text += f" {counted(result.known, 'known finding')} not shown."
     unchecked = len({problem.path for problem in result.problems if problem.rule is None})
     if unchecked:
         text += f" {counted(unchecked, 'path')} could not be checked."

@@ -1,0 +1,288 @@
+"""Findings that are known: written to a file when a project adopts freezelint, and not shown again.
+
+An entry is known by the file's path from the folder of the baseline and by what the finding
+quotes, so lines may move and other code may change. A finding that is quoted twice in a file
+is known as often as it was when the baseline was written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from freezelint.discovery import reason_of, shown_path
+from freezelint.findings import Finding, Level, Span
+from freezelint.reports.excerpts import Excerpts
+from freezelint.writing import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from freezelint.config import Config
+    from freezelint.engine import CheckResult
+
+VERSION = 1
+"""Raised when the form of the file changes."""
+_ABOUT = "Findings of freezelint that are known, so they are not shown: `freezelint check --help`"
+
+
+class BadBaseline(Exception):
+    """A baseline that cannot be used; the text says why, and what to do."""
+
+
+class Entry(NamedTuple):
+    """One finding that is known."""
+
+    code: str
+    level: Level
+    message: str
+    """For those who read the file; what it was when it was written."""
+    fingerprint: str
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Where it stands among the entries of its file, wherever its line is."""
+        return (self.code, self.message, self.fingerprint)
+
+
+class Baseline(NamedTuple):
+    """The content of one file."""
+
+    path: str
+    entries: Mapping[str, Sequence[Entry]]
+    """By the path of the checked file, from the folder of the baseline, with forward slashes."""
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """What is known, whatever file it is in: each says so itself."""
+        return frozenset(each.fingerprint for known in self.entries.values() for each in known)
+
+    def unknown(self, findings: Sequence[Finding], excerpts: Excerpts) -> tuple[Finding, ...]:
+        """Return those of the findings in some files that are to be shown."""
+        known = self.fingerprints
+        by_place = _entries(self.path, findings, excerpts)
+        return tuple(
+            finding
+            for finding, (_, entry) in zip(findings, by_place, strict=True)
+            if entry.fingerprint not in known
+        )
+
+    def unseen(self, result: CheckResult, excerpts: Excerpts) -> Unseen:
+        """Sort the entries that a check did not find into those that are gone and the others."""
+        found = {entry.fingerprint for _, entry in _entries(self.path, result.findings, excerpts)}
+        configs = {
+            path_from(self.path, path): (path, each) for path, each in result.checked.items()
+        }
+        failed = {path_from(self.path, problem.path) for problem in result.problems}
+        folder = os.path.dirname(self.path)
+        gone: dict[str, list[Entry]] = {}
+        unasked: dict[str, list[Entry]] = {}
+        for place, entries in self.entries.items():
+            path, config = configs.get(place, ("", None))
+            exists = os.path.lexists(os.path.join(folder, place))
+            for entry in entries:
+                if entry.fingerprint in found:
+                    continue
+                asked = not exists
+                if config is not None and place not in failed:
+                    asked = _looks_for(config.for_file(path), entry)
+                (gone if asked else unasked).setdefault(place, []).append(entry)
+        return Unseen(gone, unasked)
+
+
+class Unseen(NamedTuple):
+    """Entries of a baseline that a check did not find, by file."""
+
+    gone: Mapping[str, Sequence[Entry]]
+    """Those that it would have found."""
+    unasked: Mapping[str, Sequence[Entry]]
+    """Those of files and rules that it was not asked for."""
+
+
+def read(path: str) -> Baseline:
+    """Read a baseline.
+
+    Raises:
+        BadBaseline: if there is none that can be used.
+    """
+    shown = shown_path(path)
+    command = f"`freezelint check --write-baseline {shown}`"
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise BadBaseline(f"there is no baseline {shown}: write it with {command}") from None
+    except OSError as error:
+        raise BadBaseline(f"the baseline {shown} cannot be read: {reason_of(error)}") from None
+    try:
+        document = json.loads(data)
+        version = document["version"]
+        if isinstance(version, int) and version > VERSION:
+            raise BadBaseline(
+                f"the baseline {shown} was written by a newer freezelint: update this one, or "
+                f"delete the file and write it anew with {command}"
+            )
+        if version != VERSION:
+            raise ValueError(f"its version is {version!r}")
+        entries = {
+            str(name): tuple(map(_entry, each)) for name, each in document["findings"].items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = str(error) if isinstance(error, ValueError) else "it has another form"
+        raise BadBaseline(
+            f"{shown} is no baseline of freezelint ({why}): name another file, or delete it and "
+            f"write it anew with {command}"
+        ) from None
+    return Baseline(os.path.abspath(path), entries)
+
+
+def write(path: str, result: CheckResult, excerpts: Excerpts) -> int:
+    """Make the findings of a check known, and return how many are.
+
+    Entries about files and rules that the check was not asked for stay.
+
+    Raises:
+        BadBaseline: if the file exists and is no baseline.
+        OSError: if it cannot be written.
+    """
+    path = os.path.abspath(path)
+    entries: dict[str, list[Entry]] = {}
+    if os.path.lexists(path):
+        for place, kept in read(path).unseen(result, excerpts).unasked.items():
+            entries[place] = list(kept)
+    for place, entry in _entries(path, result.findings, excerpts):
+        entries.setdefault(place, []).append(entry)
+    document = {
+        "about": _ABOUT,
+        "version": VERSION,
+        "findings": {
+            place: [
+                {**entry._asdict(), "level": entry.level.value}
+                for entry in sorted(entries[place], key=lambda each: each.order)
+            ]
+            for place in sorted(entries)
+        },
+    }
+    write_atomically(Path(path), f"{json.dumps(document, indent=2)}\n".encode())
+    return len(result.findings)
+
+
+class Baselines(NamedTuple):
+    """The baselines that count in a check; which one for a file, its settings say."""
+
+    by_path: Mapping[str, Baseline]
+
+    @classmethod
+    def of(cls, result: CheckResult, asked: str | None) -> Baselines:
+        """Read those of the files that were checked, and the one that was asked for.
+
+        Raises:
+            BadBaseline: if one of them cannot be used.
+        """
+        paths = {asked, *(each.baseline for each in result.checked.values())}
+        return cls({path: read(path) for path in sorted(filter(None, paths))})
+
+    def applied(
+        self, result: CheckResult, excerpts: Excerpts
+    ) -> tuple[CheckResult, Sequence[Gone]]:
+        """Return a result without what is known, and which baselines hold more than is found."""
+        shown = [each for each in result.findings if self._of(result, each.path) is None]
+        gone = []
+        for path, baseline in self.by_path.items():
+            checked = {name: each for name, each in result.checked.items() if each.baseline == path}
+            mine = tuple(
+                each for each in result.findings if self._of(result, each.path) is baseline
+            )
+            own = result._replace(checked=checked, findings=mine)
+            shown += baseline.unknown(mine, excerpts)
+            number = sum(map(len, baseline.unseen(own, excerpts).gone.values()))
+            if number:
+                gone.append(Gone(path, number))
+        # Files may have different baselines, and stand in the order of their names.
+        kept = set(map(id, shown))
+        findings = tuple(each for each in result.findings if id(each) in kept)
+        known = len(result.findings) - len(findings)
+        return result._replace(findings=findings, known=known), gone
+
+    def _of(self, result: CheckResult, path: str) -> Baseline | None:
+        config = result.checked.get(path)
+        return None if config is None else self.by_path.get(config.baseline or "")
+
+
+class Gone(NamedTuple):
+    """How many entries of a baseline are no longer needed."""
+
+    path: str
+    number: int
+
+    def __str__(self) -> str:
+        """Say so, and what to do."""
+        entries, are = ("1 entry", "is") if self.number == 1 else (f"{self.number} entries", "are")
+        return (
+            f"{entries} of the baseline {are} no longer needed: write it again with "
+            f"`freezelint check --write-baseline {shown_path(self.path)}`"
+        )
+
+
+def path_from(baseline: str, path: str) -> str:
+    """Return how a baseline calls a file."""
+    folder = os.path.realpath(os.path.dirname(baseline))
+    parent, name = os.path.split(os.path.abspath(path))
+    whole = os.path.join(os.path.realpath(parent), name)
+    with contextlib.suppress(ValueError):
+        # On Windows no way leads from one drive to another.
+        whole = os.path.relpath(whole, folder)
+    return whole.replace(os.sep, "/")
+
+
+def _entries(
+    baseline: str, findings: Sequence[Finding], excerpts: Excerpts
+) -> list[tuple[str, Entry]]:
+    """Return for each finding how the baseline calls its file, and the entry that it would be."""
+    from freezelint.engine import CheckResult
+    from freezelint.reports import fingerprints
+
+    paths = {path: path_from(baseline, path) for path in {each.path for each in findings}}
+    moved = tuple(each._replace(path=paths[each.path]) for each in findings)
+    lines = _Moved(excerpts, {place: path for path, place in paths.items()})
+    prints = fingerprints.of_findings(CheckResult(moved), lines)
+    return [
+        (each.path, Entry(each.code, each.level, each.message, fingerprint))
+        for each, fingerprint in zip(moved, prints, strict=True)
+    ]
+
+
+class _Moved(Excerpts):
+    """Excerpts of files under the names that a baseline has for them."""
+
+    def __init__(self, excerpts: Excerpts, paths: Mapping[str, str]) -> None:
+        super().__init__()
+        self._excerpts = excerpts
+        self._paths = paths
+
+    def line(self, path: str, number: int) -> str | None:
+        return self._excerpts.line(self._paths[path], number)
+
+
+def _entry(stored: Mapping[str, Any]) -> Entry:
+    code, message, fingerprint = (stored[key] for key in ("code", "message", "fingerprint"))
+    if not all(isinstance(each, str) for each in (code, message, fingerprint)):
+        raise TypeError
+    return Entry(code, Level(stored["level"]), message, fingerprint)
+
+
+def _looks_for(config: Config, entry: Entry) -> bool:
+    """Whether a finding would be shown, were it still there."""
+    from freezelint.rules import indexed_rules
+    from freezelint.suppressions import UnusedSuppression
+
+    levels = {rule.code: rule.level for rule in indexed_rules()}
+    levels[UnusedSuppression.code] = UnusedSuppression.level
+    level = levels.get(entry.code)
+    if level is None:
+        return True
+    span = Span(1, 1, 1, 1)
+    finding = Finding(entry.code, "", entry.level, "", span, entry.message, "")
+    return config.is_on(entry.code, level) and config.shows(finding, level)
