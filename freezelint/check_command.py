@@ -14,7 +14,7 @@ from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED, failed
 from freezelint.settings import PlacedPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Sequence
 
     from freezelint.baseline import Baselines
     from freezelint.cache import Cache
@@ -35,6 +35,7 @@ class CheckOptions(NamedTuple):
     force_exclude: bool = False
     settings_file: str | None = None
     isolated: bool = False
+    since: str | None = None
     baseline: str | None = None
     no_baseline: bool = False
     write_baseline: str | None = None
@@ -111,6 +112,7 @@ def run(options: CheckOptions) -> int:
         click.UsageError: if an option names what does not exist, or settings cannot be used.
     """
     from freezelint import engine
+    from freezelint.changed_files import CannotTell
     from freezelint.collection import collect_rarely
     from freezelint.config import UnknownCode
     from freezelint.project_file import BadSettings
@@ -126,6 +128,7 @@ def run(options: CheckOptions) -> int:
             given,
             configuration,
             force_exclude=options.force_exclude,
+            among=_changed(given, options.since),
             cache=_cache(configuration, options),
             standard_input=given_text,
             progress=progress,
@@ -133,6 +136,8 @@ def run(options: CheckOptions) -> int:
         baselines = _baselines(result, options)
     except (UnknownCode, BadSettings) as error:
         raise click.UsageError(str(error)) from None
+    except CannotTell as error:
+        return failed(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
@@ -162,6 +167,19 @@ def configuration_of(options: CheckOptions) -> Configuration:
 
     file = None if options.settings_file is None else Path(options.settings_file)
     return Configuration(options.settings, file=file, isolated=options.isolated)
+
+
+def _changed(paths: Sequence[str], revision: str | None) -> Container[str] | None:
+    """Find out which files changed; None if all are asked for.
+
+    Raises:
+        CannotTell: if that is not possible.
+    """
+    if revision is None:
+        return None
+    from freezelint.changed_files import ChangedFiles
+
+    return ChangedFiles(revision, paths)
 
 
 def _baselines(result: CheckResult, options: CheckOptions) -> Baselines | None:

@@ -50,6 +50,11 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 )
 @click.option("--isolated", is_flag=True, help="Use no file of settings.")
 @click.option(
+    "--since",
+    metavar="REV",
+    help="Of the files, check those only that changed since a git revision, each as a whole.",
+)
+@click.option(
     "--baseline",
     type=click.Path(dir_okay=False),
     metavar="FILE",

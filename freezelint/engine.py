@@ -11,7 +11,7 @@ from freezelint.sources.python import Source, UnreadableSource, decode
 from freezelint.survey import Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from freezelint.cache import Cache
     from freezelint.config import Config
@@ -56,17 +56,30 @@ def check(
     configuration: Configuration,
     *,
     force_exclude: bool = False,
+    among: Container[str] | None = None,
     cache: Cache | None = None,
     standard_input: StandardInput | None = None,
     progress: Progress | None = None,
 ) -> CheckResult:
     """Check files and folders and return what was found, the same for any number of jobs.
 
+    Args:
+        paths: The files and folders.
+        configuration: What is in force where.
+        force_exclude: Whether also files that are named can be excluded.
+        among: Of the files only these are checked, if given.
+        cache: What earlier runs found.
+        standard_input: A text to check as well.
+        progress: Is told how far the check is.
+
     Raises:
         BadSettings: if the settings around a path cannot be used.
     """
     discovered = discover(paths, configuration, force_exclude=force_exclude)
-    checked = dict(discovered.files)
+    files = discovered.files
+    if among is not None:
+        files = {path: config for path, config in files.items() if path in among}
+    checked = dict(files)
     jobs = configuration.around("").jobs
     survey = Survey(cache)
     workers: Workers | None = None
@@ -75,7 +88,7 @@ def check(
             config = configuration.around(os.path.dirname(standard_input.name))
             survey.look_at_text(*standard_input, config)
             checked[standard_input.name] = config
-        for path, config in discovered.files.items():
+        for path, config in files.items():
             survey.look_at_file(path, config, is_named=path in discovered.named)
             if workers is None and jobs > 1 and survey.bytes_to_examine > PARALLEL_FROM:
                 from freezelint.workers import Workers
