@@ -11,11 +11,12 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from freezelint.discovery import reason_of, shown_path
 from freezelint.findings import Finding, Level, Span
 from freezelint.reports.excerpts import Excerpts
+from freezelint.sources.python import UnreadableSource, decode
 from freezelint.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -241,17 +242,37 @@ def _entries(
     baseline: str, findings: Sequence[Finding], excerpts: Excerpts
 ) -> list[tuple[str, Entry]]:
     """Return for each finding how the baseline calls its file, and the entry that it would be."""
-    from freezelint.engine import CheckResult
     from freezelint.reports import fingerprints
 
     paths = {path: path_from(baseline, path) for path in {each.path for each in findings}}
     moved = tuple(each._replace(path=paths[each.path]) for each in findings)
     lines = _Moved(excerpts, {place: path for path, place in paths.items()})
-    prints = fingerprints.of_findings(CheckResult(moved), lines)
+    prints = fingerprints.of_findings(cast("CheckResult", _Found(moved)), lines)
     return [
         (each.path, Entry(each.code, each.level, each.message, fingerprint))
         for each, fingerprint in zip(moved, prints, strict=True)
     ]
+
+
+class _Found(NamedTuple):
+    """As much of a result as fingerprints are made of; processes that examine files have no more."""
+
+    findings: tuple[Finding, ...]
+
+
+class TextLines(Excerpts):
+    """The lines of one file, whose bytes are at hand."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        """Decode the bytes; nothing is quoted of what is no text."""
+        super().__init__()
+        self._text: list[str] = []
+        with contextlib.suppress(UnreadableSource):
+            self._text = decode(path, data).lines
+
+    def line(self, path: str, number: int, cell: int = 0) -> str | None:
+        """Return a line of the file, or None if there is none."""
+        return self._text[number - 1] if not cell and 0 < number <= len(self._text) else None
 
 
 class _Moved(Excerpts):
@@ -262,8 +283,8 @@ class _Moved(Excerpts):
         self._excerpts = excerpts
         self._paths = paths
 
-    def line(self, path: str, number: int) -> str | None:
-        return self._excerpts.line(self._paths[path], number)
+    def line(self, path: str, number: int, cell: int = 0) -> str | None:
+        return None if cell else self._excerpts.line(self._paths[path], number)
 
 
 def _entry(stored: Mapping[str, Any]) -> Entry:

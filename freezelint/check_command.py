@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from freezelint.configuration import ADD_NOQA
 from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED, failed
 from freezelint.settings import PlacedPattern
 
@@ -46,6 +47,7 @@ class CheckOptions(NamedTuple):
     unsafe_fixes: bool | None = None
     diff: bool = False
     fix_only: bool = False
+    add_noqa: bool = False
     exit_zero: bool = False
     jobs: int | None = None
     quiet: bool = False
@@ -68,6 +70,7 @@ class CheckOptions(NamedTuple):
         values = {
             "strict": self.strict,
             "fix": True if self.diff or self.fix_only else self.fix,
+            ADD_NOQA: True if self.add_noqa else None,
             "unsafe-fixes": self.unsafe_fixes,
             "jobs": self.jobs,
             "baseline": self._baseline,
@@ -89,7 +92,7 @@ class CheckOptions(NamedTuple):
         Raises:
             click.UsageError: if there are two such.
         """
-        for name, excluded in (("write-baseline", ("diff",)),):
+        for name, excluded in _EXCLUDED.items():
             for other in excluded:
                 if self._is_given(name) and self._is_given(other):
                     raise click.UsageError(f"--{name} and --{other} exclude each other")
@@ -103,6 +106,12 @@ class CheckOptions(NamedTuple):
         if self.no_baseline or self.write_baseline is not None:
             return ""
         return None if self.baseline is None else os.path.abspath(self.baseline)
+
+
+_EXCLUDED = {
+    "write-baseline": ("diff", "add-noqa"),
+    "add-noqa": ("fix", "fix-only"),
+}
 
 
 def run(options: CheckOptions) -> int:
@@ -151,6 +160,8 @@ def run(options: CheckOptions) -> int:
             return _write_baseline(options.write_baseline, result)
         result = _without_known(result, baselines, quiet=options.quiet)
         _print_problems(result)
+        if options.add_noqa:
+            result = _told_of_comments(result, quiet=options.quiet)
         if not options.fix_only:
             _print(result, options)
     return _exit_code(result, exit_zero=options.exit_zero or options.fix_only)
@@ -257,7 +268,10 @@ def _show_diff(result: CheckResult, options: CheckOptions) -> int:
     if not options.quiet:
         from freezelint.reports import summary
 
-        click.echo(summary.would_fix(result), err=True)
+        line = summary.would_fix(result)
+        if options.add_noqa:
+            line = summary.added_noqa(result, is_done=False)
+        click.echo(line, err=True)
     if result.problems:
         return FAILED
     return FOUND if result.rewritten and not options.exit_zero else CLEAN
@@ -284,7 +298,20 @@ def _written(result: CheckResult) -> CheckResult:
     from freezelint import rewriting
 
     problems = tuple(rewriting.write(files))
-    return result._replace(problems=(*result.problems, *problems))
+    failed_at = {each.path for each in problems}
+    return result._replace(
+        problems=(*result.problems, *problems),
+        rewritten=tuple(each for each in result.rewritten if each.path not in failed_at),
+    )
+
+
+def _told_of_comments(result: CheckResult, *, quiet: bool) -> CheckResult:
+    """Say how many findings were silenced; the report then is on the others."""
+    from freezelint.reports import summary
+
+    if not quiet:
+        click.echo(summary.added_noqa(result, is_done=True), err=True)
+    return result._replace(rewritten=())
 
 
 def _standard_input(name: str) -> StandardInput:

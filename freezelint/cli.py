@@ -86,6 +86,9 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 )
 @click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
 @click.option("--fix-only", is_flag=True, help="Fix what can be fixed, and report nothing.")
+@click.option(
+    "--add-noqa", is_flag=True, help="Silence what is found with `# noqa: CODE` comments."
+)
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Processes to use; all cores by default."

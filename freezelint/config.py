@@ -50,8 +50,8 @@ class Config(NamedTuple):
     strict: bool = False
     """Also show what is of level info."""
     jobs: int = 1
-    fixes: Literal["none", "safe", "unsafe"] = "none"
-    """Which fixes are made."""
+    fixes: Literal["none", "safe", "unsafe", "noqa"] = "none"
+    """Which fixes are made; or whether findings are silenced by comments instead."""
     per_file_ignores: tuple[tuple[PlacedPattern, tuple[str, ...]], ...] = ()
     exclude: tuple[PlacedPattern, ...] | None = None
     """What is not looked into, instead of the folders that never are."""

@@ -78,6 +78,8 @@ def examine(task: Task) -> Outcome:
     if config.fixes == "none":
         parts = [_examine_program(each, task, codes, config) for each in document.programs]
         return _joined(path, document, parts)
+    if config.fixes == "noqa":
+        return _examine_and_silence(document, task, data)
     return _examine_and_fix(document, task, data)
 
 
@@ -102,6 +104,44 @@ def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
     after = document.with_texts([each.source.text for each in repaired])
     left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
     return left._replace(rewritten=Rewritten(task.path, data, after, made, task.data is not None))
+
+
+def _examine_and_silence(document: Document, task: Task, data: bytes) -> Outcome:
+    """Put comments behind findings, and look again at what is left."""
+    from freezelint.noqa_comments import commented
+
+    config = task.config
+    parts = [
+        _examine_program(each, task, _codes(each, config), config) for each in document.programs
+    ]
+    unknown = _unknown(_joined(task.path, document, parts).findings, task, data)
+    done = [
+        commented(
+            program, [each for each in part.findings if document.located(program, each) in unknown]
+        )
+        for program, part in zip(document.programs, parts, strict=True)
+    ]
+    made = sum((each.made for each in done), Counter[str]())
+    if not made:
+        return _joined(task.path, document, parts)
+    after = document.with_texts([each.text for each in done])
+    left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
+    return left._replace(rewritten=Rewritten(task.path, data, after, made, task.data is not None))
+
+
+def _unknown(findings: Sequence[Finding], task: Task, data: bytes) -> Sequence[Finding]:
+    """Leave out what the baseline knows."""
+    if task.config.baseline is None or not findings:
+        return findings
+    from freezelint.baseline import BadBaseline, TextLines, read
+
+    try:
+        baseline = read(task.config.baseline)
+    except BadBaseline:
+        # Who reads the baselines of all files says so, and nothing is written.
+        return ()
+    in_order = sorted(findings, key=lambda each: (*each.sort_key, each.message))
+    return baseline.unknown(in_order, TextLines(task.path, data))
 
 
 def _codes(program: Source, config: Config) -> Sequence[str]:

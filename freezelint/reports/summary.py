@@ -60,6 +60,17 @@ def would_fix(result: CheckResult) -> str:
     return f"Would fix {counted(made, 'finding')} in {counted(len(result.rewritten), 'file')}."
 
 
+def added_noqa(result: CheckResult, *, is_done: bool) -> str:
+    """Return the last line on comments that silence findings."""
+    made = sum(sum(each.made.values()) for each in result.rewritten)
+    if not made:
+        return "No finding is left to add `# noqa` for."
+    where = counted(len(result.rewritten), "file")
+    return (
+        f"{'Added' if is_done else 'Would add'} `# noqa` for {counted(made, 'finding')} in {where}."
+    )
+
+
 def by_rule(result: CheckResult) -> Iterator[str]:
     """Yield a line for each code that was found, the most frequent first."""
     counts = Counter((finding.code, finding.name) for finding in result.findings)
