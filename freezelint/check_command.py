@@ -50,6 +50,7 @@ class CheckOptions(NamedTuple):
     add_noqa: bool = False
     exit_zero: bool = False
     jobs: int | None = None
+    watch: bool = False
     quiet: bool = False
     statistics: bool = False
     stdin_filename: str = "<stdin>"
@@ -96,6 +97,8 @@ class CheckOptions(NamedTuple):
             for other in excluded:
                 if self._is_given(name) and self._is_given(other):
                     raise click.UsageError(f"--{name} and --{other} exclude each other")
+        if self.watch and "-" in self.paths:
+            raise click.UsageError("--watch is for files; standard input does not change")
 
     def _is_given(self, name: str) -> bool:
         return getattr(self, name.replace("-", "_")) not in {None, False}
@@ -111,6 +114,7 @@ class CheckOptions(NamedTuple):
 _EXCLUDED = {
     "write-baseline": ("diff", "add-noqa"),
     "add-noqa": ("fix", "fix-only"),
+    "watch": ("write-baseline", "add-noqa"),
 }
 
 

@@ -93,6 +93,7 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Processes to use; all cores by default."
 )
+@click.option("-w", "--watch", is_flag=True, help="Check again whenever a checked file changes.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only, no summary.")
 @click.option("--statistics", is_flag=True, help="Print how often each rule fired, not where.")
 @click.option(
@@ -106,7 +107,12 @@ def check(**asked: Any) -> None:
     """
     from freezelint import check_command
 
-    sys.exit(check_command.run(check_command.CheckOptions(**asked)))
+    options = check_command.CheckOptions(**asked)
+    if options.watch:
+        from freezelint import watch_command
+
+        sys.exit(watch_command.run(options))
+    sys.exit(check_command.run(options))
 
 
 @main.command(
