@@ -74,10 +74,9 @@ class Baseline(NamedTuple):
     def unseen(self, result: CheckResult, excerpts: Excerpts) -> Unseen:
         """Sort the entries that a check did not find into those that are gone and the others."""
         found = {entry.fingerprint for _, entry in _entries(self.path, result.findings, excerpts)}
-        configs = {
-            path_from(self.path, path): (path, each) for path, each in result.checked.items()
-        }
-        failed = {path_from(self.path, problem.path) for problem in result.problems}
+        place_of = Places(self.path)
+        configs = {place_of(path): (path, each) for path, each in result.checked.items()}
+        failed = {place_of(problem.path) for problem in result.problems}
         folder = os.path.dirname(self.path)
         gone: dict[str, list[Entry]] = {}
         unasked: dict[str, list[Entry]] = {}
@@ -170,72 +169,26 @@ def write(path: str, result: CheckResult, excerpts: Excerpts) -> int:
     return len(result.findings)
 
 
-class Baselines(NamedTuple):
-    """The baselines that count in a check; which one for a file, its settings say."""
+class Places:
+    """How a baseline calls files: by the way from its folder, with forward slashes."""
 
-    by_path: Mapping[str, Baseline]
+    def __init__(self, baseline: str) -> None:
+        """Take the path of the baseline."""
+        self._folder = os.path.realpath(os.path.dirname(os.path.abspath(baseline)))
+        self._ways: dict[str, str] = {}
 
-    @classmethod
-    def of(cls, result: CheckResult, asked: str | None) -> Baselines:
-        """Read those of the files that were checked, and the one that was asked for.
+    def __call__(self, path: str) -> str:
+        """Return what it calls a file; links to folders lead where they lead, and no further."""
+        folder, name = os.path.split(path)
+        if folder not in self._ways:
+            self._ways[folder] = self._way_to(os.path.realpath(folder))
+        return f"{self._ways[folder]}{name}"
 
-        Raises:
-            BadBaseline: if one of them cannot be used.
-        """
-        paths = {asked, *(each.baseline for each in result.checked.values())}
-        return cls({path: read(path) for path in sorted(filter(None, paths))})
-
-    def applied(
-        self, result: CheckResult, excerpts: Excerpts
-    ) -> tuple[CheckResult, Sequence[Gone]]:
-        """Return a result without what is known, and which baselines hold more than is found."""
-        shown = [each for each in result.findings if self._of(result, each.path) is None]
-        gone = []
-        for path, baseline in self.by_path.items():
-            checked = {name: each for name, each in result.checked.items() if each.baseline == path}
-            mine = tuple(
-                each for each in result.findings if self._of(result, each.path) is baseline
-            )
-            own = result._replace(checked=checked, findings=mine)
-            shown += baseline.unknown(mine, excerpts)
-            number = sum(map(len, baseline.unseen(own, excerpts).gone.values()))
-            if number:
-                gone.append(Gone(path, number))
-        # Files may have different baselines, and stand in the order of their names.
-        kept = set(map(id, shown))
-        findings = tuple(each for each in result.findings if id(each) in kept)
-        known = len(result.findings) - len(findings)
-        return result._replace(findings=findings, known=known), gone
-
-    def _of(self, result: CheckResult, path: str) -> Baseline | None:
-        config = result.checked.get(path)
-        return None if config is None else self.by_path.get(config.baseline or "")
-
-
-class Gone(NamedTuple):
-    """How many entries of a baseline are no longer needed."""
-
-    path: str
-    number: int
-
-    def __str__(self) -> str:
-        """Say so, and what to do."""
-        entries, are = ("1 entry", "is") if self.number == 1 else (f"{self.number} entries", "are")
-        return (
-            f"{entries} of the baseline {are} no longer needed: write it again with "
-            f"`freezelint check --write-baseline {shown_path(self.path)}`"
-        )
-
-
-def path_from(baseline: str, path: str) -> str:
-    """Return how a baseline calls a file."""
-    folder = os.path.realpath(os.path.dirname(baseline))
-    parent, name = os.path.split(os.path.abspath(path))
-    whole = os.path.join(os.path.realpath(parent), name)
-    with contextlib.suppress(ValueError):
-        # On Windows no way leads from one drive to another.
-        whole = os.path.relpath(whole, folder)
-    return whole.replace(os.sep, "/")
+    def _way_to(self, folder: str) -> str:
+        with contextlib.suppress(ValueError):
+            # On Windows no way leads from one drive to another.
+            folder = os.path.relpath(folder, self._folder)
+        return "" if folder == os.curdir else f"{folder.replace(os.sep, '/')}/"
 
 
 def _entries(
@@ -244,7 +197,8 @@ def _entries(
     """Return for each finding how the baseline calls its file, and the entry that it would be."""
     from freezelint.reports import fingerprints
 
-    paths = {path: path_from(baseline, path) for path in {each.path for each in findings}}
+    place_of = Places(baseline)
+    paths = {path: place_of(path) for path in {each.path for each in findings}}
     moved = tuple(each._replace(path=paths[each.path]) for each in findings)
     lines = _Moved(excerpts, {place: path for path, place in paths.items()})
     prints = fingerprints.of_findings(cast("CheckResult", _Found(moved)), lines)

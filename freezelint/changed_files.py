@@ -18,6 +18,15 @@ class CannotTell(Exception):
     """What changed cannot be found out; the text says why, and what to do."""
 
 
+def since(revision: str | None, paths: Iterable[str]) -> ChangedFiles | None:
+    """Find out which files changed; None if no revision is named, so that all count.
+
+    Raises:
+        CannotTell: if that is not possible.
+    """
+    return None if revision is None else ChangedFiles(revision, paths)
+
+
 class ChangedFiles:
     """The files that changed in the repositories of some paths."""
 

@@ -15,9 +15,8 @@ from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED, failed
 from freezelint.settings import PlacedPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from freezelint.baseline import Baselines
     from freezelint.cache import Cache
     from freezelint.configuration import Configuration
     from freezelint.engine import CheckResult, StandardInput
@@ -87,22 +86,6 @@ class CheckOptions(NamedTuple):
             **{key: value for key, value in values.items() if value is not None},
         }
 
-    def require_sense(self) -> None:
-        """Refuse options of which one leaves nothing to do for the other.
-
-        Raises:
-            click.UsageError: if there are two such.
-        """
-        for name, excluded in _EXCLUDED.items():
-            for other in excluded:
-                if self._is_given(name) and self._is_given(other):
-                    raise click.UsageError(f"--{name} and --{other} exclude each other")
-        if self.watch and "-" in self.paths:
-            raise click.UsageError("--watch is for files; standard input does not change")
-
-    def _is_given(self, name: str) -> bool:
-        return getattr(self, name.replace("-", "_")) not in {None, False}
-
     @property
     def _baseline(self) -> str | None:
         """The path asked for; empty if there is to be none, and None if nothing is said."""
@@ -111,27 +94,20 @@ class CheckOptions(NamedTuple):
         return None if self.baseline is None else os.path.abspath(self.baseline)
 
 
-_EXCLUDED = {
-    "write-baseline": ("diff", "add-noqa"),
-    "add-noqa": ("fix", "fix-only"),
-    "watch": ("write-baseline", "add-noqa"),
-}
-
-
 def run(options: CheckOptions) -> int:
     """Check what is asked for, print what was found, and return the exit code.
 
     Raises:
         click.UsageError: if an option names what does not exist, or settings cannot be used.
     """
-    from freezelint import engine
-    from freezelint.changed_files import CannotTell
+    from freezelint import changed_files, engine, option_conflicts
     from freezelint.collection import collect_rarely
     from freezelint.config import UnknownCode
+    from freezelint.known_findings import known_in, leave_out, write_known
     from freezelint.project_file import BadSettings
 
     collect_rarely()
-    options.require_sense()
+    option_conflicts.refuse(options)
     given_text = _standard_input(options.stdin_filename) if "-" in options.paths else None
     given = [path for path in options.paths or (".",) if path != "-"]
     progress = _progress(quiet=options.quiet)
@@ -141,15 +117,15 @@ def run(options: CheckOptions) -> int:
             given,
             configuration,
             force_exclude=options.force_exclude,
-            among=_changed(given, options.since),
+            among=changed_files.since(options.since, given),
             cache=_cache(configuration, options),
             standard_input=given_text,
             progress=progress,
         )
-        baselines = _baselines(result, options)
+        known = known_in(result, options.settings.get("baseline"))
     except (UnknownCode, BadSettings) as error:
         raise click.UsageError(str(error)) from None
-    except CannotTell as error:
+    except changed_files.CannotTell as error:
         return failed(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -161,11 +137,10 @@ def run(options: CheckOptions) -> int:
     with _report_beside_the_text(result, fixes=configuration.around("").fixes != "none"):
         result = _written(result)
         if options.write_baseline is not None:
-            return _write_baseline(options.write_baseline, result)
-        result = _without_known(result, baselines, quiet=options.quiet)
+            _print_problems(result)
+            return write_known(options.write_baseline, result)
+        result = leave_out(known, result, quiet=options.quiet)
         _print_problems(result)
-        if options.add_noqa:
-            result = _told_of_comments(result, quiet=options.quiet)
         if not options.fix_only:
             _print(result, options)
     return _exit_code(result, exit_zero=options.exit_zero or options.fix_only)
@@ -182,67 +157,6 @@ def configuration_of(options: CheckOptions) -> Configuration:
 
     file = None if options.settings_file is None else Path(options.settings_file)
     return Configuration(options.settings, file=file, isolated=options.isolated)
-
-
-def _changed(paths: Sequence[str], revision: str | None) -> Container[str] | None:
-    """Find out which files changed; None if all are asked for.
-
-    Raises:
-        CannotTell: if that is not possible.
-    """
-    if revision is None:
-        return None
-    from freezelint.changed_files import ChangedFiles
-
-    return ChangedFiles(revision, paths)
-
-
-def _baselines(result: CheckResult, options: CheckOptions) -> Baselines | None:
-    """Read what is known before anything is written; None if nothing is.
-
-    Raises:
-        click.UsageError: if a baseline cannot be used.
-    """
-    asked = options.settings.get("baseline")
-    if not asked and not any(each.baseline for each in result.checked.values()):
-        return None
-    from freezelint.baseline import BadBaseline, Baselines
-
-    try:
-        return Baselines.of(result, asked)
-    except BadBaseline as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _without_known(result: CheckResult, baselines: Baselines | None, *, quiet: bool) -> CheckResult:
-    """Leave out what baselines know, and say which of them hold more than is there."""
-    if baselines is None:
-        return result
-    from freezelint.reports.display import safe
-    from freezelint.reports.excerpts import Excerpts
-
-    result, gone = baselines.applied(result, Excerpts(result.standard_input))
-    for each in () if quiet else gone:
-        click.echo(safe(str(each)), err=True)
-    return result
-
-
-def _write_baseline(path: str, result: CheckResult) -> int:
-    from freezelint import baseline
-    from freezelint.discovery import reason_of
-    from freezelint.reports.display import safe
-    from freezelint.reports.excerpts import Excerpts
-    from freezelint.reports.summary import counted
-
-    _print_problems(result)
-    try:
-        known = baseline.write(path, result, Excerpts(result.standard_input))
-    except baseline.BadBaseline as error:
-        raise click.UsageError(str(error)) from None
-    except OSError as error:
-        return failed(f"{path}: cannot be written: {reason_of(error)}")
-    click.echo(f"Wrote {counted(known, 'known finding')} to {safe(path)}.")
-    return FAILED if result.problems else CLEAN
 
 
 def _cache(configuration: Configuration, options: CheckOptions) -> Cache | None:
@@ -272,10 +186,7 @@ def _show_diff(result: CheckResult, options: CheckOptions) -> int:
     if not options.quiet:
         from freezelint.reports import summary
 
-        line = summary.would_fix(result)
-        if options.add_noqa:
-            line = summary.added_noqa(result, is_done=False)
-        click.echo(line, err=True)
+        click.echo(summary.would_fix(result), err=True)
     if result.problems:
         return FAILED
     return FOUND if result.rewritten and not options.exit_zero else CLEAN
@@ -307,15 +218,6 @@ def _written(result: CheckResult) -> CheckResult:
         problems=(*result.problems, *problems),
         rewritten=tuple(each for each in result.rewritten if each.path not in failed_at),
     )
-
-
-def _told_of_comments(result: CheckResult, *, quiet: bool) -> CheckResult:
-    """Say how many findings were silenced; the report then is on the others."""
-    from freezelint.reports import summary
-
-    if not quiet:
-        click.echo(summary.added_noqa(result, is_done=True), err=True)
-    return result._replace(rewritten=())
 
 
 def _standard_input(name: str) -> StandardInput:

@@ -43,6 +43,8 @@ class Rewritten(NamedTuple):
     after: bytes
     made: Mapping[str, int]
     is_standard_input: bool = False
+    is_silenced: bool = False
+    """Whether comments were put behind findings, instead of fixes."""
 
 
 class Outcome(NamedTuple):
@@ -126,7 +128,8 @@ def _examine_and_silence(document: Document, task: Task, data: bytes) -> Outcome
         return _joined(task.path, document, parts)
     after = document.with_texts([each.text for each in done])
     left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
-    return left._replace(rewritten=Rewritten(task.path, data, after, made, task.data is not None))
+    rewritten = Rewritten(task.path, data, after, made, task.data is not None, is_silenced=True)
+    return left._replace(rewritten=rewritten)
 
 
 def _unknown(findings: Sequence[Finding], task: Task, data: bytes) -> Sequence[Finding]:

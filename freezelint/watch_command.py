@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from freezelint import check_command
+from freezelint import check_command, option_conflicts
 from freezelint.config import UnknownCode
 from freezelint.discovery import discover, reason_of
 from freezelint.exit_codes import CLEAN, INTERRUPTED, failed
@@ -75,7 +75,7 @@ def run(options: CheckOptions) -> int:
     Raises:
         click.UsageError: if the first check cannot be made as it is asked for.
     """
-    options.require_sense()
+    option_conflicts.refuse(options)
     try:
         from watchfiles import watch
     except ImportError:

@@ -39,9 +39,8 @@ def in_one_line(result: CheckResult) -> str:
 
 def about_fixes(result: CheckResult) -> Iterator[str]:
     """Yield a line on the fixes that were made, and one on those that can be."""
-    made = sum(sum(each.made.values()) for each in result.rewritten)
-    if made:
-        yield f"Fixed {counted(made, 'finding')} in {counted(len(result.rewritten), 'file')}."
+    if result.rewritten:
+        yield _about_rewritten(result, "Fixed", "Added")
     fixes = [finding.fix for finding in result.findings if finding.fix is not None]
     safe = sum(fix.is_safe for fix in fixes)
     ways = [
@@ -54,21 +53,15 @@ def about_fixes(result: CheckResult) -> Iterator[str]:
 
 def would_fix(result: CheckResult) -> str:
     """Return the last line of a diff."""
-    made = sum(sum(each.made.values()) for each in result.rewritten)
-    if not made:
+    if not result.rewritten:
         return "Nothing would be fixed."
-    return f"Would fix {counted(made, 'finding')} in {counted(len(result.rewritten), 'file')}."
+    return _about_rewritten(result, "Would fix", "Would add")
 
 
-def added_noqa(result: CheckResult, *, is_done: bool) -> str:
-    """Return the last line on comments that silence findings."""
-    made = sum(sum(each.made.values()) for each in result.rewritten)
-    if not made:
-        return "No finding is left to add `# noqa` for."
-    where = counted(len(result.rewritten), "file")
-    return (
-        f"{'Added' if is_done else 'Would add'} `# noqa` for {counted(made, 'finding')} in {where}."
-    )
+def _about_rewritten(result: CheckResult, fixed: str, added: str) -> str:
+    verb = f"{added} `# noqa` for" if any(each.is_silenced for each in result.rewritten) else fixed
+    made = counted(sum(sum(each.made.values()) for each in result.rewritten), "finding")
+    return f"{verb} {made} in {counted(len(result.rewritten), 'file')}."
 
 
 def by_rule(result: CheckResult) -> Iterator[str]:

@@ -193,15 +193,13 @@ def test_a_second_run_adds_nothing(project: Project) -> None:
     answer = project.freezelint("check", "--add-noqa")
     assert answer == (
         0,
-        "No freeze bugs found in 2 files.\n",
-        "Added `# noqa` for 3 findings in 2 files.\n",
+        "No freeze bugs found in 2 files.\nAdded `# noqa` for 3 findings in 2 files.\n",
+        "",
     )
     text = file.read_text()
     assert text == BUG.replace("False\n", "False  # noqa: FZ101\n")
     assert project.freezelint("check") == (0, "No freeze bugs found in 2 files.\n", "")
-    assert project.freezelint("check", "--add-noqa").errors == (
-        "No finding is left to add `# noqa` for.\n"
-    )
+    assert project.freezelint("check", "--add-noqa").output == "No freeze bugs found in 2 files.\n"
     assert file.read_text() == text
 
 
@@ -227,7 +225,8 @@ def test_many_files_are_written_by_several_processes(
     for number in range(6):
         project.write(f"{number}.py", BUG)
     answer = project.freezelint("check", "--add-noqa", "--jobs", "2")
-    assert (answer.code, answer.errors) == (0, "Added `# noqa` for 6 findings in 6 files.\n")
+    assert answer.code == 0
+    assert answer.output.endswith("Added `# noqa` for 6 findings in 6 files.\n")
 
 
 def test_only_what_is_found_is_silenced(project: Project) -> None:
@@ -247,8 +246,11 @@ def test_what_the_baseline_knows_stays_as_it_is(project: Project) -> None:
     answer = project.freezelint("check", "--add-noqa", "--baseline", "known.json")
     assert answer == (
         0,
-        "No freeze bugs found in 1 file. 1 known finding not shown.\n",
-        "Added `# noqa` for 2 findings in 1 file.\n",
+        (
+            "No freeze bugs found in 1 file. 1 known finding not shown.\n"
+            "Added `# noqa` for 2 findings in 1 file.\n"
+        ),
+        "",
     )
     assert file.read_text() == BUG + (
         "net.bias.requires_grad == True  # noqa: FZ105\nnet.requires_grad = False  # noqa: FZ101\n"
