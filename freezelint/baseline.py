@@ -20,7 +20,7 @@ from freezelint.sources.python import UnreadableSource, decode
 from freezelint.writing import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from freezelint.config import Config
     from freezelint.engine import CheckResult
@@ -136,6 +136,21 @@ def read(path: str) -> Baseline:
             f"write it anew with {command}"
         ) from None
     return Baseline(os.path.abspath(path), entries)
+
+
+def unknown_in(
+    baseline: str, path: str, data: bytes, findings: Iterable[Finding]
+) -> tuple[Finding, ...]:
+    """Return those findings in one file that a baseline does not know.
+
+    If it cannot be read, that is told where the baselines of all files are; nothing is
+    written then, so it does not matter what is returned.
+    """
+    in_order = sorted(findings, key=lambda each: (*each.sort_key, each.message))
+    try:
+        return read(baseline).unknown(in_order, TextLines(path, data))
+    except BadBaseline:
+        return ()
 
 
 def write(path: str, result: CheckResult, excerpts: Excerpts) -> int:

@@ -116,10 +116,14 @@ def _examine_and_silence(document: Document, task: Task, data: bytes) -> Outcome
     parts = [
         _examine_program(each, task, _codes(each, config), config) for each in document.programs
     ]
-    unknown = _unknown(_joined(task.path, document, parts).findings, task, data)
+    shown = _joined(task.path, document, parts).findings
+    if config.baseline is not None:
+        from freezelint.baseline import unknown_in
+
+        shown = unknown_in(config.baseline, task.path, data, shown)
     done = [
         commented(
-            program, [each for each in part.findings if document.located(program, each) in unknown]
+            program, [each for each in part.findings if document.located(program, each) in shown]
         )
         for program, part in zip(document.programs, parts, strict=True)
     ]
@@ -130,21 +134,6 @@ def _examine_and_silence(document: Document, task: Task, data: bytes) -> Outcome
     left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
     rewritten = Rewritten(task.path, data, after, made, task.data is not None, is_silenced=True)
     return left._replace(rewritten=rewritten)
-
-
-def _unknown(findings: Sequence[Finding], task: Task, data: bytes) -> Sequence[Finding]:
-    """Leave out what the baseline knows."""
-    if task.config.baseline is None or not findings:
-        return findings
-    from freezelint.baseline import BadBaseline, TextLines, read
-
-    try:
-        baseline = read(task.config.baseline)
-    except BadBaseline:
-        # Who reads the baselines of all files says so, and nothing is written.
-        return ()
-    in_order = sorted(findings, key=lambda each: (*each.sort_key, each.message))
-    return baseline.unknown(in_order, TextLines(task.path, data))
 
 
 def _codes(program: Source, config: Config) -> Sequence[str]:
