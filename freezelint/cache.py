@@ -88,7 +88,7 @@ class Cache:
         """Return what an entry is known by."""
         settings = self._settings.get(config)
         if settings is None:
-            asked = config._replace(jobs=1, fixes="none")
+            asked = config._replace(jobs=1, fixes="none", baseline=None)
             settings = self._settings[config] = repr(asked).encode()
         name = path.encode(errors="surrogateescape")
         return hashlib.blake2b(b"\0".join((name, settings, data)), digest_size=_DIGEST).digest()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from freezelint.configuration import ADD_NOQA
 from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED, failed
 from freezelint.settings import PlacedPattern
 
@@ -34,6 +35,10 @@ class CheckOptions(NamedTuple):
     force_exclude: bool = False
     settings_file: str | None = None
     isolated: bool = False
+    since: str | None = None
+    baseline: str | None = None
+    no_baseline: bool = False
+    write_baseline: str | None = None
     cache: bool = True
     strict: bool | None = None
     docs: bool | None = None
@@ -43,8 +48,10 @@ class CheckOptions(NamedTuple):
     unsafe_fixes: bool | None = None
     diff: bool = False
     fix_only: bool = False
+    add_noqa: bool = False
     exit_zero: bool = False
     jobs: int | None = None
+    watch: bool = False
     quiet: bool = False
     statistics: bool = False
     stdin_filename: str = "<stdin>"
@@ -66,8 +73,10 @@ class CheckOptions(NamedTuple):
             "strict": self.strict,
             "docs": self.docs,
             "fix": True if self.diff or self.fix_only else self.fix,
+            ADD_NOQA: True if self.add_noqa else None,
             "unsafe-fixes": self.unsafe_fixes,
             "jobs": self.jobs,
+            "baseline": self._baseline,
         }
         here = os.getcwd()
         return {
@@ -80,6 +89,13 @@ class CheckOptions(NamedTuple):
             **{key: value for key, value in values.items() if value is not None},
         }
 
+    @property
+    def _baseline(self) -> str | None:
+        """The path asked for; empty if there is to be none, and None if nothing is said."""
+        if self.no_baseline or self.write_baseline is not None:
+            return ""
+        return None if self.baseline is None else os.path.abspath(self.baseline)
+
 
 def run(options: CheckOptions) -> int:
     """Check what is asked for, print what was found, and return the exit code.
@@ -87,12 +103,14 @@ def run(options: CheckOptions) -> int:
     Raises:
         click.UsageError: if an option names what does not exist, or settings cannot be used.
     """
-    from freezelint import engine
+    from freezelint import changed_files, engine, option_conflicts
     from freezelint.collection import collect_rarely
     from freezelint.config import UnknownCode
+    from freezelint.known_findings import known_in, leave_out, write_known
     from freezelint.project_file import BadSettings
 
     collect_rarely()
+    option_conflicts.refuse(options)
     given_text = _standard_input(options.stdin_filename) if "-" in options.paths else None
     given = [path for path in options.paths or (".",) if path != "-"]
     progress = _progress(quiet=options.quiet)
@@ -102,12 +120,16 @@ def run(options: CheckOptions) -> int:
             given,
             configuration,
             force_exclude=options.force_exclude,
+            among=changed_files.since(options.since, given),
             cache=_cache(configuration, options),
             standard_input=given_text,
             progress=progress,
         )
+        known = known_in(result, options.settings.get("baseline"))
     except (UnknownCode, BadSettings) as error:
         raise click.UsageError(str(error)) from None
+    except changed_files.CannotTell as error:
+        return failed(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
@@ -117,6 +139,10 @@ def run(options: CheckOptions) -> int:
         return _show_diff(result, options)
     with _report_beside_the_text(result, fixes=configuration.around("").fixes != "none"):
         result = _written(result)
+        if options.write_baseline is not None:
+            _print_problems(result)
+            return write_known(options.write_baseline, result)
+        result = leave_out(known, result, quiet=options.quiet)
         _print_problems(result)
         printed = CLEAN if options.fix_only else _print(result, options)
     return printed or _exit_code(result, exit_zero=options.exit_zero or options.fix_only)
@@ -189,7 +215,11 @@ def _written(result: CheckResult) -> CheckResult:
     from freezelint import rewriting
 
     problems = tuple(rewriting.write(files))
-    return result._replace(problems=(*result.problems, *problems))
+    failed_at = {each.path for each in problems}
+    return result._replace(
+        problems=(*result.problems, *problems),
+        rewritten=tuple(each for each in result.rewritten if each.path not in failed_at),
+    )
 
 
 def _standard_input(name: str) -> StandardInput:

@@ -42,8 +42,8 @@ class Config(NamedTuple):
     strict: bool = False
     """Also show what is of level info."""
     jobs: int = 1
-    fixes: Literal["none", "safe", "unsafe"] = "none"
-    """Which fixes are made."""
+    fixes: Literal["none", "safe", "unsafe", "noqa"] = "none"
+    """Which fixes are made; or whether findings are silenced by comments instead."""
     per_file_ignores: tuple[tuple[PlacedPattern, tuple[str, ...]], ...] = ()
     exclude: tuple[PlacedPattern, ...] | None = None
     """What is not looked into, instead of the folders that never are."""
@@ -51,6 +51,8 @@ class Config(NamedTuple):
     docs: bool = False
     """Whether documents with code in them are looked for in folders."""
     names: ProjectNames = ProjectNames()
+    baseline: str | None = None
+    """The file of findings that are known."""
 
     def is_on(self, code: str, level: Level) -> bool:
         """Return whether the rule of this code and level is to be run."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from freezelint.project_file import Layer
 
 COMMAND_LINE = "command line"
+ADD_NOQA = "add-noqa"
+"""What is done once and by order only, so it is no setting."""
 
 
 class Configuration:
@@ -95,14 +97,18 @@ class Configuration:
 
 
 def _config_of(values: Mapping[str, Any]) -> Config:
-    fixes = "unsafe" if values["unsafe-fixes"] else "safe"
+    fixes = "none"
+    if values.get(ADD_NOQA):
+        fixes = "noqa"
+    elif values["fix"]:
+        fixes = "unsafe" if values["unsafe-fixes"] else "safe"
     return Config(
         select=values["select"],
         extend_select=values["extend-select"],
         ignore=values["ignore"],
         strict=values["strict"],
         jobs=values["jobs"] or available_cores(),
-        fixes=fixes if values["fix"] else "none",  # type: ignore[arg-type]
+        fixes=fixes,  # type: ignore[arg-type]
         per_file_ignores=values["per-file-ignores"],
         exclude=values["exclude"],
         extend_exclude=values["extend-exclude"],
@@ -110,6 +116,7 @@ def _config_of(values: Mapping[str, Any]) -> Config:
         names=ProjectNames(
             values["freezers"], values["unfreezers"], values["optimizers"], values["modules"]
         ),
+        baseline=values["baseline"] or None,
     )
 
 

@@ -10,9 +10,10 @@ from freezelint.examination import Outcome, examine
 from freezelint.survey import Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from freezelint.cache import Cache
+    from freezelint.config import Config
     from freezelint.configuration import Configuration
     from freezelint.examination import Rewritten
     from freezelint.findings import Finding, Problem
@@ -43,6 +44,10 @@ class CheckResult(NamedTuple):
     """Files whose text was fixed; nothing is written yet."""
     standard_input: StandardInput | None = None
     """What was read from standard input, which cannot be read again, with its fixes."""
+    checked: Mapping[str, Config] = {}
+    """All files that were looked at, by path, with what is in force for each."""
+    known: int = 0
+    """Findings that a baseline knows, which are left out."""
 
 
 def check(
@@ -50,16 +55,30 @@ def check(
     configuration: Configuration,
     *,
     force_exclude: bool = False,
+    among: Container[str] | None = None,
     cache: Cache | None = None,
     standard_input: StandardInput | None = None,
     progress: Progress | None = None,
 ) -> CheckResult:
     """Check files and folders and return what was found, the same for any number of jobs.
 
+    Args:
+        paths: The files and folders.
+        configuration: What is in force where.
+        force_exclude: Whether also files that are named can be excluded.
+        among: Of the files only these are checked, if given.
+        cache: What earlier runs found.
+        standard_input: A text to check as well.
+        progress: Is told how far the check is.
+
     Raises:
         BadSettings: if the settings around a path cannot be used.
     """
     discovered = discover(paths, configuration, force_exclude=force_exclude)
+    files = discovered.files
+    if among is not None:
+        files = {path: config for path, config in files.items() if path in among}
+    checked = dict(files)
     jobs = configuration.around("").jobs
     survey = Survey(cache)
     workers: Workers | None = None
@@ -67,7 +86,8 @@ def check(
         if standard_input is not None:
             config = configuration.around(os.path.dirname(standard_input.name))
             survey.look_at_text(*standard_input, config)
-        for path, config in discovered.files.items():
+            checked[standard_input.name] = config
+        for path, config in files.items():
             survey.look_at_file(path, config, is_named=path in discovered.named)
             if workers is None and jobs > 1 and survey.bytes_to_examine > PARALLEL_FROM:
                 from freezelint.workers import Workers
@@ -86,7 +106,7 @@ def check(
             workers.close()
     if cache is not None:
         _keep(outcomes, survey, cache)
-    return _result(outcomes, discovered.problems, standard_input)
+    return _result(outcomes, discovered.problems, standard_input)._replace(checked=checked)
 
 
 def _keep(outcomes: Iterable[Outcome], survey: Survey, cache: Cache) -> None:

@@ -45,6 +45,8 @@ class Rewritten(NamedTuple):
     after: bytes
     made: Mapping[str, int]
     is_standard_input: bool = False
+    is_silenced: bool = False
+    """Whether comments were put behind findings, instead of fixes."""
 
 
 class Outcome(NamedTuple):
@@ -79,9 +81,11 @@ def examine(task: Task) -> Outcome:
         document = read_document(path, data)
     except UnreadableSource as error:
         return Outcome(path, problems=(Problem(path, error.reason),))
-    if config.fixes != "none":
-        return _examine_and_fix(document, task, data)
-    return _examine_programs(document, task, codes)
+    if config.fixes == "none":
+        return _examine_programs(document, task, codes)
+    if config.fixes == "noqa":
+        return _examine_and_silence(document, task, data)
+    return _examine_and_fix(document, task, data)
 
 
 def _examine_programs(document: Document, task: Task, codes: Sequence[str] | None) -> Outcome:
@@ -111,6 +115,32 @@ def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
     after = document.with_texts([each.source.text for each in repaired])
     left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
     return left._replace(rewritten=Rewritten(task.path, data, after, made, task.data is not None))
+
+
+def _examine_and_silence(document: Document, task: Task, data: bytes) -> Outcome:
+    """Put comments behind findings, and look again at what is left."""
+    from freezelint.noqa_comments import commented
+
+    config = task.config
+    parts = [_examine_program(each, task, _codes(each, config)) for each in document.programs]
+    shown = _joined(task.path, document, parts).findings
+    if config.baseline is not None:
+        from freezelint.baseline import unknown_in
+
+        shown = unknown_in(config.baseline, task.path, data, shown)
+    done = [
+        commented(
+            program, [each for each in part.findings if document.located(program, each) in shown]
+        )
+        for program, part in zip(document.programs, parts, strict=True)
+    ]
+    made = sum((each.made for each in done), Counter[str]())
+    if not made:
+        return _joined(task.path, document, parts)
+    after = document.with_texts([each.text for each in done])
+    left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
+    rewritten = Rewritten(task.path, data, after, made, task.data is not None, is_silenced=True)
+    return left._replace(rewritten=rewritten)
 
 
 def _codes(program: Source, config: Config) -> Sequence[str]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from freezelint.findings import Finding, Level, Span
+from freezelint.sources.comments import stretches
 
 if TYPE_CHECKING:
+    import tokenize
     from collections.abc import Callable, Collection, Iterator, Sequence
 
 _WORDS = re.compile(r"freezelint\s*:|noqa", re.IGNORECASE)
 _SKIP_FILE = re.compile(r"#\s*freezelint\s*:\s*skip-file\b")
-_IGNORE = re.compile(r"#\s*freezelint\s*:\s*ignore\b(?:\s*\[(?P<codes>[^\]]*)\])?")
-_NOQA = re.compile(
+IGNORE = re.compile(r"#\s*freezelint\s*:\s*ignore\b(?:\s*\[(?P<codes>[^\]]*)\])?")
+NOQA = re.compile(
     r"#\s*noqa\b(?:\s*:\s*(?P<codes>[A-Z]+[0-9]+\b(?:[,\s]+[A-Z]+[0-9]+\b)*))?", re.IGNORECASE
 )
 _SEPARATOR = re.compile(r"[,\s]+")
@@ -50,13 +50,19 @@ class Comment(NamedTuple):
     codes: tuple[str, ...] | None
     """Codes or prefixes of codes; None silences every rule."""
     is_noqa: bool = False
+    first_line: int = 0
+    """The first of the lines that are joined to the comment's own; 0 if there is none."""
 
     def covers(self, finding: Finding) -> bool:
-        """Return whether the comment stands on a line of the finding's statement."""
+        """Return whether the comment stands on a line of the finding's statement.
+
+        Lines that a string or a backslash joins have room for a comment behind the last only,
+        which counts for all of them.
+        """
         first, last = finding.statement
         if not first:
             first, last = finding.span.line, finding.span.end_line
-        return first <= self.span.line <= last
+        return (self.first_line or self.span.line) <= last and first <= self.span.line
 
     def matching(self, code: str) -> Iterator[str | None]:
         """Yield the codes of this comment that silence ``code``; None if it silences all."""
@@ -79,10 +85,11 @@ class Suppressions(NamedTuple):
             return cls()
         skip_file = False
         comments: list[Comment] = []
-        for token in _comment_tokens(text):
-            alone = not token.line[: token.start[1]].strip()
-            skip_file = skip_file or (alone and bool(_SKIP_FILE.match(token.string)))
-            comments += _comments_in(token)
+        for stretch in stretches(text):
+            for token in stretch.comments:
+                alone = not token.line[: token.start[1]].strip()
+                skip_file = skip_file or (alone and bool(_SKIP_FILE.match(token.string)))
+                comments += _comments_in(token, stretch.first)
         return cls(skip_file, tuple(comments))
 
     def without_noqa(self) -> Suppressions:
@@ -160,18 +167,8 @@ def _unused(path: str, comment: Comment, message: str) -> Finding:
     )
 
 
-def _comment_tokens(text: str) -> Iterator[tokenize.TokenInfo]:
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.COMMENT:
-                yield token
-    except (tokenize.TokenError, SyntaxError):
-        # The file does not parse, which is reported as such; what was read until here counts.
-        return
-
-
-def _comments_in(token: tokenize.TokenInfo) -> Iterator[Comment]:
-    for pattern in (_IGNORE, _NOQA):
+def _comments_in(token: tokenize.TokenInfo, first_line: int) -> Iterator[Comment]:
+    for pattern in (IGNORE, NOQA):
         match = pattern.search(token.string)
         if match is None:
             continue
@@ -181,4 +178,4 @@ def _comments_in(token: tokenize.TokenInfo) -> Iterator[Comment]:
         codes = None
         if listed is not None:
             codes = tuple(code.upper() for code in _SEPARATOR.split(listed) if code)
-        yield Comment(span, codes, is_noqa=pattern is _NOQA)
+        yield Comment(span, codes, is_noqa=pattern is NOQA, first_line=first_line)

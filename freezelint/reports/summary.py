@@ -46,6 +46,8 @@ def in_one_line(result: CheckResult) -> str:
         text = f"{', '.join(most)} and {last}" if most else last
         where = counted(len({finding.path for finding in result.findings}), "file")
         text = f"Found {text} in {where} ({result.files_checked} checked)."
+    if result.known:
+        text += f" {counted(result.known, 'known finding')} not shown."
     unchecked = len({problem.path for problem in result.problems if problem.rule is None})
     if unchecked:
         text += f" {counted(unchecked, 'path')} could not be checked."
@@ -57,9 +59,8 @@ def in_one_line(result: CheckResult) -> str:
 
 def about_fixes(result: CheckResult) -> Iterator[str]:
     """Yield a line on the fixes that were made, and one on those that can be."""
-    made = sum(sum(each.made.values()) for each in result.rewritten)
-    if made:
-        yield f"Fixed {counted(made, 'finding')} in {counted(len(result.rewritten), 'file')}."
+    if result.rewritten:
+        yield _about_rewritten(result, "Fixed", "Added")
     fixes = [finding.fix for finding in result.findings if finding.fix is not None]
     safe = sum(fix.is_safe for fix in fixes)
     ways = [
@@ -72,10 +73,15 @@ def about_fixes(result: CheckResult) -> Iterator[str]:
 
 def would_fix(result: CheckResult) -> str:
     """Return the last line of a diff."""
-    made = sum(sum(each.made.values()) for each in result.rewritten)
-    if not made:
+    if not result.rewritten:
         return "Nothing would be fixed."
-    return f"Would fix {counted(made, 'finding')} in {counted(len(result.rewritten), 'file')}."
+    return _about_rewritten(result, "Would fix", "Would add")
+
+
+def _about_rewritten(result: CheckResult, fixed: str, added: str) -> str:
+    verb = f"{added} `# noqa` for" if any(each.is_silenced for each in result.rewritten) else fixed
+    made = counted(sum(sum(each.made.values()) for each in result.rewritten), "finding")
+    return f"{verb} {made} in {counted(len(result.rewritten), 'file')}."
 
 
 def by_rule(result: CheckResult) -> Iterator[str]:

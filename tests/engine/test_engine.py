@@ -8,6 +8,7 @@ import pytest
 
 from freezelint import engine
 from freezelint.analysis.gate import Gate, is_covered, may_matter
+from freezelint.config import Config
 from freezelint.configuration import Configuration
 from freezelint.engine import CheckResult, check
 from freezelint.rules import all_rules
@@ -20,7 +21,8 @@ BUG = "x.requires_grad = 1  # BUG FZ101\n"
 
 
 def checked(jobs: int = 1) -> CheckResult:
-    return check(["."], Configuration({"jobs": jobs}, isolated=True))
+    result = check(["."], Configuration({"jobs": jobs}, isolated=True))
+    return result._replace(checked=dict.fromkeys(result.checked, Config()))
 
 
 @pytest.fixture

@@ -62,6 +62,19 @@ def test_any_line_of_the_statement_will_do_but_no_other() -> None:
     assert remaining(text, finding("FZ301", 1, 3), finding("FZ302", 4)) == ["FZ302"]
 
 
+def test_behind_a_string_or_a_backslash_it_counts_for_all_lines_that_they_join() -> None:
+    comment = "  # freezelint: ignore\n"
+    assert remaining(f"if x and \\\n    y:{comment}", finding("FZ301", 1)) == []
+    assert remaining(f'if x == """\n""":{comment}', finding("FZ301", 1)) == []
+    assert remaining(f"if f(x,\n    y):{comment}", finding("FZ301", 1)) == ["FZ301"]
+    assert remaining(f"x = 1\ny = \\\n    1{comment}", finding("FZ301", 1)) == ["FZ301"]
+
+
+def test_lines_may_end_in_any_way() -> None:
+    assert remaining("x = 1\ry = 2  # noqa\r", finding("FZ301", 2)) == []
+    assert remaining("x = 1\r\ny = 2  # noqa\r\n", finding("FZ301", 2)) == []
+
+
 def test_a_file_can_be_skipped_from_anywhere_in_it() -> None:
     assert Suppressions.of("x = 1\ndef f():\n    # freezelint: skip-file\n    pass\n").skip_file
     assert not Suppressions.of("x = 1  # freezelint: skip-file\n").skip_file
