@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.search import Search, search_for
+from freezelint.analysis.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -109,6 +110,7 @@ class Gate:
                 asked[condition].rules |= 1 << number
         self._asked = list(asked.values())
         self._parts: dict[str, list[str]] = {}
+        self._words: Words | None = None
         self._files = 0
         self._reorder_at = _FIRST_REORDER
 
@@ -121,16 +123,18 @@ class Gate:
             data += b"\n"
         self._files += 1
         if self._files == self._reorder_at:
-            self._parts = _parts_of({word for each in self._asked for word in each.words})
+            words = {word for each in self._asked for word in each.words}
+            self._parts = _parts_of(words)
+            self._words = self._words or Words(words)
             self._asked = _Ordering(self._asked, len(self._codes)).ordered()
             self._reorder_at *= 2
+        seen = {} if self._words is None else self._words.in_data(data)
         # A byte a character, whatever the encoding: words and patterns are of ASCII.
-        left = self._left(data.decode("latin-1"))
+        left = self._left(data.decode("latin-1"), seen)
         return tuple(code for number, code in enumerate(self._codes) if left >> number & 1)
 
-    def _left(self, text: str) -> int:
+    def _left(self, text: str, seen: dict[str, bool]) -> int:
         """The rules of which all conditions hold: those that rule out most are tried first."""
-        seen: dict[str, bool] = {}
         parts = self._parts
         left = (1 << len(self._codes)) - 1
         for asked in self._asked:
