@@ -147,8 +147,11 @@ def unknown_in(
     written then, so it does not matter what is returned.
     """
     in_order = sorted(findings, key=lambda each: (*each.sort_key, each.message))
+    lines: Sequence[str] = ()
+    with contextlib.suppress(UnreadableSource):
+        lines = decode(path, data).lines
     try:
-        return read(baseline).unknown(in_order, TextLines(path, data))
+        return read(baseline).unknown(in_order, TextLines(lines))
     except BadBaseline:
         return ()
 
@@ -230,14 +233,12 @@ class _Found(NamedTuple):
 
 
 class TextLines(Excerpts):
-    """The lines of one file, whose bytes are at hand."""
+    """The lines of one file, which are at hand."""
 
-    def __init__(self, path: str, data: bytes) -> None:
-        """Decode the bytes; nothing is quoted of what is no text."""
+    def __init__(self, lines: Sequence[str]) -> None:
+        """Take the lines."""
         super().__init__()
-        self._text: list[str] = []
-        with contextlib.suppress(UnreadableSource):
-            self._text = decode(path, data).lines
+        self._text = lines
 
     def line(self, path: str, number: int, cell: int = 0) -> str | None:
         """Return a line of the file, or None if there is none."""

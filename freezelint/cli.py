@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from freezelint import __version__
+from freezelint.adoption_options import adoption_options
 from freezelint.reports.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -85,24 +86,7 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
     help="Use the settings of this file.",
 )
 @click.option("--isolated", is_flag=True, help="Use no file of settings.")
-@click.option(
-    "--since",
-    metavar="REV",
-    help="Of the files, check those only that changed since a git revision, each as a whole.",
-)
-@click.option(
-    "--baseline",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Do not show findings that are known: those that stand in FILE.",
-)
-@click.option("--no-baseline", is_flag=True, help="Show known findings, whatever the settings say.")
-@click.option(
-    "--write-baseline",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write what is found to FILE, so that it is known, and show nothing.",
-)
+@adoption_options
 @click.option(
     "--cache/--no-cache",
     default=True,
@@ -128,14 +112,10 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 )
 @click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
 @click.option("--fix-only", is_flag=True, help="Fix what can be fixed, and report nothing.")
-@click.option(
-    "--add-noqa", is_flag=True, help="Silence what is found with `# noqa: CODE` comments."
-)
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Processes to use; all cores by default."
 )
-@click.option("-w", "--watch", is_flag=True, help="Check again whenever a checked file changes.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only, no summary.")
 @click.option("--statistics", is_flag=True, help="Print how often each rule fired, not where.")
 @click.option(

@@ -119,25 +119,15 @@ def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
 
 def _examine_and_silence(document: Document, task: Task, data: bytes) -> Outcome:
     """Put comments behind findings, and look again at what is left."""
-    from freezelint.noqa_comments import commented
+    from freezelint.noqa_comments import silenced
 
     config = task.config
     parts = [_examine_program(each, task, _codes(each, config)) for each in document.programs]
-    shown = _joined(task.path, document, parts).findings
-    if config.baseline is not None:
-        from freezelint.baseline import unknown_in
-
-        shown = unknown_in(config.baseline, task.path, data, shown)
-    done = [
-        commented(
-            program, [each for each in part.findings if document.located(program, each) in shown]
-        )
-        for program, part in zip(document.programs, parts, strict=True)
-    ]
-    made = sum((each.made for each in done), Counter[str]())
+    seen = _joined(task.path, document, parts)
+    texts, made = silenced(document, [each.findings for each in parts], seen, config, data)
     if not made:
-        return _joined(task.path, document, parts)
-    after = document.with_texts([each.text for each in done])
+        return seen
+    after = document.with_texts(texts)
     left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
     rewritten = Rewritten(task.path, data, after, made, task.data is not None, is_silenced=True)
     return left._replace(rewritten=rewritten)

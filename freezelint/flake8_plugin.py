@@ -16,12 +16,14 @@ from freezelint.configuration import Configuration
 from freezelint.discovery import is_excluded, shown_path
 from freezelint.examination import examine_source
 from freezelint.reports.display import safe
-from freezelint.sources.python import Source
+from freezelint.sources.python import Source, split_lines
 
 if TYPE_CHECKING:
     import argparse
     import ast
     from collections.abc import Iterator, Sequence
+
+    from freezelint.findings import Finding
 
 _log = logging.getLogger("flake8.freezelint")
 """What ``flake8 -v`` shows."""
@@ -67,9 +69,22 @@ class Plugin:
         outcome = examine_source(source, config, hears_noqa=self.hears_noqa)
         for problem in outcome.problems:
             _log.warning("freezelint: %s: %s", safe(problem.path), safe(problem.reason))
-        for finding in outcome.findings:
+        for finding in self._unknown(outcome.findings):
             text = f"{finding.code} {safe(finding.message)}; {safe(finding.help)}"
             yield finding.span.line, finding.span.column - 1, text, type(self)
+
+    def _unknown(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """Leave out what the baseline knows that the settings name.
+
+        Raises:
+            BadBaseline: if it cannot be used; flake8 says so.
+        """
+        if self._config.baseline is None or not findings:
+            return findings
+        from freezelint.baseline import TextLines, read
+
+        baseline = read(self._config.baseline)
+        return baseline.unknown(findings, TextLines(split_lines(self._text)))
 
 
 @functools.cache

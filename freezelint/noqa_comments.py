@@ -17,8 +17,11 @@ from freezelint.suppressions import IGNORE, NOQA, UnusedSuppression
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from freezelint.config import Config
+    from freezelint.examination import Outcome
     from freezelint.findings import Finding
     from freezelint.sources.comments import Stretch
+    from freezelint.sources.document import Document
     from freezelint.sources.python import Source
 
 
@@ -27,6 +30,37 @@ class Commented(NamedTuple):
 
     text: str
     made: Counter[str]
+
+
+def silenced(
+    document: Document,
+    findings: Sequence[Sequence[Finding]],
+    outcome: Outcome,
+    config: Config,
+    data: bytes,
+) -> tuple[list[str], Counter[str]]:
+    """Silence what is shown of a document.
+
+    Args:
+        document: The document.
+        findings: What is found in each of its programs, where it stands in the program.
+        outcome: The same of the document as people see it.
+        config: What is in force; what its baseline knows is not shown.
+        data: The bytes of the document.
+
+    Returns:
+        The new text of each program, and for how many findings of each rule they have comments.
+    """
+    shown = outcome.findings
+    if config.baseline is not None:
+        from freezelint.baseline import unknown_in
+
+        shown = unknown_in(config.baseline, outcome.path, data, shown)
+    done = [
+        commented(program, [each for each in found if document.located(program, each) in shown])
+        for program, found in zip(document.programs, findings, strict=True)
+    ]
+    return [each.text for each in done], sum((each.made for each in done), Counter[str]())
 
 
 def commented(source: Source, findings: Iterable[Finding]) -> Commented:

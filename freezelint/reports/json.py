@@ -35,6 +35,7 @@ def document(result: CheckResult) -> dict[str, Any]:
             "files_checked": result.files_checked,
             "findings": len(result.findings),
             "suppressed": result.suppressed,
+            "known": result.known,
             "by_level": {level.value: levels[level] for level in Level},
             "by_code": dict(sorted(codes.items())),
         },

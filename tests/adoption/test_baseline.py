@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -273,3 +274,19 @@ def test_a_difference_cannot_be_written_as_known(project: Project) -> None:
     answer = project.freezelint("check", "--write-baseline", FILE, "--diff")
     assert answer.code == 2
     assert "--write-baseline and --diff exclude each other" in answer.errors
+
+
+@pytest.mark.slow
+def test_all_kinds_of_findings_stay_known_when_they_move(project: Project) -> None:
+    fixtures = Path(__file__).parents[2] / "fixtures"
+    texts = {
+        str(each.relative_to(fixtures)): each.read_text("utf-8") for each in fixtures.rglob("*.py")
+    }
+    for path, text in texts.items():
+        project.write(path, text)
+    write_baseline(project, "--strict")
+    known = json.loads((project.folder / FILE).read_text())["findings"]
+    assert sum(map(len, known.values())) > 200
+    for path in known:
+        project.write(path, "# moved\n\n" + texts[path].replace("\n\n\n", "\n\n\n\n"))
+    assert check(project, "--strict") == ([], "")

@@ -220,3 +220,22 @@ def test_info_findings_are_shown_if_strict(project: Project) -> None:
     assert found(flake8(project)) == []
     project.write("pyproject.toml", "[tool.freezelint]\nstrict = true\n")
     assert found(flake8(project)) == ["./train.py:6:13: FZ303"]
+
+
+def test_what_the_baseline_of_the_settings_knows_is_not_reported(project: Project) -> None:
+    project.write("a.py", START + BUG + "\n")
+    project.freezelint("check", "--write-baseline", "known.json")
+    project.write("freezelint.toml", "baseline = 'known.json'\n")
+    assert found(flake8(project, "a.py")) == []
+    project.write("a.py", START + "\n" + BUG + "\n" + BUG + "\n")
+    assert found(flake8(project, "a.py")) == ["a.py:6:1: FZ101"]
+
+
+def test_nothing_is_left_once_comments_were_added(project: Project) -> None:
+    project.write("a.py", CALL.format(comment=""))
+    project.write(
+        "b.py", f'{START}if model.requires_grad_ and \\\n        True:\n    x = """\n"""\n'
+    )
+    assert len(found(flake8(project, "--select", "FZ"))) == 2
+    assert project.freezelint("check", "--add-noqa").code == 0
+    assert found(flake8(project, "--select", "FZ")) == []

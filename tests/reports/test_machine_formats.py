@@ -79,6 +79,7 @@ SCHEMA = an_object(
         files_checked=NUMBER,
         findings=NUMBER,
         suppressed=NUMBER,
+        known=NUMBER,
         by_level=COUNTS,
         by_code=COUNTS,
     ),
@@ -111,6 +112,7 @@ def test_json_has_all_there_is_to_know() -> None:
         "files_checked": 7,
         "findings": 1,
         "suppressed": 2,
+        "known": 0,
         "by_level": {"error": 0, "warning": 1, "info": 0},
         "by_code": {"FZ301": 1},
     }
