@@ -58,109 +58,113 @@ _43 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 
 _44 = ('load_state_dict',)
 _45 = ('.step(',)
 _46 = ('optim', 'Optim', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
-_47 = ('step', 'backward')
-_48 = ('register_hook', '.grad')
-_49 = ('register_hook\\(', '\\.grad\\b')
-_50 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop')
-_51 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]')
-_52 = ('step(',)
-_53 = ('param_groups',)
-_54 = ('mul_(', '*=')
-_55 = ('def step\\(',)
-_56 = ('params', 'add_param_group')
-_57 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
-_58 = ('load_state_dict', 'zip(')
-_59 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
-_60 = ('backward',)
-_61 = ('Parameter(', 'nn.')
-_62 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
-_63 = ('clip_grad_norm',)
-_64 = ('clip_grad_norm_?\\(',)
-_65 = ('zip(',)
-_66 = (LinePattern(word='.requires_grad', pattern='[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)'),)
-_67 = ('train(',)
-_68 = ('BatchNorm', 'InstanceNorm', 'torchvision')
-_69 = ('step(', 'backward(')
-_70 = ('\\.train\\((?:True|mode=True)?\\)',)
-_71 = ('\\.backward\\(', '\\.step\\(')
-_72 = ('step(', 'backward(', 'Trainer(')
-_73 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
-_74 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
-_75 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
-_76 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)',)
-_77 = ('track_running_stats', '.momentum')
-_78 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
-_79 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'ropout', 'Transformer', 'MultiheadAttention')
-_80 = ('no_grad', 'inference_mode', 'grad_enabled')
-_81 = ('isinstance(',)
-_82 = ('BatchNorm',)
-_83 = ('isinstance\\([^()]*BatchNorm[123]d[,)\\s]', 'isinstance\\([^()]*SyncBatchNorm[,)\\s]')
-_84 = ('requires_grad', 'from_pretrained')
-_85 = ('max_norm\\s*=', 'spectral_norm\\(', 'register_buffer\\(')
-_86 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
-_87 = ('cuda', '.to(')
-_88 = ('backward(',)
-_89 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
-_90 = ('deepcopy',)
-_91 = ('eval(', 'train(False')
-_92 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
-_93 = ('zip\\(',)
-_94 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled')
-_95 = ('parameters(', 'Parameter(')
-_96 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(')
-_97 = ('backward\\((?<!def backward\\()', 'training_step\\(')
-_98 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_99 = ('\\.backward\\(', 'manual_backward\\(')
-_100 = ('checkpoint',)
-_101 = ('backward', 'training_step')
-_102 = ('step(', 'optim', 'Optim')
-_103 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(')
-_104 = ('inference_mode',)
-_105 = ('inference_mode\\(', 'inference_mode\\n')
-_106 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_107 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_108 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\(', 'add_module\\(', 'setattr\\(')
-_109 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_110 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_111 = ('parameters(', 'optim', 'Optim')
-_112 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*\\n')
-_113 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(')
-_114 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
-_115 = ('Parameter(',)
-_116 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
-_117 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_118 = ('Module',)
-_119 = ('def forward',)
-_120 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(', 'self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
-_121 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|dict\\(|tuple\\()',)
-_122 = ('transformers',)
-_123 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_124 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()'))
-_125 = ('torchvision', 'timm', 'transformers')
-_126 = ('torchvision', 'timm')
-_127 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_128 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_129 = ('DistributedDataParallel', 'DDP')
-_130 = ('FullyShardedDataParallel', 'FSDP')
-_131 = ('compile(',)
-_132 = ('torch\\.compile\\(', 'import compile')
-_133 = ('peft',)
-_134 = ('from_pretrained(',)
-_135 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_136 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_137 = ('get_peft_model', 'PeftModel')
-_138 = ('get_peft_model\\(', 'is_trainable')
-_139 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_140 = ('get_peft_model',)
-_141 = ('Config(',)
-_142 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_143 = ('mark_only_lora_as_trainable(',)
-_144 = ('unload(',)
-_145 = ('disable_adapter(', 'set_adapter(')
-_146 = ('BaseFinetuning', 'BackboneFinetuning')
-_147 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_148 = ('Trainer(',)
-_149 = ('.train(',)
+_47 = ('requires_grad', '.unfreeze(')
+_48 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
+_49 = ('step', 'backward')
+_50 = ('register_hook', '.grad')
+_51 = ('register_hook\\(', '\\.grad\\b')
+_52 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop')
+_53 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]')
+_54 = ('step(',)
+_55 = ('param_groups',)
+_56 = ('mul_(', '*=')
+_57 = ('def step\\(',)
+_58 = ('params', 'add_param_group')
+_59 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
+_60 = ('load_state_dict', 'zip(')
+_61 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
+_62 = ('backward',)
+_63 = ('Parameter(', 'nn.')
+_64 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
+_65 = ('clip_grad_norm',)
+_66 = ('clip_grad_norm_?\\(',)
+_67 = ('zip(',)
+_68 = (LinePattern(word='.requires_grad', pattern='[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)'),)
+_69 = ('train(',)
+_70 = ('BatchNorm', 'InstanceNorm', 'torchvision')
+_71 = ('step(', 'backward(', 'training_step')
+_72 = ('\\.train\\((?:True|mode=True)?\\)',)
+_73 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(')
+_74 = ('step(', 'backward(', 'Trainer(')
+_75 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
+_76 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
+_77 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
+_78 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)',)
+_79 = ('track_running_stats', '.momentum')
+_80 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
+_81 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'ropout', 'Transformer', 'MultiheadAttention')
+_82 = ('step(', 'backward(')
+_83 = ('no_grad', 'inference_mode', 'grad_enabled')
+_84 = ('\\.backward\\(', '\\.step\\(')
+_85 = ('isinstance(',)
+_86 = ('BatchNorm',)
+_87 = ('isinstance\\([^()]*\\(?[^()]*BatchNorm[123]d[,)\\s]', 'isinstance\\([^()]*\\(?[^()]*SyncBatchNorm[,)\\s]')
+_88 = ('requires_grad', 'from_pretrained')
+_89 = ('max_norm\\s*=', 'spectral_norm\\(', 'register_buffer\\(')
+_90 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
+_91 = ('cuda', '.to(')
+_92 = ('backward(',)
+_93 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
+_94 = ('deepcopy',)
+_95 = ('eval(', 'train(False')
+_96 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
+_97 = ('zip\\(',)
+_98 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled')
+_99 = ('parameters(', 'Parameter(')
+_100 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(')
+_101 = ('backward\\((?<!def backward\\()', 'training_step\\(')
+_102 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_103 = ('\\.backward\\(', 'manual_backward\\(')
+_104 = ('checkpoint',)
+_105 = ('backward', 'training_step')
+_106 = ('step(', 'optim', 'Optim')
+_107 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(')
+_108 = ('inference_mode',)
+_109 = ('inference_mode\\(', 'inference_mode\\n')
+_110 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_111 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_112 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\(', 'add_module\\(', 'setattr\\(')
+_113 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_114 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_115 = ('parameters(', 'optim', 'Optim')
+_116 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_117 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(')
+_118 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
+_119 = ('Parameter(',)
+_120 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
+_121 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_122 = ('Module',)
+_123 = ('def forward',)
+_124 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(', 'self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
+_125 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|dict\\(|tuple\\()',)
+_126 = ('transformers',)
+_127 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_128 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()'))
+_129 = ('torchvision', 'timm', 'transformers')
+_130 = ('torchvision', 'timm')
+_131 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_132 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_133 = ('DistributedDataParallel', 'DDP')
+_134 = ('FullyShardedDataParallel', 'FSDP')
+_135 = ('compile(',)
+_136 = ('torch\\.compile\\(', 'import compile')
+_137 = ('peft',)
+_138 = ('from_pretrained(',)
+_139 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_140 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_141 = ('get_peft_model', 'PeftModel')
+_142 = ('get_peft_model\\(', 'is_trainable')
+_143 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_144 = ('get_peft_model',)
+_145 = ('Config(',)
+_146 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_147 = ('mark_only_lora_as_trainable(',)
+_148 = ('unload(',)
+_149 = ('disable_adapter(', 'set_adapter(')
+_150 = ('BaseFinetuning', 'BackboneFinetuning')
+_151 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_152 = ('Trainer(',)
+_153 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -189,50 +193,50 @@ RULES = (
     IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_0, _46, ), (_11, _23, )),
     IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_0, _46, ), (_11, _23, )),
     IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _47, _46, ), (_11, _23, )),
-    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_48, _22, ), (_23, _49, )),
-    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_22, _50, ), (_23, _51, )),
-    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_52, _53, _54, ), (_55, )),
+    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_47, _46, ), (_48, _23, )),
+    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _49, _46, ), (_11, _23, )),
+    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_50, _22, ), (_23, _51, )),
+    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_22, _52, ), (_23, _53, )),
+    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_54, _55, _56, ), (_57, )),
     IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_22, _56, ), (_23, _57, )),
-    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_22, _58, ), (_23, _59, )),
-    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_60, _22, _61, ), (_23, _62, )),
-    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_63, _46, ), (_23, _64, )),
-    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _65, ), (_66, )),
-    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _67, _68, _69, ), (_11, _70, _71, )),
-    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _67, _72, _73, _74, ), (_75, _76, )),
-    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_77, _0, ), (_78, _11, )),
-    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_67, _0, _79, _69, _80, ), (_70, _71, )),
-    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_81, _82, _21, ), (_83, _75, )),
-    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_84, _69, ), (_85, _86, _71, )),
-    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_87, _88, _21, ), (_89, _11, )),
-    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_90, _19, _52, _91, ), (_92, _93, )),
-    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_94, _25, _95, ), (_96, _97, _23, )),
-    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _60, _52, _46, ), (_11, _23, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _60, ), (_98, _99, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_100, _101, _102, ), (_103, _97, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_104, _101, ), (_105, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_106, _107, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _108, )),
+    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_22, _58, ), (_23, _59, )),
+    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_22, _60, ), (_23, _61, )),
+    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_62, _22, _63, ), (_23, _64, )),
+    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_65, _46, ), (_23, _66, )),
+    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _67, ), (_68, )),
+    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _69, _70, _71, ), (_11, _72, _73, )),
+    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _69, _74, _75, _76, ), (_77, _78, )),
+    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_79, _0, ), (_80, _11, )),
+    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_69, _0, _81, _82, _83, ), (_72, _84, )),
+    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_85, _86, _21, ), (_87, _77, )),
+    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_88, _82, ), (_89, _90, _84, )),
+    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_91, _92, _21, ), (_93, _11, )),
+    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_94, _19, _54, _95, ), (_96, _97, )),
+    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_98, _25, _99, ), (_100, _101, _23, )),
+    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _62, _54, _46, ), (_11, _23, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _62, ), (_102, _103, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_104, _105, _106, ), (_107, _101, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_108, _105, ), (_109, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_110, _111, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _112, )),
     IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _46, _109, ), (_23, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_110, _111, ), (_112, _113, _114, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_115, ), (_116, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_117, _118, _119, ), (_120, _121, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _122, _123, ), (_11, _124, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _125, _52, ), (_11, _23, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_126, _46, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_127, ), (_128, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _129, _60, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _130, ), (_11, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _131, _60, ), (_11, _132, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_133, _134, _135, ), (_136, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_133, _137, _135, ), (_138, _139, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_133, _140, _141, _135, ), (_142, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_143, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_133, _144, _137, _135, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_133, _145, _46, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_146, _22, ), (_147, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _148, _149, ), (_11, _122, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _46, _113, ), (_23, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_114, _115, ), (_116, _117, _118, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_119, ), (_120, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_121, _122, _123, ), (_124, _125, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _126, _127, ), (_11, _128, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _129, _54, ), (_11, _23, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_130, _46, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_131, ), (_132, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _133, _62, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _134, ), (_11, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _135, _62, ), (_11, _136, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_137, _138, _139, ), (_140, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_137, _141, _139, ), (_142, _143, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_137, _144, _145, _139, ), (_146, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_147, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_137, _148, _141, _139, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_137, _149, _46, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_150, _22, ), (_151, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _152, _153, ), (_11, _126, )),
 )

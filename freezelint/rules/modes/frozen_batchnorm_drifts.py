@@ -126,11 +126,16 @@ class FrozenBatchnormDrifts(Rule):
     name = "frozen-batchnorm-drifts"
     level = Level.WARNING
     claims = (Claim("drifts", "model.backbone.*"),)
-    triggers = (("requires_grad",), ("train(",), STATISTICS_WORDS, ("step(", "backward("))
+    triggers = (
+        ("requires_grad",),
+        ("train(",),
+        STATISTICS_WORDS,
+        ("step(", "backward(", "training_step"),
+    )
     trigger_patterns = (
         FLAG_WRITES,
         (r"\.train\((?:True|mode=True)?\)",),
-        (r"\.backward\(", r"\.step\("),
+        (r"\.backward\(", r"\.step\(", r"def training_step\("),
     )
     events = ("ModeSet",)
 

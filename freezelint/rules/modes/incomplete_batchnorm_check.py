@@ -135,7 +135,10 @@ class IncompleteBatchnormCheck(Rule):
     claims = (Claim("drifts", "encoder.vector.*"),)
     triggers = (("isinstance(",), ("BatchNorm",), ("eval(", "train(False", "train(mode=False"))
     trigger_patterns = (
-        (r"isinstance\([^()]*BatchNorm[123]d[,)\s]", r"isinstance\([^()]*SyncBatchNorm[,)\s]"),
+        (
+            r"isinstance\([^()]*\(?[^()]*BatchNorm[123]d[,)\s]",
+            r"isinstance\([^()]*\(?[^()]*SyncBatchNorm[,)\s]",
+        ),
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
     )
     fix = "safe"

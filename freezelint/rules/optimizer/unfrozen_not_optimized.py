@@ -123,10 +123,10 @@ class UnfrozenNotOptimized(Rule):
     level = Level.ERROR
     claims = (Claim("dead", "model.backbone.*", after=3),)
     triggers = (
-        ("requires_grad",),
+        ("requires_grad", ".unfreeze("),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = ((*FLAG_WRITES, r"\.unfreeze\(\)"), OPTIMIZER_CONSTRUCTIONS)
     fix = "unsafe"
     events = ("FlagWritten",)
 

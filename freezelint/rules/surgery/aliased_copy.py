@@ -40,7 +40,7 @@ _COPIED_OVER = (
 """Copies of all weights, or a loop that may make one."""
 
 _SECOND_NAMES = tuple(
-    rf"{word}\w* = (?!{word})[\w.]+(?:\.\w+\([^()\n]*\))*\n"
+    rf"{word}\w* = (?!{word})[\w.]+(?:\.\w+\([^()\n]*\))*[ \t]*(?:#.*)?\n"
     for word in ("target", "teacher", "ref", "old", "ema", "frozen", "prior", "anchor", "previous")
 )
 """What makes it worth looking for a second name where nothing is frozen or copied."""
