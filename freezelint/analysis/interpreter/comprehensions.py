@@ -56,8 +56,11 @@ def _as_mapping(collected: Value) -> Value:
     """What a dict comprehension makes of modules."""
     if isinstance(collected, ElementsValue):
         element = collected.element
-        value = element.items[-1] if isinstance(element, SequenceValue) else element
-        return MappingValue(((ANY_KEY, value),), complete=False)
+        if isinstance(element, SequenceValue):
+            if len(element.items) != 2:
+                return collected
+            element = element.items[1]
+        return MappingValue(((ANY_KEY, element),), complete=False)
     if not isinstance(collected, SequenceValue) or not collected.items:
         return collected
     pairs = [each.items for each in collected.items if isinstance(each, SequenceValue)]
