@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -157,8 +156,7 @@ def configuration_of(options: CheckOptions) -> Configuration:
     """
     from freezelint.configuration import Configuration
 
-    file = None if options.settings_file is None else Path(options.settings_file)
-    return Configuration(options.settings, file=file, isolated=options.isolated)
+    return Configuration(options.settings, file=options.settings_file, isolated=options.isolated)
 
 
 def _cache(configuration: Configuration, options: CheckOptions) -> Cache | None:
@@ -267,6 +265,8 @@ def _put(lines: Iterable[str], file: str | None, *, color: bool = False) -> int:
         for line in lines:
             click.echo(line, color=color)
         return CLEAN
+    from pathlib import Path
+
     from freezelint.discovery import reason_of
     from freezelint.writing import write_atomically
 

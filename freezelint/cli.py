@@ -182,7 +182,7 @@ def run_program(
 
     try:
         given = {name: value for name, value in asked.items() if value}
-        options = RunOptions(**given).or_from(layers_for(Path.cwd()))
+        options = RunOptions(**given).or_from(layers_for("."))
     except BadSettings as error:
         raise click.UsageError(str(error)) from None
     code = run(

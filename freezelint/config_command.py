@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -28,10 +27,9 @@ def run(path: str, settings_file: str | None, *, isolated: bool) -> None:
     Raises:
         click.UsageError: if they cannot be used.
     """
-    file = None if settings_file is None else Path(settings_file)
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     try:
-        configuration = Configuration(file=file, isolated=isolated)
+        configuration = Configuration(file=settings_file, isolated=isolated)
         layers = configuration.layers_around(os.path.abspath(folder))
         values = configuration.sourced(layers)
         runtime = _runtime(layers)
@@ -47,7 +45,7 @@ def _runtime(layers: Sequence[Layer]) -> dict[str, Sourced]:
     found = {each.key: Sourced(each.default) for each in RUNTIME_SETTINGS}
     for layer in layers:
         for key, value in checked_table(layer, RUNTIME_SETTINGS, table=RUNTIME).items():
-            found[key] = Sourced(value, str(layer.path))
+            found[key] = Sourced(value, layer.path)
     return found
 
 

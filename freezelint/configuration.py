@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freezelint.analysis.project_names import ProjectNames
@@ -28,7 +27,7 @@ class Configuration:
         self,
         options: Mapping[str, Any] | None = None,
         *,
-        file: Path | None = None,
+        file: str | None = None,
         isolated: bool = False,
     ) -> None:
         """Keep what was asked for.
@@ -63,12 +62,12 @@ class Configuration:
         """Return what is in force in a folder, given what is above it and what it holds."""
         if self._everywhere is not None or not any(each in names for each in SETTINGS_FILES):
             return above
-        layers = layers_in(Path(folder))
+        layers = layers_in(folder)
         return above if layers is None else self._config(layers)
 
     def layers_around(self, folder: str) -> tuple[Layer, ...]:
         """Return the files of settings that count in a folder, the nearest one last."""
-        return layers_for(Path(folder)) if self._everywhere is None else self._everywhere
+        return layers_for(folder) if self._everywhere is None else self._everywhere
 
     def setting(self, key: str) -> Any:
         """Return the value of a setting that is in force in the working folder.
@@ -89,7 +88,7 @@ class Configuration:
         return found
 
     def _config(self, layers: tuple[Layer, ...]) -> Config:
-        key = tuple(str(each.path) for each in layers)
+        key = tuple(each.path for each in layers)
         if key not in self._by_layers:
             values = {name: each.value for name, each in self.sourced(layers).items()}
             self._by_layers[key] = _config_of(values)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 SETTINGS_FILES = ("freezelint.toml", "pyproject.toml")
@@ -17,19 +17,19 @@ class BadSettings(Exception):
 class Layer(NamedTuple):
     """The settings of one file; its patterns and paths are relative to its folder."""
 
-    path: Path
+    path: str
     table: dict[str, Any]
 
     def where(self, key: str, table: str = "") -> str:
         """Return how a message calls a key of this file."""
-        names = ["tool", "freezelint"] if self.path.name == "pyproject.toml" else []
+        names = ["tool", "freezelint"] if _is_shared(self.path) else []
         if table:
             names.append(table)
         heading = f"[{'.'.join(names)}] " if names else ""
         return f"{self.path}: {heading}{key}"
 
 
-def layers_for(folder: Path) -> tuple[Layer, ...]:
+def layers_for(folder: str) -> tuple[Layer, ...]:
     """Read the settings that hold in a folder: those of the nearest file that has any.
 
     Returns:
@@ -38,69 +38,78 @@ def layers_for(folder: Path) -> tuple[Layer, ...]:
     Raises:
         BadSettings: if a file cannot be read.
     """
-    for each in (folder, *folder.parents):
-        found = layers_in(each)
+    folder = os.path.abspath(folder)
+    while True:
+        found = layers_in(folder)
         if found is not None:
             return found
-    return ()
+        above = os.path.dirname(folder)
+        if above == folder:
+            return ()
+        folder = above
 
 
-def layers_in(folder: Path) -> tuple[Layer, ...] | None:
+def layers_in(folder: str) -> tuple[Layer, ...] | None:
     """Read the settings that a folder itself holds, as :func:`layers_for` does; None if none."""
     for name in SETTINGS_FILES:
-        path = folder / name
-        if path.is_file():
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
             table = _table_in(path)
             if table is not None:
                 return _with_extended(Layer(path, table), ())
     return None
 
 
-def layers_of(path: Path) -> tuple[Layer, ...]:
+def layers_of(path: str) -> tuple[Layer, ...]:
     """Read the settings of a file that is named, as :func:`layers_for` does."""
     return _with_extended(_layer(path), ())
 
 
-def _layer(path: Path) -> Layer:
+def _layer(path: str) -> Layer:
     table = _table_in(path)
     if table is None:
         raise BadSettings(f"{path} has no table [tool.freezelint]")
     return Layer(path, table)
 
 
-def _with_extended(layer: Layer, inner: tuple[Path, ...]) -> tuple[Layer, ...]:
+def _with_extended(layer: Layer, inner: tuple[str, ...]) -> tuple[Layer, ...]:
     base = layer.table.get("extend")
     if base is None:
         return (layer,)
     if not isinstance(base, str):
         raise BadSettings(f"{layer.where('extend')} must be a path, not {base!r}")
-    path = layer.path.parent / Path(base).expanduser()
-    seen = (*inner, layer.path.resolve())
-    if path.resolve() in seen:
+    path = os.path.join(os.path.dirname(layer.path), os.path.expanduser(base))
+    seen = (*inner, os.path.realpath(layer.path))
+    if os.path.realpath(path) in seen:
         raise BadSettings(f"{layer.where('extend')} leads back to {path}, which extends this file")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadSettings(f"{layer.where('extend')}: there is no file {path}")
     return (*_with_extended(_layer(path), seen), layer)
 
 
-def _table_in(path: Path) -> dict[str, Any] | None:
+def _table_in(path: str) -> dict[str, Any] | None:
     """The settings in a file; None if it is about other things only."""
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read()
     except OSError as error:
         raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
-    is_own = path.name != "pyproject.toml"
-    if not is_own and b"freezelint" not in data:
+    if _is_shared(path) and b"freezelint" not in data:
         # Most are; reading TOML takes longer than starting the command.
         return None
     whole = _parsed(path, data)
-    table = whole if is_own else whole.get("tool", {}).get("freezelint")
+    table = whole.get("tool", {}).get("freezelint") if _is_shared(path) else whole
     if table is not None and not isinstance(table, dict):
         raise BadSettings(f"{path}: [tool.freezelint] must be a table")
     return table
 
 
-def _parsed(path: Path, data: bytes) -> dict[str, Any]:
+def _is_shared(path: str) -> bool:
+    """Whether a file holds settings of other tools as well."""
+    return os.path.basename(path) == "pyproject.toml"
+
+
+def _parsed(path: str, data: bytes) -> dict[str, Any]:
     if sys.version_info >= (3, 11):
         import tomllib
     else:

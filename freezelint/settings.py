@@ -102,7 +102,7 @@ def in_force(layers: Iterable[Layer], codes: Callable[[], Sequence[str]]) -> dic
         checked = checked_table(layer, SETTINGS, codes=codes, besides=(RUNTIME,))
         for setting in SETTINGS:
             if setting.key in checked:
-                value, source = checked[setting.key], str(layer.path)
+                value, source = checked[setting.key], layer.path
                 before = found[setting.key]
                 if setting.adds_up and before.value:
                     value, source = (*before.value, *value), f"{before.source}, {source}"
@@ -161,7 +161,7 @@ class _Wrong(Exception):
 
 
 def _checked(layer: Layer, kind: Kind, value: Any, codes: Callable[[], Sequence[str]]) -> Any:
-    folder = os.path.abspath(layer.path.parent)
+    folder = os.path.dirname(os.path.abspath(layer.path))
     if kind is Kind.FLAG:
         _require(isinstance(value, bool), kind, value)
         return value

@@ -6,7 +6,6 @@ says that it freezes the modules it is given.
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -47,6 +46,8 @@ class ProjectNames(NamedTuple):
         """Return a rule that these names trigger where those do that they stand for."""
         if not self.are_signs:
             return rule
+        import copy
+
         changed = copy.copy(rule)
         triggers, patterns = self._triggers_of(rule)
         changed.__dict__.update(triggers=triggers, trigger_patterns=patterns)
