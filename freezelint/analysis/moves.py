@@ -13,7 +13,7 @@ from freezelint.analysis.definitions import dotted_name, lines_of
 from freezelint.findings import Edit, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _JUMPS = (ast.Return, ast.Continue, ast.Break, ast.Raise)
@@ -38,7 +38,7 @@ def move_below(text: str, moved: Sequence[int], target: int) -> Move | None:
     Returns:
         The move, or None if there is no such block.
     """
-    for block in _blocks(ast.parse(text)):
+    for block in _blocks(ast.parse(text).body, {*moved, target}):
         chosen = [_at(block, line) for line in moved]
         below = _at(block, target)
         if below is None or None in chosen or isinstance(below, _SCOPES):
@@ -117,15 +117,22 @@ def edits_for(text: str, move: Move, changes: Sequence[Edit] = ()) -> tuple[Edit
     return (*removed, Edit(Span(end, at, end, at), "".join(f"\n{each}" for each in taken)))
 
 
-def _blocks(module: ast.Module) -> Iterator[list[ast.stmt]]:
-    """Yield the blocks of a file, inner ones before those around them."""
-    blocks: list[list[ast.stmt]] = []
-    for node in ast.walk(module):
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(node, name, None)
-            if isinstance(block, list) and block:
-                blocks.append(block)
-    return reversed(blocks)
+def _blocks(block: list[ast.stmt], lines: Collection[int]) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks that all of some lines stand in, inner ones before those around them."""
+    for statement in block:
+        if all(line in range(*_range_of(statement)) for line in lines):
+            for inner in _blocks_of(statement):
+                yield from _blocks(inner, lines)
+    yield block
+
+
+def _blocks_of(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(node, name, None)
+        if isinstance(block, list) and block:
+            yield block
+    for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        yield part.body
 
 
 def _at(block: Sequence[ast.stmt], line: int) -> ast.stmt | None:
