@@ -137,6 +137,8 @@ class WatchedObservation(Observation):
             on_violation="collect",
             locate="never",
             exact=True,
+            # Each process is judged by what itself saw, and may end before the others.
+            timeout=0.5,
         )
 
 
