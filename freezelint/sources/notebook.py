@@ -1,8 +1,8 @@
 """A Jupyter notebook: its code cells are one program, in the order in which they stand.
 
 Cells count from 1 over all cells, those of text included, as ruff counts them: in a
-notebook that was never run, or out of order, other numbers are not to be seen. Read with
-the standard library, since nbformat takes longer to import than most checks do.
+notebook that was never run, or out of order, other numbers are not to be seen. nbformat
+reads them, of all versions; it is loaded when a notebook is met that may matter.
 """
 
 from __future__ import annotations
@@ -131,6 +131,11 @@ def read_notebook(path: str, data: bytes) -> Document:
         raise UnreadableSource(f"is no notebook: it is not UTF-8 ({byte})") from None
     if not text.strip():
         return Notebook(path, text, (), bom=bom)
+    return Notebook(path, text, tuple(_python_cells(_read(text))), bom=bom)
+
+
+def _read(text: str) -> Any:
+    """Let nbformat read a notebook; of one that it refuses, the JSON tells why."""
     try:
         notebook = json.loads(text)
     except json.JSONDecodeError as error:
@@ -138,7 +143,13 @@ def read_notebook(path: str, data: bytes) -> Document:
         raise UnreadableSource(f"is no notebook: not JSON ({where}: {error.msg})") from None
     except RecursionError:
         raise UnreadableSource("is no notebook: its JSON is nested too deeply") from None
-    return Notebook(path, text, tuple(_python_cells(notebook)), bom=bom)
+    from nbformat import ValidationError, reader
+
+    try:
+        return reader.reads(text)
+    except (ValidationError, AttributeError, LookupError, TypeError, ValueError):
+        # What is wrong with its cells, if anything is, is said when they are gone through.
+        return notebook
 
 
 def _python_cells(notebook: Any) -> Iterator[Cell]:
