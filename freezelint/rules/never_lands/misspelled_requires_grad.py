@@ -148,7 +148,7 @@ class MisspelledRequiresGrad(Rule):
                 yield from self._report(event, trace, event.receiver, event.attribute, "stored")
         elif isinstance(event, MethodCalled):
             yield from self._report(event, trace, event.receiver, event.name, "called")
-        elif isinstance(event, Called) and event.name.startswith("torch."):
+        elif isinstance(event, Called) and _is_public(event.name):
             for keyword in event.keywords:
                 if (meant := meant_by(keyword)) is not None:
                     yield Report(
@@ -187,6 +187,11 @@ class MisspelledRequiresGrad(Rule):
             fix=_fix(event, meant),
             about=_about(event),
         )
+
+
+def _is_public(name: str) -> bool:
+    """Whether this is torch's public interface; some private functions do say `require_grad`."""
+    return name.startswith("torch.") and not name.rpartition(".")[2].startswith("_")
 
 
 def _fix_keyword(event: Called, keyword: str, meant: str) -> Fix | None:
