@@ -112,9 +112,8 @@ def _examine_and_fix(document: Document, task: Task, data: bytes) -> Outcome:
     made = sum((each.made for each in repaired), Counter[str]())
     if not made:
         return _examine_programs(document, task, None)
-    after = document.with_texts([each.source.text for each in repaired])
-    left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
-    return left._replace(rewritten=Rewritten(task.path, data, after, made, task.data is not None))
+    texts = [each.source.text for each in repaired]
+    return _examine_rewritten(document, task, data, texts, made)
 
 
 def _examine_and_silence(document: Document, task: Task, data: bytes) -> Outcome:
@@ -127,10 +126,26 @@ def _examine_and_silence(document: Document, task: Task, data: bytes) -> Outcome
     texts, made = silenced(document, [each.findings for each in parts], seen, config, data)
     if not made:
         return seen
+    return _examine_rewritten(document, task, data, texts, made, is_silenced=True)
+
+
+def _examine_rewritten(
+    document: Document,
+    task: Task,
+    data: bytes,
+    texts: Sequence[str],
+    made: Mapping[str, int],
+    *,
+    is_silenced: bool = False,
+) -> Outcome:
+    """Say what is left in a document whose programs have other texts now."""
     after = document.with_texts(texts)
-    left = examine(task._replace(data=after, size=len(after), config=config._replace(fixes="none")))
-    rewritten = Rewritten(task.path, data, after, made, task.data is not None, is_silenced=True)
-    return left._replace(rewritten=rewritten)
+    config = task.config._replace(fixes="none")
+    left = examine(task._replace(data=after, size=len(after), config=config))
+    is_standard_input = task.data is not None
+    return left._replace(
+        rewritten=Rewritten(task.path, data, after, made, is_standard_input, is_silenced)
+    )
 
 
 def _codes(program: Source, config: Config) -> Sequence[str]:

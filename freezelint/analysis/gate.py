@@ -58,15 +58,6 @@ def is_covered(triggers: Sequence[Sequence[str]]) -> bool:
     return any(all(may_matter(word.encode()) for word in group) for group in triggers)
 
 
-_FROM_OPTIM = frozenset(
-    {"Adadelta", "Adagrad", "LAMB", "LBFGS", "Lamb", "Muon", "RMSprop", "Rprop", "SGD"}
-)
-"""Optimizers that no file has without a package with ``optim`` or ``Optim`` in its name.
-
-See ``OPTIMIZERS_ELSEWHERE`` in :mod:`freezelint.analysis.knowledge.torch` for those it may.
-"""
-
-
 class _Asked:
     """A condition, the rules that need it (one bit each), and how often it held so far."""
 
@@ -109,7 +100,6 @@ class Gate:
                     asked[condition] = _Asked(condition)
                 asked[condition].rules |= 1 << number
         self._asked = list(asked.values())
-        self._parts: dict[str, list[str]] = {}
         self._words: Words | None = None
         self._files = 0
         self._reorder_at = _FIRST_REORDER
@@ -124,7 +114,6 @@ class Gate:
         self._files += 1
         if self._files == self._reorder_at:
             words = {word for each in self._asked for word in each.words}
-            self._parts = _parts_of(words)
             self._words = self._words or Words(words)
             self._asked = _Ordering(self._asked, len(self._codes)).ordered()
             self._reorder_at *= 2
@@ -135,19 +124,12 @@ class Gate:
 
     def _left(self, text: str, seen: dict[str, bool]) -> int:
         """The rules of which all conditions hold: those that rule out most are tried first."""
-        parts = self._parts
         left = (1 << len(self._codes)) - 1
         for asked in self._asked:
             if not left & asked.rules:
                 continue
             asked.tried += 1
             for search in asked.condition:
-                word = search.word
-                if word in parts and word not in seen:
-                    for part in parts[word]:
-                        if seen.get(part) is False:
-                            seen[word] = False
-                            break
                 if search.hits(text, seen):
                     break
             else:
@@ -206,16 +188,6 @@ class _Ordering:
                     if other not in chosen:
                         heapq.heappush(waiting, (-self._worth(other), other))
         return list(chosen.values())
-
-
-def _parts_of(words: Collection[str]) -> dict[str, list[str]]:
-    """For each word, those that it contains or comes with: where one is missing, it is too."""
-    parts = {
-        word: [part for part in words if part in word and part not in {"", word}] for word in words
-    }
-    for name in _FROM_OPTIM.intersection(words):
-        parts[name].append("ptim")
-    return {word: found for word, found in parts.items() if found}
 
 
 def _conditions(rule: Rule | IndexedRule) -> tuple[_Condition, ...]:

@@ -136,20 +136,24 @@ def read_notebook(path: str, data: bytes) -> Document:
 
 def _read(text: str) -> Any:
     """Let nbformat read a notebook; of one that it refuses, the JSON tells why."""
+    from nbformat import ValidationError, reader
+
+    refusals = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
     try:
-        notebook = json.loads(text)
+        return reader.reads(text)
+    except (ValidationError, *refusals):
+        return _read_as_json(text)
+
+
+def _read_as_json(text: str) -> Any:
+    """What is wrong with the cells, if anything is, is said when they are gone through."""
+    try:
+        return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise UnreadableSource(f"is no notebook: not JSON ({where}: {error.msg})") from None
     except RecursionError:
         raise UnreadableSource("is no notebook: its JSON is nested too deeply") from None
-    from nbformat import ValidationError, reader
-
-    try:
-        return reader.reads(text)
-    except (ValidationError, AttributeError, LookupError, TypeError, ValueError):
-        # What is wrong with its cells, if anything is, is said when they are gone through.
-        return notebook
 
 
 def _python_cells(notebook: Any) -> Iterator[Cell]:

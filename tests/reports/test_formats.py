@@ -78,7 +78,7 @@ def test_what_it_looks_like(name: str, project: Project, snapshot: SnapshotAsser
         # The rules' own words; a test of their own holds them against the schema.
         document["runs"][0]["tool"]["driver"]["rules"] = "..."
         text = json.dumps(document, indent=2)
-    text = text.replace(project.folder.as_uri(), "file:///work").replace(__version__, "VERSION")
+    text = text.replace(project.folder.as_uri(), "file:///project").replace(__version__, "VERSION")
     assert text == snapshot
 
 
