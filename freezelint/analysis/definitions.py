@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
+_OF_ITS_OWN = re.compile(
+    r"(?:\bself\.|\bcls\.|super\([^()]*\)\s*\.|__class__\.|attr\(\w+, ?[\"'])(\w+)"
+)
+
 _ASSIGNED = re.compile(r"\bself\.(\w+)\s*(?:[-+*/|&]?=(?!=)|,[^=\n(]*=(?!=)|:[^=\n]+=(?!=))")
 
 _LOUD = re.compile(
-    r"require\w*_?[gG]|\.eval\b|\.train\b|_grad\b|inference_mode|optim|\.detach|freeze|backward|\.step\(|setattr"
+    r"require\w*_?[gG]|\.eval\b|\.train\b|_grad\b|inference_mode|\.detach|freeze|backward|\.step\(|setattr"
+    r"|optim\w*\.(?:[A-Z]|__dict__)|[oO]ptimizers?\w* ?[=(]|optim,|optim\w*[\])]|param_group|zero_grad|Adam|SGD"
     r"|weight_norm|spectral_norm"
     r"|get_peft_model|(?:disable|set|load|add)_adapter|merge_and_unload|kbit_training|mark_only_lora"
     r"|track_running_stats|\.momentum ?="
@@ -61,6 +66,8 @@ class Definition:
         self.owner = owner
         self.decorators = decorators
         self.length = len(lines)
+        self.lines = (first_line, first_line + len(lines) - 1)
+        """The first and the last, decorators included, from 1."""
         self.chunk = Chunk(lines, first_line, is_method=owner is not None)
         self._lines = lines
 
@@ -68,6 +75,11 @@ class Definition:
     def words(self) -> frozenset[str]:
         """Every identifier in the text, comments and strings included."""
         return frozenset(_WORD.findall("\n".join(self._lines)))
+
+    @functools.cached_property
+    def names_of_own(self) -> frozenset[str]:
+        """Names of attributes and methods of ``self``, its class or its bases."""
+        return frozenset(_OF_ITS_OWN.findall(self.text))
 
     @functools.cached_property
     def is_loud(self) -> bool:
@@ -113,6 +125,8 @@ class ClassDefinition:
     ) -> None:
         """Take the lines of the class with its decorators, and its node if the file was parsed."""
         self.name = name
+        self.lines = (first_line, first_line + len(lines) - 1)
+        """The first and the last, decorators included, from 1."""
         self._lines = lines
         self._first_line = first_line
         self._parsed = node

@@ -12,7 +12,7 @@ import heapq
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.search import Search, search_for
+from freezelint.analysis.search import Search, search_for, without_examples
 from freezelint.analysis.words import Words
 
 if TYPE_CHECKING:
@@ -117,9 +117,10 @@ class Gate:
             self._words = self._words or Words(words)
             self._asked = _Ordering(self._asked, len(self._codes)).ordered()
             self._reorder_at *= 2
-        seen = {} if self._words is None else self._words.in_data(data)
         # A byte a character, whatever the encoding: words and patterns are of ASCII.
-        left = self._left(data.decode("latin-1"), seen)
+        text = without_examples(data.decode("latin-1"))
+        seen = {} if self._words is None else self._words.in_text(text)
+        left = self._left(text, seen)
         return tuple(code for number, code in enumerate(self._codes) if left >> number & 1)
 
     def _left(self, text: str, seen: dict[str, bool]) -> int:

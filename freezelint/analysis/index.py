@@ -76,7 +76,8 @@ class Index:
         self.functions: dict[str, Definition] = {}
         self.classes: dict[str, ClassDefinition] = {}
         self.imports: dict[str, str] = {}
-        self._loose: list[tuple[int, int]] = []
+        self.loose: list[tuple[int, int]] = []
+        """First and last lines of runs of statements that define neither function nor class."""
         segments = None if whole or len(text) < LONG else outline(text)
         if segments is None:
             for statement in parse(text).body:
@@ -113,19 +114,24 @@ class Index:
             self.imports.setdefault(bound, dotted_name)
         first, last = lines_of(statement)
         first, last = first + shift, last + shift
-        if self._loose and first <= self._loose[-1][1]:
-            self._loose[-1] = (self._loose[-1][0], max(last, self._loose[-1][1]))
+        if self.loose and first <= self.loose[-1][1]:
+            self.loose[-1] = (self.loose[-1][0], max(last, self.loose[-1][1]))
         else:
-            self._loose.append((first, last))
+            self.loose.append((first, last))
 
     @functools.cached_property
     def loose_statements(self) -> tuple[tuple[Chunk, str], ...]:
         """Top-level statements that define neither function nor class, with their text."""
         chunks = []
-        for first, last in self._loose:
+        for first, last in self.loose:
             lines = self._lines[first - 1 : last]
             chunks.append((Chunk(lines, first), "\n".join(lines)))
         return tuple(chunks)
+
+    @property
+    def loose_text(self) -> str:
+        """The lines outside of functions and classes."""
+        return "\n".join(text for _, text in self.loose_statements)
 
     def is_displayed(self, place: Place) -> bool:
         """Whether what an expression gives is shown, as that of the last one in a cell is."""
@@ -162,11 +168,7 @@ class Index:
             # Taken for quiet while it is worked out, so that recursion ends.
             self._loud[definition] = False
             known = definition.is_loud or self.names.are_in(definition.text)
-            known = known or any(
-                self.is_loud(each)
-                for name in definition.words
-                for each in self._mentioned(name, definition.owner)
-            )
+            known = known or any(map(self.is_loud, self._mentioned(definition)))
             self._loud[definition] = known
         return known
 
@@ -176,16 +178,18 @@ class Index:
             return False
         return not definition.may_build and not definition.runs_modules
 
-    def _mentioned(self, name: str, owner: ClassDefinition | None) -> Iterator[Definition]:
-        if owner is not None and name in owner.methods:
-            yield owner.methods[name]
-        if name == "super" and owner is not None:
-            for base in filter(None, map(self.classes.get, owner.bases)):
-                if "__init__" in base.methods:
-                    yield base.methods["__init__"]
-        if name in self.functions:
+    def _mentioned(self, definition: Definition) -> Iterator[Definition]:
+        owner = definition.owner
+        if owner is not None:
+            for name in definition.names_of_own & owner.methods.keys():
+                yield owner.methods[name]
+            if "super" in definition.words:
+                for base in filter(None, map(self.classes.get, owner.bases)):
+                    if "__init__" in base.methods:
+                        yield base.methods["__init__"]
+        for name in definition.words & self.functions.keys():
             yield self.functions[name]
-        elif name in self.classes:
+        for name in definition.words & (self.classes.keys() - self.functions.keys()):
             constructor = self.classes[name].methods.get("__init__")
             if constructor is not None:
                 yield constructor

@@ -17,9 +17,20 @@ _WORD = re.compile(r"\w+")
 
 def bases_of(index: Index, definition: ClassDefinition) -> list[str]:
     """The classes and functions of the file that the header of a class mentions."""
-    header = _BASES.search(definition.text)
-    names = [] if header is None else _WORD.findall(header[1])
+    names = _header(definition)
     return [name for name in names if name in index.classes or name in index.functions]
+
+
+def is_for_lightning(index: Index, definition: ClassDefinition) -> bool:
+    """Whether the header of a class names a LightningModule, which has an order of calls."""
+    return any(
+        index.imports.get(name, name).endswith("LightningModule") for name in _header(definition)
+    )
+
+
+def _header(definition: ClassDefinition) -> list[str]:
+    header = _BASES.search(definition.text)
+    return [] if header is None else _WORD.findall(header[1])
 
 
 def family_of(index: Index, definition: ClassDefinition) -> list[ClassDefinition]:
@@ -41,24 +52,28 @@ def reach_of(
     Args:
         index: The file.
         start: The methods to begin with.
-        family: Their class and its bases: methods of these are reached by name.
+        family: Their class and its bases, which call each other's methods on ``self``.
     """
+    own = list(family)
+    others: list[ClassDefinition] = []
     reached = set(start)
-    words: set[str] = set().union(*(each.words for each in reached))
-    classes = list(family)
-    while True:
+    new = reached
+    words: set[str] = set()
+    methods: set[str] = set()
+    while new:
+        words.update(*(each.words for each in new))
+        methods.update(*(each.names_of_own if each.owner in own else each.words for each in new))
         new = {each for name, each in index.functions.items() if name in words}
         for name, each in index.classes.items():
-            if name in words and each not in classes:
-                classes += family_of(index, each)
+            if name in words and each not in own and each not in others:
+                others += (base for base in family_of(index, each) if base not in own)
                 new |= {method for name, method in each.methods.items() if _runs_unseen(name)}
-        for each in classes:
-            new |= {method for name, method in each.methods.items() if name in words}
+        for classes, called in ((own, methods), (others, words)):
+            for each in classes:
+                new |= {method for name, method in each.methods.items() if name in called}
         new -= reached
-        if not new:
-            return reached
         reached |= new
-        words.update(*(each.words for each in new))
+    return reached
 
 
 def _runs_unseen(method: str) -> bool:

@@ -6,17 +6,16 @@ import functools
 import itertools
 import re
 from operator import or_
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from freezelint.analysis.reach import bases_of, family_of, reach_of
-from freezelint.analysis.search import search_for
+from freezelint.analysis.reach import bases_of, family_of, is_for_lightning, reach_of
+from freezelint.analysis.signs import Signs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from freezelint.analysis.definitions import ClassDefinition, Definition
     from freezelint.analysis.index import Index
-    from freezelint.analysis.search import LinePattern, Search
     from freezelint.rules.rule import Rule
 
 
@@ -34,80 +33,12 @@ _UNQUOTED_WORD = re.compile(r"(?<![\"'\w])[A-Za-z_]\w*\b(?![\"'])")
 
 _WRITES_FLAG = re.compile(r"require\w*_?[gG]")
 
-_FRAMEWORK_HOOKS = frozenset({"configure_optimizers", "training_step"})
 
-
-class _Text(Protocol):
+class _Scope(Protocol):
     """A function, class or method: lines of the file."""
 
     @property
-    def text(self) -> str: ...
-
-
-class _Needs(NamedTuple):
-    """What a rule asks for: of each of these sets of signs, one at least."""
-
-    groups: tuple[int, ...]
-
-    def are_met(self, signs: int) -> bool:
-        return all(signs & group for group in self.groups)
-
-
-class _Signs:
-    """The triggers of some rules, numbered: what was found in a text is a set of bits."""
-
-    def __init__(self, rules: Sequence[Rule], whole: str, imported: frozenset[str]) -> None:
-        """Take the whole file: what is not in it is in none of its scopes.
-
-        Args:
-            rules: The rules.
-            whole: The text of the file.
-            imported: Words that every scope meets.
-        """
-        self._whole = whole + "\n"
-        self._words: dict[str, int] = {}
-        self._patterns: dict[tuple[str | LinePattern, ...], int] = {}
-        bits = (1 << number for number in itertools.count())
-        for rule in rules:
-            for word in itertools.chain.from_iterable(rule.triggers):
-                if word not in self._words:
-                    self._words[word] = next(bits)
-            for group in rule.trigger_patterns:
-                if group not in self._patterns:
-                    self._patterns[group] = next(bits)
-        self._always = sum(bit for word, bit in self._words.items() if word in imported)
-        self._present = [(word, bit) for word, bit in self._words.items() if word in whole]
-        self._searches = {
-            bit: tuple(map(search_for, group)) for group, bit in self._patterns.items()
-        }
-        self._occurs: dict[Search, bool] = {}
-        self._known: dict[str, bool] = {}
-
-    def needs_of(self, rule: Rule) -> _Needs:
-        """What is to be found for a rule to fire."""
-        words = (sum({self._words[word] for word in group}) for group in rule.triggers)
-        return _Needs((*words, *(self._patterns[group] for group in rule.trigger_patterns)))
-
-    def in_text(self, text: str) -> int:
-        """What is found in a text."""
-        text += "\n"
-        signs = self._always
-        for word, bit in self._present:
-            if word in text:
-                signs |= bit
-        seen: dict[str, bool] = {}
-        for bit, searches in self._searches.items():
-            for search in searches:
-                if self._is_anywhere(search) and search.hits(text, seen):
-                    signs |= bit
-                    break
-        return signs
-
-    def _is_anywhere(self, search: Search) -> bool:
-        known = self._occurs.get(search)
-        if known is None:
-            known = self._occurs[search] = search.hits(self._whole, self._known)
-        return known
+    def lines(self) -> tuple[int, int]: ...
 
 
 class Relevance:
@@ -119,15 +50,15 @@ class Relevance:
         self._rules = rules
         packages = {name.partition(".")[0] for name in index.imports.values()}
         # What is imported is used under other names.
-        self._signs = _Signs(rules, index.text, frozenset(packages))
+        self._signs = Signs(rules, index.text, frozenset(packages))
         self._needs = {rule: self._signs.needs_of(rule) for rule in rules}
         self._names = frozenset(index.functions) | frozenset(index.classes)
-        self._found: dict[_Text, int] = {}
+        self._found: dict[_Scope, int] = {}
 
-    def _signs_in(self, scope: _Text) -> int:
+    def _signs_in(self, scope: _Scope) -> int:
         signs = self._found.get(scope)
         if signs is None:
-            signs = self._found[scope] = self._signs.in_text(scope.text)
+            signs = self._found[scope] = self._signs.between(*scope.lines)
         return signs
 
     @functools.cached_property
@@ -142,7 +73,7 @@ class Relevance:
 
     @functools.cached_property
     def _own(self) -> dict[str, int]:
-        scopes: dict[str, _Text] = {**self._index.functions, **self._index.classes}
+        scopes: dict[str, _Scope] = {**self._index.functions, **self._index.classes}
         return {name: self._signs_in(each) for name, each in scopes.items()}
 
     @functools.cached_property
@@ -182,10 +113,12 @@ class Relevance:
     def _meets_any(self, signs: int, rules: Sequence[Rule]) -> bool:
         return any(self._needs[rule].are_met(signs) for rule in rules)
 
-    def of_text(self, text: str) -> bool:
-        """Whether loose code may matter, with all that it mentions."""
+    def of_loose_statements(self) -> bool:
+        """Whether the code outside of functions and classes may matter, with all it mentions."""
+        text = self._index.loose_text
         mentioned = self._names.intersection(_UNQUOTED_WORD.findall(text))
-        near = far = self._signs.in_text(text)
+        near = functools.reduce(or_, itertools.starmap(self._signs.between, self._index.loose), 0)
+        far = near
         for name in mentioned:
             far |= self._far[name]
             if name in self._index.functions:
@@ -227,7 +160,7 @@ class Relevance:
         return _EVENTFUL.search(text) is not None or self._index.names.are_in(text)
 
     def _is_enough(self, definition: ClassDefinition, rules: Sequence[Rule]) -> bool:
-        if _FRAMEWORK_HOOKS.intersection(definition.methods):
+        if is_for_lightning(self._index, definition):
             return False
         own = self._own[definition.name]
         return any(rule.reads_classes and self._meets(own, rule) for rule in rules)
@@ -239,9 +172,9 @@ class Relevance:
 
         Methods are run apart, each after the constructor; only frameworks have an order for them.
         """
-        if _FRAMEWORK_HOOKS.intersection(definition.methods):
-            return set(methods)
         family = family_of(self._index, definition)
+        if any(is_for_lightning(self._index, each) for each in family):
+            return set(methods)
         constructors = [each.methods["__init__"] for each in family if "__init__" in each.methods]
         before = reach_of(self._index, constructors[:1], family)
         return {
@@ -259,7 +192,6 @@ class Relevance:
         self, definition: ClassDefinition, firing: Sequence[Rule]
     ) -> list[Definition]:
         """The methods in which something can happen that a rule looks at."""
-        names = frozenset(definition.methods)
         constructor = definition.methods.get("__init__")
         starts_there = constructor is not None and any(
             rule.trigger_patterns and self._meets(self._signs_near(constructor), rule)
@@ -276,7 +208,7 @@ class Relevance:
         return [
             method
             for name, method in definition.methods.items()
-            if name in eventful or method.words & names & eventful
+            if name in eventful or method.names_of_own & eventful
         ]
 
     def _signs_near(self, method: Definition) -> int:

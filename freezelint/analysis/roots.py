@@ -257,9 +257,8 @@ def _grows(method: Definition) -> bool:
 
 def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]:
     """Every scope of a file in which a rule may fire."""
-    loose = "\n".join(text for _, text in index.loose_statements)
     entered: set[Definition] = set()
-    if relevance.of_text(loose):
+    if relevance.of_loose_statements():
         script = TopLevel(index, package)
         yield script
         # What the script calls was run with real arguments; without them it would tell less.

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LONG_WORD = 5
 """Letters from which on a word is rare enough that few places are left for a pattern."""
+
+
+_EXAMPLE = re.compile(r">>> .*(?:\n[ \t]*\.\.\. .*)*")
+"""A statement in a docstring, with its lines, after the prompts of an interactive session."""
+
+
+def without_examples(text: str) -> str:
+    """Return a text without the examples in its docstrings; every line stays where it is."""
+    if ">>> " not in text:
+        return text
+    return _EXAMPLE.sub(lambda example: "\n" * example[0].count("\n"), text)
 
 
 class LinePattern(NamedTuple):
@@ -19,6 +33,13 @@ class LinePattern(NamedTuple):
 
     word: str
     pattern: str
+
+
+STATEMENT_BEGINS = r"(?<![(\[{,=+*/\\-]\n)(?:[^\n]*[;:])?[ \t]*"
+"""A regular expression for the beginning of a line up to a statement.
+
+What follows an open bracket, a comma or an operator at the end of the line above is none.
+"""
 
 
 class Search:
@@ -54,17 +75,32 @@ class Search:
         if self._compiled is None:
             self._compiled = re.compile(self._pattern)
         if self._by_line:
-            return self._hits_a_line(self._compiled, text)
+            return next(self._lines(self._compiled, text), None) is not None
         return self._compiled.search(text) is not None
 
-    def _hits_a_line(self, compiled: re.Pattern[str], text: str) -> bool:
+    def places(self, text: str) -> Iterator[int]:
+        """Yield where a pattern matches, once a line; the text is to end with the end of a line."""
+        assert self._pattern is not None
+        if self.word not in text:
+            return
+        if self._compiled is None:
+            self._compiled = re.compile(self._pattern)
+        if self._by_line:
+            yield from self._lines(self._compiled, text)
+            return
+        found = self._compiled.search(text)
+        while found is not None:
+            yield found.start()
+            found = self._compiled.search(text, text.index("\n", found.start()) + 1)
+
+    def _lines(self, compiled: re.Pattern[str], text: str) -> Iterator[int]:
         position = text.find(self.word)
         while position >= 0:
-            if compiled.match(text, text.rfind("\n", 0, position) + 1):
-                return True
+            start = text.rfind("\n", 0, position) + 1
+            if compiled.match(text, start):
+                yield start
             end = text.find("\n", position)
             position = text.find(self.word, end) if end >= 0 else -1
-        return False
 
 
 def attribute_named(name: str) -> str:

@@ -34,8 +34,9 @@ class Words:
             implementation=ahocorasick_rs.Implementation.DFA,
         )
 
-    def in_data(self, data: bytes) -> dict[str, bool]:
-        """Return of each word whether it occurs."""
+    def in_text(self, text: str) -> dict[str, bool]:
+        """Return of each word whether it occurs in a text of one byte a character."""
+        data = text.encode("latin-1")
         found = self._automaton.find_matches_as_indexes(data, overlapping=True)
         words = self._words
         seen = self._none.copy()

@@ -15,7 +15,7 @@ _0 = ('requires_grad',)
 _1 = ('\\.requires_grad\\s*=(?!=)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
 _2 = (LinePattern(word='.requires_grad', pattern='(?:(?<!parameters\\(\\):\\n)[ \\t]*\\w+|[^\\n]*(?:[:;][ \\t]*\\w+|\\.\\w+|[\\])]))\\.requires_grad\\s*=(?!=)'), 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
 _3 = ('require_g', 'required_g', 'requires_grads', 'requires_grade', 'requires_gradi', 'requires_grad_grad', 'requires_gard', 'requires_gred', 'requires_grd', 'requeires_g', 'requiers_g', 'requies_g', 'requirs_g', 'requre_g', 'requres_g', 'requries_g', 'reqires_g', 'reqiures_g', 'request_grad', 'reuires_g', 'requires_Grad', 'require_Grad')
-_4 = ('re(?<!\\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\\s*=(?!=)|\\(|[\\"\'])',)
+_4 = ('re(?!quires_grad_?\\b)(?<!\\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\\s*=(?!=)|\\(|[\\"\'])',)
 _5 = ('requires_grad_',)
 _6 = ('\\.requires_grad_\\s*=(?!=)', 'requires_grad_[\\"\'](?<=[\\"\']requires_grad_[\\"\'])')
 _7 = ('\\.requires_grad_(?!\\w|\\s*[(=][^=])',)
@@ -25,16 +25,16 @@ _10 = ('state_dict(',)
 _11 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
 _12 = ('state_dict\\([^()\\n]*\\)\\.(?:items|values)\\(\\)', 'state_dict\\([^()\\n]*\\)\\[', 'state_dict\\(\\)[ \\t]*(?:#.*)?\\n')
 _13 = ('parameters', 'children', 'modules')
-_14 = ('parameters\\([^()]*\\)\\s*\\.requires_grad', 'children\\([^()]*\\)\\s*\\.requires_grad', 'modules\\([^()]*\\)\\s*\\.requires_grad', '=\\s*[\\w.\\[\\]]+\\.(?:named_)?(?:parameters|children|modules)\\(\\)\\s*\\n', '=\\s*(?:list|filter|(?:itertools\\.)?chain)\\(')
+_14 = ('parameters\\([^()]*\\)\\s*\\.requires_grad', 'children\\([^()]*\\)\\s*\\.requires_grad', 'modules\\([^()]*\\)\\s*\\.requires_grad', '=\\s*[\\w.\\[\\]]+\\.(?:named_)?(?:parameters|children|modules)\\(\\)\\s*\\n', '=\\s*(?:list|filter|(?:itertools\\.)?chain)\\((?:[^\\n]*\\n){0,2}?[^\\n]*(?:parameters|children|modules)\\(')
 _15 = ('.trainable', '.stop_gradient', '.frozen', '.freeze')
 _16 = ('\\.trainable\\s*=(?!=)\\s*(?:True|False)', '\\.stop_gradient\\s*=(?!=)\\s*(?:True|False)', '\\.frozen\\s*=(?!=)\\s*True', '\\.freeze\\s*=(?!=)\\s*True')
 _17 = ('no_grad', 'inference_mode', 'enable_grad', '.eval', '.train', '.requires_grad_', '.detach()')
-_18 = ('no_grad(?<!@torch\\.no_grad)(?<!@no_grad)(?:(?:\\(\\))?[ \\t]*[\\n#;]|:)', 'inference_mode(?<!@torch\\.inference_mode)(?:(?:\\(\\))?[ \\t]*[\\n#;]|:)', 'enable_grad(?<!@torch\\.enable_grad)(?:(?:\\(\\))?[ \\t]*[\\n#;]|:)', '\\.eval[ \\t]*[\\n#;]', '\\.train[ \\t]*[\\n#;]', '\\.requires_grad_[ \\t]*[\\n#;]', LinePattern(word='.detach()', pattern='[ \\t]*\\w[\\w.]*\\.detach\\(\\)[ \\t]*[\\n#;]'))
+_18 = (LinePattern(word='no_grad', pattern='(?<![(\\[{,=+*/\\\\-]\\n)(?:[^\\n]*[;:])?[ \\t]*[\\w.]*no_grad(?:\\(\\))?[ \\t]*[\\n#;]'), LinePattern(word='inference_mode', pattern='(?<![(\\[{,=+*/\\\\-]\\n)(?:[^\\n]*[;:])?[ \\t]*[\\w.]*inference_mode(?:\\(\\))?[ \\t]*[\\n#;]'), LinePattern(word='enable_grad', pattern='(?<![(\\[{,=+*/\\\\-]\\n)(?:[^\\n]*[;:])?[ \\t]*[\\w.]*enable_grad(?:\\(\\))?[ \\t]*[\\n#;]'), LinePattern(word='no_grad', pattern='[^\\n]*\\bwith\\b[^\\n]*\\bno_grad\\s*:'), LinePattern(word='inference_mode', pattern='[^\\n]*\\bwith\\b[^\\n]*\\binference_mode\\s*:'), LinePattern(word='enable_grad', pattern='[^\\n]*\\bwith\\b[^\\n]*\\benable_grad\\s*:'), LinePattern(word='no_grad', pattern='[^\\n]*=\\s*torch\\.no_grad[ \\t]*[\\n#;]'), LinePattern(word='inference_mode', pattern='[^\\n]*=\\s*torch\\.inference_mode[ \\t]*[\\n#;]'), LinePattern(word='enable_grad', pattern='[^\\n]*=\\s*torch\\.enable_grad[ \\t]*[\\n#;]'), LinePattern(word='.eval', pattern='(?<![(\\[{,=+*/\\\\-]\\n)(?:[^\\n]*[;:])?[ \\t]*(?!return\\b)[^\\n=#\\"\']*\\.eval[ \\t]*[\\n#;]'), LinePattern(word='.train', pattern='(?<![(\\[{,=+*/\\\\-]\\n)(?:[^\\n]*[;:])?[ \\t]*(?!return\\b)[^\\n=#\\"\']*\\.train[ \\t]*[\\n#;]'), LinePattern(word='.requires_grad_', pattern='(?<![(\\[{,=+*/\\\\-]\\n)(?:[^\\n]*[;:])?[ \\t]*(?!return\\b)[^\\n=#\\"\']*\\.requires_grad_[ \\t]*[\\n#;]'), LinePattern(word='.detach()', pattern='(?<![(\\[{,=+*/\\\\-]\\n)(?:[^\\n]*[;:])?[ \\t]*\\w[\\w.]*\\.detach\\(\\)[ \\t]*[\\n#;]'))
 _19 = ('parameters(',)
 _20 = ('step(', 'configure_optimizers')
 _21 = ('eval(', 'train(False', 'train(mode=False')
 _22 = ('optim', 'Optim', 'Adam', 'SGD')
-_23 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(')
+_23 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\('), 'Optimizer\\((?![\\w.]*optimizer\\b)')
 _24 = ('no_grad', 'inference_mode')
 _25 = ('backward(', 'training_step')
 _26 = (LinePattern(word='filter', pattern='[^\\n]*=\\s*filter\\((?:[^\\n]*\\n){0,3}?[^\\n]*parameters\\('), LinePattern(word='map', pattern='[^\\n]*=\\s*map\\((?:[^\\n]*\\n){0,3}?[^\\n]*parameters\\('), LinePattern(word='zip', pattern='[^\\n]*=\\s*zip\\((?:[^\\n]*\\n){0,3}?[^\\n]*parameters\\('), LinePattern(word='iter(', pattern='[^\\n]*=\\s*iter\\([^\\n]*parameters\\('), LinePattern(word='chain', pattern='[^\\n]*=\\s*(?:itertools\\.)?chain(?:\\.from_iterable)?\\((?:[^\\n]*\\n){0,3}?[^\\n]*parameters\\('), LinePattern(word='parameters()', pattern='[^\\n]*=\\s*[\\w.\\[\\]]+\\.(?:named_)?parameters\\(\\)\\s*(?:#.*)?\\n'), '=\\s*\\((?:[^\\n]*\\n){0,2}?[^\\n]*\\sfor\\s[^\\n]*parameters\\(', 'return \\((?:[^\\n]*\\n){0,2}?[^\\n]*\\sfor\\s[^\\n]*parameters\\(', 'return filter\\([^\\n]*parameters\\(', 'def \\w+\\((?:self, )?(?!self\\b)(\\w+)[^\\n]*:\\n(?:[^\\n]+\\n){0,8}?[^\\n]* for \\w+ in \\1[:)\\]][^\\n]*\\n(?:[^\\n]+\\n){0,5}?[^\\n]* for \\w+ in \\1[:)\\]]')
@@ -50,11 +50,11 @@ _35 = ('type=bool', 'type = bool')
 _36 = ('freez', 'frozen', 'tune', 'tuning', 'train')
 _37 = ('type=bool\\b', 'type = bool\\b')
 _38 = ('requires_grad(?:_\\(|[\\"\'],|\\s*=(?!=))\\s*(?:requires_grad\\s*=\\s*)?(?:\\d|None|[\\"\']|(?!self\\.)\\w+\\.(?!requires_grad)\\w+\\)?\\s*(?:#.*)?\\n)',)
-_39 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(', '\\.backward\\(', 'Trainer\\(')
+_39 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\('), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\.backward\\(', 'Trainer\\(')
 _40 = ('Parameter(', 'register_parameter')
 _41 = ('\\.(?<!self\\.)\\w+\\s*=\\s*(?:torch\\.)?(?:nn\\.)?(?:parameter\\.)?Parameter\\(', 'register_parameter\\(', 'setattr\\(')
 _42 = ('weight_norm', 'remove_spectral_norm')
-_43 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(', 'Trainer\\(')
+_43 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\('), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\(')
 _44 = ('load_state_dict',)
 _45 = ('.step(',)
 _46 = ('optim', 'Optim', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
@@ -79,7 +79,7 @@ _64 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)
 _65 = ('clip_grad_norm',)
 _66 = ('clip_grad_norm_?\\(',)
 _67 = ('zip(',)
-_68 = (LinePattern(word='.requires_grad', pattern='[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)'),)
+_68 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)'), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)'))
 _69 = ('train(',)
 _70 = ('BatchNorm', 'InstanceNorm', 'torchvision')
 _71 = ('step(', 'backward(', 'training_step')
@@ -120,51 +120,53 @@ _105 = ('backward', 'training_step')
 _106 = ('step(', 'optim', 'Optim')
 _107 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(')
 _108 = ('inference_mode',)
-_109 = ('inference_mode\\(', 'inference_mode\\n')
-_110 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_111 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_112 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\(', 'add_module\\(', 'setattr\\(')
-_113 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_114 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_115 = ('parameters(', 'optim', 'Optim')
-_116 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
-_117 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(')
-_118 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
-_119 = ('Parameter(',)
-_120 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
-_121 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_122 = ('Module',)
-_123 = ('def forward',)
-_124 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam\\w*\\(', 'SGD\\w*\\(', 'RMSprop\\w*\\(', 'Adagrad\\w*\\(', 'Adadelta\\w*\\(', 'LBFGS\\w*\\(', 'Rprop\\w*\\(', 'Lion\\w*\\(', 'Muon\\w*\\(', 'Adafactor\\w*\\(', 'Lamb\\w*\\(', 'LAMB\\w*\\(', 'optim,', 'Optimizer\\)', 'Optimizer\\(', 'self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
-_125 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|dict\\(|tuple\\()',)
-_126 = ('transformers',)
-_127 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_128 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()'))
-_129 = ('torchvision', 'timm', 'transformers')
-_130 = ('torchvision', 'timm')
-_131 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_132 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_133 = ('DistributedDataParallel', 'DDP')
-_134 = ('FullyShardedDataParallel', 'FSDP')
-_135 = ('compile(',)
-_136 = ('torch\\.compile\\(', 'import compile')
-_137 = ('peft',)
-_138 = ('from_pretrained(',)
-_139 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_140 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_141 = ('get_peft_model', 'PeftModel')
-_142 = ('get_peft_model\\(', 'is_trainable')
-_143 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_144 = ('get_peft_model',)
-_145 = ('Config(',)
-_146 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_147 = ('mark_only_lora_as_trainable(',)
-_148 = ('unload(',)
-_149 = ('disable_adapter(', 'set_adapter(')
-_150 = ('BaseFinetuning', 'BackboneFinetuning')
-_151 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_152 = ('Trainer(',)
-_153 = ('.train(',)
+_109 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]'),)
+_110 = ('backward\\(', 'def training_step\\(')
+_111 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_112 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_113 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\('), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_114 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_115 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_116 = ('parameters(', 'optim', 'Optim')
+_117 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_118 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\('), 'Optimizer\\((?![\\w.]*optimizer\\b)')
+_119 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
+_120 = ('Parameter(',)
+_121 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
+_122 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_123 = ('Module',)
+_124 = ('def forward',)
+_125 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\('), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
+_126 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|dict\\(|tuple\\()',)
+_127 = ('transformers',)
+_128 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_129 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()'), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()'))
+_130 = ('torchvision', 'timm', 'transformers')
+_131 = ('torchvision', 'timm')
+_132 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_133 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_134 = ('DistributedDataParallel', 'DDP')
+_135 = ('FullyShardedDataParallel', 'FSDP')
+_136 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_137 = ('compile(',)
+_138 = ('torch\\.compile\\(', 'import compile')
+_139 = ('peft',)
+_140 = ('from_pretrained(',)
+_141 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_142 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_143 = ('get_peft_model', 'PeftModel')
+_144 = ('get_peft_model\\(', 'is_trainable')
+_145 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_146 = ('get_peft_model',)
+_147 = ('Config(',)
+_148 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_149 = ('mark_only_lora_as_trainable(',)
+_150 = ('unload(',)
+_151 = ('disable_adapter(', 'set_adapter(')
+_152 = ('BaseFinetuning', 'BackboneFinetuning')
+_153 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_154 = ('Trainer(',)
+_155 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -216,27 +218,27 @@ RULES = (
     IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _62, _54, _46, ), (_11, _23, )),
     IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _62, ), (_102, _103, )),
     IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_104, _105, _106, ), (_107, _101, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_108, _105, ), (_109, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_110, _111, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _112, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_108, _105, ), (_109, _110, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_111, _112, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _113, )),
     IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _46, _113, ), (_23, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_114, _115, ), (_116, _117, _118, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_119, ), (_120, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_121, _122, _123, ), (_124, _125, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _126, _127, ), (_11, _128, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _129, _54, ), (_11, _23, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_130, _46, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_131, ), (_132, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _133, _62, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _134, ), (_11, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _135, _62, ), (_11, _136, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_137, _138, _139, ), (_140, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_137, _141, _139, ), (_142, _143, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_137, _144, _145, _139, ), (_146, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_147, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_137, _148, _141, _139, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_137, _149, _46, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_150, _22, ), (_151, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _152, _153, ), (_11, _126, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _46, _114, ), (_23, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_115, _116, ), (_117, _118, _119, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_120, ), (_121, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_122, _123, _124, ), (_125, _126, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _127, _128, ), (_11, _129, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _130, _54, ), (_11, _23, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_131, _46, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_132, ), (_133, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _134, _62, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _135, ), (_11, _136, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _137, _62, ), (_11, _138, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_139, _140, _141, ), (_142, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_139, _143, _141, ), (_144, _145, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_139, _146, _147, _141, ), (_148, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_149, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_139, _150, _143, _141, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_139, _151, _46, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_152, _22, ), (_153, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _154, _155, ), (_11, _127, )),
 )

@@ -6,6 +6,8 @@ Sources: the reference at https://docs.pytorch.org/docs/stable/ for ``torch.nn``
 
 from __future__ import annotations
 
+from freezelint.analysis.search import LinePattern
+
 MODULE_ITERATORS = {
     "parameters": False,
     "named_parameters": True,
@@ -424,16 +426,21 @@ QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
 FLAG_WRITES = (r"\.requires_grad(?:_\(|\s*=(?!=))", QUOTED_FLAG)
 """Patterns of source text that may set a flag."""
 
-OPTIMIZER_CONSTRUCTIONS = (
+OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
     r"optim\w*\.(?!lr_scheduler)[A-Z]\w*\(",
     *(
-        rf"{name}\w*\("
-        for name in ("Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "LBFGS", "Rprop", "Lion")
+        rf"{name}(?<!class {name})\w*\("
+        for name in (
+            *("Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "LBFGS", "Rprop", "Lion"),
+            *("Muon", "Adafactor", "LAMB"),
+        )
     ),
-    *(rf"{name}\w*\(" for name in ("Muon", "Adafactor", "Lamb", "LAMB")),
-    r"optim,",
-    r"Optimizer\)",
-    r"Optimizer\(",
+    r"Lamb(?!da)(?<!class Lamb)\w*\(",
+    r"getattr\([\w.]*optim,",
+    # A class of the file's own, which is used.
+    LinePattern("Optimizer)", r"class (\w+)\([\w.]*Optimizer\)[\s\S]*?(?<!\w)\1\("),
+    # One that wraps another was built before.
+    r"Optimizer\((?![\w.]*optimizer\b)",
 )
 """Patterns of source text that may build an optimizer."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, ForwardRan
 from freezelint.analysis.knowledge.torch import LAYERS_KEEPING_INPUT, LOSSES_KEEPING_TARGET
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.tensors import graph_sources, sources_of, tensors_in
 from freezelint.analysis.training import has_parameters
 from freezelint.analysis.values import Part, TensorValue
@@ -91,7 +92,16 @@ class InferenceModeFeatures(Rule):
         Claim("raises", error="RuntimeError: Inference tensors cannot be saved for backward"),
     )
     triggers = (("inference_mode",), ("backward", "training_step"))
-    trigger_patterns = ((r"inference_mode\(", r"inference_mode\n"),)
+    trigger_patterns = (
+        (
+            # Neither an argument of that name nor a mention in a docstring.
+            LinePattern(
+                "inference_mode",
+                r"[^\n#\"'`]*\binference_mode\(|[ \t]*@[\w.]*\binference_mode[ \t]*[\n#]",
+            ),
+        ),
+        (r"backward\(", r"def training_step\("),
+    )
     events = ("ForwardRan", "Called")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

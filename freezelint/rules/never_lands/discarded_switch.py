@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import ContextEntered, Event, ExpressionDiscarded, FlagWritten
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
-from freezelint.analysis.search import LinePattern
+from freezelint.analysis.search import STATEMENT_BEGINS, LinePattern
 from freezelint.analysis.values import (
     BoundMethod,
     LibraryInstance,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from freezelint.findings import Fix
 
 _SWITCHES = frozenset({"eval", "train", "requires_grad_"})
+
+
+_SWITCHED_BY = ("no_grad", "inference_mode", "enable_grad")
 
 
 class DiscardedSwitch(Rule):
@@ -112,14 +115,17 @@ class DiscardedSwitch(Rule):
     )
     trigger_patterns = (
         (
-            # A decorator ends its line too, and is as it should be.
-            r"no_grad(?<!@torch\.no_grad)(?<!@no_grad)(?:(?:\(\))?[ \t]*[\n#;]|:)",
-            r"inference_mode(?<!@torch\.inference_mode)(?:(?:\(\))?[ \t]*[\n#;]|:)",
-            r"enable_grad(?<!@torch\.enable_grad)(?:(?:\(\))?[ \t]*[\n#;]|:)",
-            r"\.eval[ \t]*[\n#;]",
-            r"\.train[ \t]*[\n#;]",
-            r"\.requires_grad_[ \t]*[\n#;]",
-            LinePattern(".detach()", r"[ \t]*\w[\w.]*\.detach\(\)[ \t]*[\n#;]"),
+            *(
+                LinePattern(name, rf"{STATEMENT_BEGINS}[\w.]*{name}(?:\(\))?[ \t]*[\n#;]")
+                for name in _SWITCHED_BY
+            ),
+            *(LinePattern(name, rf"[^\n]*\bwith\b[^\n]*\b{name}\s*:") for name in _SWITCHED_BY),
+            *(LinePattern(name, rf"[^\n]*=\s*torch\.{name}[ \t]*[\n#;]") for name in _SWITCHED_BY),
+            *(
+                LinePattern(name, rf"{STATEMENT_BEGINS}(?!return\b)[^\n=#\"']*\{name}[ \t]*[\n#;]")
+                for name in (".eval", ".train", ".requires_grad_")
+            ),
+            LinePattern(".detach()", rf"{STATEMENT_BEGINS}\w[\w.]*\.detach\(\)[ \t]*[\n#;]"),
         ),
     )
     is_local = True

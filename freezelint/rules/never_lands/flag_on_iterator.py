@@ -108,7 +108,10 @@ class FlagOnIterator(Rule):
             r"children\([^()]*\)\s*\.requires_grad",
             r"modules\([^()]*\)\s*\.requires_grad",
             r"=\s*[\w.\[\]]+\.(?:named_)?(?:parameters|children|modules)\(\)\s*\n",
-            r"=\s*(?:list|filter|(?:itertools\.)?chain)\(",
+            (
+                r"=\s*(?:list|filter|(?:itertools\.)?chain)\((?:[^\n]*\n){0,2}?"
+                r"[^\n]*(?:parameters|children|modules)\("
+            ),
         ),
     )
     is_local = True

@@ -136,7 +136,9 @@ class MisspelledRequiresGrad(Rule):
             "require_Grad",
         ),
     )
-    trigger_patterns = ((r"re(?<!\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\s*=(?!=)|\(|[\"'])",),)
+    trigger_patterns = (
+        (r"re(?!quires_grad_?\b)(?<!\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\s*=(?!=)|\(|[\"'])",),
+    )
     is_local = True
     fix = "safe"
     events = ("AttributeWritten", "MethodCalled", "Called")

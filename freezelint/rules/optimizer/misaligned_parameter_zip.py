@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from freezelint.analysis.values import ParameterSequence, Part
 
 
+_TESTED = r"\.requires_grad\s*(?:[\]),:]|and\b|or\b|is\b|==)"
+_FILLS = r"(?:append\(|extend\(|continue\b|yield\b|\+= \[|\]\s*=)"
+"""What may be done with each that passes a test."""
+
+
 class MisalignedParameterZip(Rule):
     """Finds a `zip` of parameters filtered by `requires_grad` with parameters that are not.
 
@@ -122,10 +127,15 @@ class MisalignedParameterZip(Rule):
     # One of the lists is made by a test of the flag.
     trigger_patterns = (
         (
+            # What is counted or only tested makes no list.
             LinePattern(
                 ".requires_grad",
-                r"[^\n]*\b(?:if|and|or|not|lambda|while)\b[^\n]*\.requires_grad"
-                r"\s*(?:[\]),:]|and\b|or\b|is\b|==)",
+                r"(?![ \t]*(?:el)?if\b)(?![^\n]*\b(?:sum|any|all|len|next)\()[^\n]*"
+                rf"\b(?:if|and|or|not|lambda|while)\b[^\n]*{_TESTED}",
+            ),
+            LinePattern(
+                ".requires_grad",
+                rf"[ \t]*(?:el)?if\b[^\n]*{_TESTED}(?:[^\n]*\n){{0,6}}?[^\n]*{_FILLS}",
             ),
         ),
     )

@@ -128,7 +128,7 @@ class HeadReplacedAfterUnfreeze(Rule):
             # One of several values, for one of several targets.
             r"= nn\.[A-Z]\w*\([^\n()]*\), *\w",
             r", nn\.[A-Z]\w*\([^\n()]*\)[ \t]*(?:#.*)?\n",
-            r"reset_classifier\(",
+            r"reset_classifier\((?<!def reset_classifier\()",
             r"add_module\(",
             r"setattr\(",
         ),

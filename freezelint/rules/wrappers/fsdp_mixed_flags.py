@@ -128,7 +128,7 @@ class FsdpMixedFlags(Rule):
     )
     processes = 2
     triggers = (("requires_grad",), ("FullyShardedDataParallel", "FSDP"))
-    trigger_patterns = (FLAG_WRITES,)
+    trigger_patterns = (FLAG_WRITES, (r"FullyShardedDataParallel[(,]", r"FSDP\w*[(,]"))
     events = ("Called", "FlagWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
