@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from freezelint import engine
+from freezelint import engine, workers
 from freezelint.analysis.gate import Gate, is_covered, may_matter
 from freezelint.config import Config
 from freezelint.configuration import Configuration
@@ -66,6 +68,29 @@ def test_a_file_that_kills_its_process_costs_no_other_its_findings(project: Proj
     assert [(each.path, each.reason) for each in result.problems] == [
         ("killer.py", "internal error: the process that checked this file died")
     ]
+
+
+@pytest.mark.usefixtures("marked_bugs", "eager_workers")
+def test_a_lost_leader_costs_no_file_its_findings(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_lead_through", lambda *given: os._exit(1))
+    for name in "abc":
+        project.write(f"{name}.py", BUG)
+    assert [each.path for each in checked(jobs=2).findings] == ["a.py", "b.py", "c.py"]
+
+
+@pytest.mark.usefixtures("marked_bugs", "eager_workers")
+def test_who_gives_up_waits_for_the_workers_to_end(project: Project) -> None:
+    for name in "abc":
+        project.write(f"{name}.py", BUG)
+
+    def give_up(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(["."], Configuration({"jobs": 2}, isolated=True), progress=give_up)
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.usefixtures("marked_bugs")
