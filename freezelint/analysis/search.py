@@ -24,6 +24,10 @@ def without_examples(text: str) -> str:
     return _EXAMPLE.sub(lambda example: "\n" * example[0].count("\n"), text)
 
 
+_ABOVE, _BELOW = 1200, 800
+"""Characters that count as near by."""
+
+
 class LinePattern(NamedTuple):
     """A regular expression that is tried from the beginning of each line that holds a word.
 
@@ -33,6 +37,11 @@ class LinePattern(NamedTuple):
 
     word: str
     pattern: str
+    unless: str = ""
+    """A regular expression for what makes a match harmless, if it stands near by.
+
+    ``{name}`` in it is what the group of that name matched; without it the match counts.
+    """
 
 
 STATEMENT_BEGINS = r"(?<![(\[{,=+*/\\-]\n)(?:[^\n]*[;:])?[ \t]*"
@@ -49,14 +58,17 @@ class Search:
     only where its word stands, and compiled when it first is: most never are.
     """
 
-    __slots__ = ("_by_line", "_compiled", "_pattern", "word")
+    __slots__ = ("_by_line", "_compiled", "_pattern", "_unless", "word")
 
-    def __init__(self, word: str, pattern: str | None = None, *, by_line: bool = False) -> None:
+    def __init__(
+        self, word: str, pattern: str | None = None, *, by_line: bool = False, unless: str = ""
+    ) -> None:
         """Take a word and, if it is to be a pattern, one that needs the word to match."""
         self.word = word
         self._pattern = pattern
         self._compiled: re.Pattern[str] | None = None
         self._by_line = by_line
+        self._unless = unless
 
     @property
     def cost(self) -> int:
@@ -97,10 +109,23 @@ class Search:
         position = text.find(self.word)
         while position >= 0:
             start = text.rfind("\n", 0, position) + 1
-            if compiled.match(text, start):
+            match = compiled.match(text, start)
+            if match is not None and not self._is_harmless(match):
                 yield start
             end = text.find("\n", position)
             position = text.find(self.word, end) if end >= 0 else -1
+
+    def _is_harmless(self, match: re.Match[str]) -> bool:
+        if not self._unless:
+            return False
+        unless = self._unless
+        if "{name}" in unless:
+            name = match["name"]
+            if name is None:
+                return False
+            unless = unless.replace("{name}", name)
+        near = match.string[max(0, match.start() - _ABOVE) : match.end() + _BELOW]
+        return re.search(unless, near) is not None
 
 
 def attribute_named(name: str) -> str:
@@ -112,7 +137,7 @@ def attribute_named(name: str) -> str:
 def search_for(pattern: str | LinePattern) -> Search:
     """Return how to look for a pattern; the same search each time, so it is compiled once."""
     if isinstance(pattern, LinePattern):
-        return Search(pattern.word, pattern.pattern, by_line=True)
+        return Search(pattern.word, pattern.pattern, by_line=True, unless=pattern.unless)
     return Search(literal_beginning(pattern), pattern)
 
 

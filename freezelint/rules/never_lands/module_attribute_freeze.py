@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from freezelint.findings import Fix
 
 
+_IS_A_TENSOR = (
+    r"\b{name} = (?:torch\.(?!compile\(|load\()\w+\(|[\w.]+\[[^\]\n]*,)"
+    r"|\b{name}\[(?:[^\]\n]*:[^\]\n]*,|[^\]\n]*,[^\]\n]*:)"
+)
+"""A name that is bound to what a function of torch returned, or indexed as only tensors are."""
+
+
 class ModuleAttributeFreeze(Rule):
     """Finds `requires_grad` assigned on a module instead of on its parameters.
 
@@ -112,8 +119,9 @@ class ModuleAttributeFreeze(Rule):
             # The usual loop over parameters() cannot be it, and is what most files hold.
             LinePattern(
                 ".requires_grad",
-                r"(?:(?<!parameters\(\):\n)[ \t]*\w+|[^\n]*(?:[:;][ \t]*\w+|\.\w+|[\])]))"
+                r"(?:(?<!parameters\(\):\n)[ \t]*(?P<name>\w+)|[^\n]*(?:[:;][ \t]*\w+|\.\w+|[\])]))"
                 r"\.requires_grad\s*=(?!=)",
+                unless=_IS_A_TENSOR,
             ),
             QUOTED_FLAG,
         ),

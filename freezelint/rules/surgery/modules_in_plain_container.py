@@ -18,6 +18,7 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.plain_collections import is_worked_with
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.training import (
     has_no_parameters,
     is_born_trainable,
@@ -46,6 +47,9 @@ _FILLED_WITH_LAYERS = (
     r"[^\n]*self\.(?P=list)\.append\((?:torch\.)?nn\.[A-Z]"
 )
 """An empty list that layers are appended to, a few lines below."""
+
+
+_HOLDS_LAYERS = r"[ \t]*self\.[a-z]\w* ?= ?\[(?:torch\.)?nn\.[A-Z]"
 
 
 class ModulesInPlainContainer(Rule):
@@ -147,7 +151,10 @@ class ModulesInPlainContainer(Rule):
     trigger_patterns = (
         (
             *OPTIMIZER_CONSTRUCTIONS,
-            r"self\.[a-z]\w* ?= ?\[(?:torch\.)?nn\.[A-Z]",
+            *(
+                LinePattern(word, _HOLDS_LAYERS, unless=r"\.add_module\(")
+                for word in ("[nn.", "[torch.nn.")
+            ),
             _FILLED_WITH_LAYERS,
         ),
         (r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|dict\(|tuple\()",),
