@@ -212,6 +212,20 @@ def inner_nodes(node: cst.CSTNode) -> list[cst.CSTNode]:
     return found
 
 
+_ASSIGNING = frozenset({cst.AssignTarget, cst.AugAssign, cst.NamedExpr, cst.For})
+
+
+def assigned_names(node: cst.CSTNode) -> set[str]:
+    """Names that the code below a node assigns."""
+    names: set[str] = set()
+    for each in walk(node):
+        # Compared by identity: isinstance is slow on LibCST's types.
+        if type(each) in _ASSIGNING:
+            target = each.target  # type: ignore[attr-defined]
+            names.update(name.value for name in walk(target) if type(name) is cst.Name)
+    return names
+
+
 def dotted(node: cst.CSTNode) -> str | None:
     """``a.b[0].c`` for names, attributes and plain subscripts; None for anything else."""
     kind = type(node)

@@ -9,6 +9,7 @@ import libcst as cst
 from freezelint.analysis.events import NamesTested, NumbersTested
 from freezelint.analysis.interpreter.names import frame_of, look_up
 from freezelint.analysis.interpreter.turns import without_negation
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
     SOME,
     ConditionTest,
@@ -18,13 +19,14 @@ from freezelint.analysis.predicates import (
     conjunction,
     negation,
 )
-from freezelint.analysis.syntax import walk
+from freezelint.analysis.syntax import assigned_names, walk
 from freezelint.analysis.values import (
     BuiltinValue,
     Constant,
     Counted,
     ElementsValue,
     FlagValue,
+    ModuleValue,
     ParameterName,
     ParameterValue,
     SequenceValue,
@@ -110,6 +112,23 @@ def _counted(value: Value) -> list[Counted]:
         value = value.element
     items = value.items if isinstance(value, SequenceValue) else (value,)
     return [each for each in items if isinstance(each, Counted) and each.start in (0, 1)]
+
+
+def element_parameters(
+    run: Interpreter, frame: int, code: cst.FunctionDef | cst.Lambda
+) -> set[str]:
+    """The parameters of a function that stand for elements now, and what may be made of them."""
+    names = {each.name.value for each in code.params.params}
+    given = {name for name in names if _is_element(run, run.bindings.get((frame, name)))}
+    return given | assigned_names(code.body) if given else given
+
+
+def _is_element(run: Interpreter, value: Value | None) -> bool:
+    if isinstance(value, ModuleValue):
+        return run.objects.module(value.key).origin is Origin.ELEMENT
+    return isinstance(value, ParameterName) or (
+        isinstance(value, ParameterValue) and value.is_element
+    )
 
 
 def depends_on_element(run: Interpreter, node: cst.CSTNode) -> bool:

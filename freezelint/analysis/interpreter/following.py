@@ -13,6 +13,7 @@ from freezelint.analysis.interpreter.arguments import (
     bind_parameters,
 )
 from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.interpreter.element_tests import element_parameters
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.graphs import replace, take_up
@@ -136,6 +137,9 @@ def _activate(
     frame = run.new_frame(function.chunk, run.frames[function.frame], code)
     frame.receiver, frame.owner = function.receiver, function.owner
     bind_parameters(run, frame.key, function, code.params, arguments)
+    given = element_parameters(run, frame.key, code)
+    if given:
+        run.element_names = [given]
     take_up(run, arguments.all)
     run.frame = frame
     run.active.append(code)

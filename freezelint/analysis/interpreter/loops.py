@@ -17,7 +17,7 @@ from freezelint.analysis.interpreter.iteration import (
     narrow_to_some,
 )
 from freezelint.analysis.interpreter.joining import join
-from freezelint.analysis.syntax import walk
+from freezelint.analysis.syntax import assigned_names, walk
 from freezelint.analysis.values import (
     Constant,
     ElementsValue,
@@ -43,7 +43,6 @@ DEEPEST_REPETITION = 2
 
 # Compared by identity: isinstance is slow on LibCST's types, and these see every node of a body.
 _LOOPS = frozenset({cst.For, cst.While})
-_ASSIGNING = frozenset({cst.AssignTarget, cst.AugAssign, cst.NamedExpr, cst.For})
 
 
 def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
@@ -147,16 +146,6 @@ def _over_elements(run: Interpreter, node: cst.For, element: Value, body: Body) 
     # Whether some element led to a return, the others do not.
     run.path = path
     return flow if flow is Flow.RETURN and not run.element_names else Flow.NEXT
-
-
-def assigned_names(node: cst.CSTNode) -> set[str]:
-    """Names that the code below a node assigns."""
-    names: set[str] = set()
-    for each in walk(node):
-        if type(each) in _ASSIGNING:
-            target = each.target  # type: ignore[attr-defined]
-            names.update(name.value for name in walk(target) if type(name) is cst.Name)
-    return names
 
 
 def _contained(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import HandedOver
 from freezelint.analysis.interpreter.command_line import forget_options
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
     InstanceValue,
     MappingValue,
@@ -34,11 +35,18 @@ def hand_over(run: Interpreter, values: Sequence[Value], node: cst.CSTNode) -> N
     """Announce that modules or optimizers went out of sight."""
     forget_options(run, values)
     keys, optimizers = keys_in(run, values)
+    # Which of the elements it was is not known.
+    keys = tuple(dict.fromkeys((*keys, *filter(None, (_container(run, key) for key in keys)))))
     for key in keys:
         # Whoever has it now may hang something below it.
         run.objects.module(key).is_complete = False
     if keys or optimizers:
         run.announce(HandedOver(place=run.place(node), keys=keys, optimizers=optimizers))
+
+
+def _container(run: Interpreter, key: int) -> int | None:
+    module = run.objects.module(key)
+    return module.parent if module.origin is Origin.ELEMENT else None
 
 
 def keys_in(run: Interpreter, values: Iterable[Value]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -157,7 +157,8 @@ class OptimizerBeforeFreeze(Rule):
         if any(is_left_off(trace, built, step) for step in steps):
             # Frozen for another optimizer's step: what is missing is the way back.
             return None
-        if freeze.loops and steps and may_be_unknown(trace, part, freeze, steps[0]):
+        is_recurring = bool(freeze.loops) or not shares_activation(built, freeze)
+        if is_recurring and steps and may_be_unknown(trace, part, freeze, steps[0]):
             # In each round code out of sight may switch it on again.
             return None
         if _is_stage(trace, freeze, built) or freeze.repeated:

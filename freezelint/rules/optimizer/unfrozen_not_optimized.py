@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, Stepped
+from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -152,7 +152,9 @@ class UnfrozenNotOptimized(Rule):
         if not candidates or any(_holds(trace, built, part) for built in candidates):
             return None
         built = candidates[0]
-        if is_rebuilt(trace, unfreeze, part, built.key):
+        if is_rebuilt(trace, unfreeze, part, built.key) or _may_be_added(
+            trace, unfreeze, part, built
+        ):
             return None
         steps = list(steps_after(trace, unfreeze, built.key))
         if not steps and not is_handed_on(trace, unfreeze, built.key):
@@ -177,6 +179,25 @@ class UnfrozenNotOptimized(Rule):
             fix=_fix(unfreeze, built, optimizer, trace),
             about=About((unfreeze.label,)),
         )
+
+
+def _may_be_added(trace: Trace, unfreeze: FlagWritten, part: Part, built: OptimizerBuilt) -> bool:
+    """Whether code out of sight gets the optimizer and some of the model.
+
+    What gets the whole model besides is taken for a training loop, or for a checkpoint.
+    """
+    whole = _trees(trace, part.key, unfreeze)
+    return any(
+        built.key in each.optimizers
+        and any(key not in whole and _trees(trace, key, each) & whole for key in each.keys)
+        for each in trace.after(unfreeze, HandedOver)
+    )
+
+
+def _trees(trace: Trace, key: int, event: Event) -> set[int]:
+    """The models that a module, or what it is a slice of, hangs in."""
+    sources = trace.objects.sources(key, event.index)
+    return {root for source in sources for root in trace.objects.roots(source, event.index)}
 
 
 def _same_tree(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
