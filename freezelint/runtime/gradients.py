@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from freezelint.runtime.inventory import storage_of, version_of
+from freezelint.runtime.turns import LISTENED, TURNS
 from freezelint.runtime.violations import Kind, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from freezelint.runtime.inventory import Inventory
+    from freezelint.runtime.inventory import Entry, Inventory
     from freezelint.runtime.readings import Readings
 
 
@@ -35,11 +36,6 @@ def leaves_below(roots: Iterable[Tensor]) -> list[Tensor]:
     return leaves
 
 
-def is_result(root: object) -> bool:
-    """Whether something was computed, so that a backward pass from there leads anywhere."""
-    return not isinstance(root, Tensor) or root.grad_fn is not None
-
-
 class _Suspect(NamedTuple):
     """A leaf that takes gradients and belongs to nobody."""
 
@@ -53,11 +49,39 @@ class GradientWatch:
 
     def __init__(self, readings: Readings) -> None:
         """Nothing was seen yet."""
-        self.reached: set[int] = set()
-        """Identities of the leaves that took part in a loss."""
+        self.passes = 0
+        """Backward passes so far, of which some are looked at."""
+        self._has_losses = False
+        self._reached: set[int] = set()
         self._readings = readings
         self._suspects = WeakIdKeyDictionary()
         self._cleared = WeakIdKeyDictionary()
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether this is a pass to look at, or those before the next one are."""
+        return self.passes <= LISTENED or self.passes % TURNS < LISTENED
+
+    @property
+    def begin_at_leaves(self) -> bool:
+        """Whether each backward pass begins at a tensor that nothing led to, and ends there."""
+        return self.passes > 0 and not self._has_losses
+
+    def begin_pass(self, roots: Any) -> list[Tensor]:
+        """Take in where a backward pass begins; return the leaves it reaches, if those count."""
+        self.passes += 1
+        if not self.is_looking:
+            return []
+        roots = roots if isinstance(roots, (list, tuple)) else (roots,)
+        self._has_losses |= any(map(_is_result, roots))
+        return leaves_below(roots)
+
+    def have_reached(self, entry: Entry) -> bool | None:
+        """Whether backward reached a parameter; None if there was none."""
+        if not self.passes:
+            return None
+        # What a checkpoint recomputes is in no graph, but gets its gradient all the same.
+        return entry.tensor.grad is not None or id(entry.tensor) in self._reached
 
     def clear_all_in(self, things: object) -> None:
         """Take tensors for somebody's business: data of a model, parameters of an optimizer."""
@@ -70,10 +94,10 @@ class GradientWatch:
         self._suspects.pop(leaf, None)
 
     def note(self, leaves: Iterable[Tensor], inventory: Inventory, owned: set[int]) -> None:
-        """Take in what one backward pass reached."""
+        """Take in what one backward pass reached, once it is over."""
         new = []
         for leaf in leaves:
-            self.reached.add(id(leaf))
+            self._reached.add(id(leaf))
             if id(leaf) in owned or leaf in self._cleared:
                 continue
             known = self._suspects.get(leaf)
@@ -138,6 +162,11 @@ class GradientWatch:
                 )
             )
         return found
+
+
+def _is_result(root: object) -> bool:
+    """Whether something was computed, so that a backward pass from there leads anywhere."""
+    return not isinstance(root, Tensor) or root.grad_fn is not None
 
 
 def _is_behind(leaf: Tensor, inventory: Inventory) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from freezelint.runtime.inventory import Inventory
 
 
-def is_compiled(model: nn.Module) -> bool:
+def runs_compiled(model: nn.Module) -> bool:
     """Whether a compiler runs some of a model: by torch's wrapper, in place, or by Lightning's."""
     marks = ("_orig_mod", "_compiled_call_impl", "_compiler_ctx")
     return any(

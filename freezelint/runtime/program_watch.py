@@ -93,7 +93,7 @@ class ProgramWatch:
         """Stop watching, and look at everything once more."""
         self._hooks.remove()
         for each in self._watches:
-            each.awaits_others = self.ended_well
+            each.others.are_awaited = self.ended_well
             self._end(each, kind, error, traceback)
         self._watches.clear()
 
@@ -165,7 +165,7 @@ class ProgramWatch:
             if _is_forgotten(watch):
                 self._watches.remove(watch)
                 # In the midst of a training, where others may be elsewhere.
-                watch.awaits_others = False
+                watch.others.are_awaited = False
                 self._end(watch, None, None, None)
 
     def _end(
@@ -188,7 +188,7 @@ class ProgramWatch:
             freeze_report(models, optimizers, since=watch),
         )
         self.observed.append(observed)
-        if not watch.is_heard:
+        if not watch.others.have_heard:
             self._unheard.append(observed)
 
     def _resolved(self, models: Mapping[str, nn.Module]) -> Contract:

@@ -116,13 +116,6 @@ class Stock:
             if id(each) in self.by_identity
         ]
 
-    def owned(self, optimizers: Iterable[Any]) -> set[int]:
-        """Identities of all tensors that a watched model has or an optimizer holds."""
-        owned = set(self.by_identity)
-        for optimizer in optimizers:
-            owned.update(id(each) for _, each in parameters_of(optimizer))
-        return owned
-
     def have_moved(self, entries: Sequence[Entry]) -> list[bool]:
         """Whether each entry has other bits than at the beginning."""
         return [

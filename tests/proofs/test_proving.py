@@ -342,8 +342,8 @@ def test_what_gets_no_gradient_but_moves_is_not_cut() -> None:
 
 def test_a_change_that_the_runtime_checker_misses_refutes_the_proof() -> None:
     code = f"""
-from freezelint.runtime.watching import Watch
-Watch._compare = lambda *_: None
+from freezelint.runtime.inspection import Inspection
+Inspection._compare = lambda *_: None
 {UNFROZEN}
 """
     assert "the runtime checker did not see" in said_against(proof_of(code, MOVES))
