@@ -9,23 +9,13 @@ import jsonschema
 
 from freezelint import __version__
 from freezelint.engine import CheckResult
-from freezelint.findings import Evidence, Finding, Level, Problem, Span
+from freezelint.findings import Level, Span
 from freezelint.reports import github, json_lines
 from freezelint.reports import json as json_report
 from freezelint.reports.presentation import Presentation
-from tests.reports.example import IN_CELL, SAFE
+from tests.reports.example import IN_CELL, INFO, PROBLEMS, SAFE, UNSAFE
 
-FINDING = Finding(
-    "FZ301",
-    "optimizer-before-freeze",
-    Level.WARNING,
-    "src/train.py",
-    Span(5, 13, 5, 56),
-    "100% wrong, a:b",
-    "move it\ndown",
-    (Evidence("src/train.py", Span(11, 5, 11, 36), "frozen here"),),
-)
-RESULT = CheckResult((FINDING,), (Problem("a,b.py", "syntax error: x", line=3),), 7, 2)
+RESULT = CheckResult((UNSAFE,), PROBLEMS, 7, 2)
 
 
 def an_object(**properties: Any) -> dict[str, Any]:
@@ -100,13 +90,25 @@ def test_json_has_all_there_is_to_know() -> None:
     document = parsed(RESULT)
     assert document["version"] == __version__
     (finding,) = document["findings"]
-    assert (finding["line"], finding["column"]) == (5, 13)
-    assert (finding["end_line"], finding["end_column"]) == (5, 56)
-    assert finding["evidence"][0]["message"] == "frozen here"
-    assert finding["evidence"][0]["end_column"] == 36
-    assert (finding["fixable"], finding["fix"], finding["cell"]) == (False, None, None)
+    assert (finding["line"], finding["column"]) == (4, 13)
+    assert (finding["end_line"], finding["end_column"]) == (6, 2)
+    assert finding["evidence"][1]["message"] == "frozen here"
+    assert finding["evidence"][1]["end_column"] == 12
     assert document["errors"] == [
-        {"path": "a,b.py", "line": 3, "cell": None, "rule": None, "message": "syntax error: x"}
+        {
+            "path": "a,b.py",
+            "line": 3,
+            "cell": None,
+            "rule": None,
+            "message": "syntax error: x\x1b[0m",
+        },
+        {
+            "path": "lib/build.py",
+            "line": None,
+            "cell": None,
+            "rule": "FZ101",
+            "message": "internal error: oh",
+        },
     ]
     assert document["summary"] == {
         "files_checked": 7,
@@ -116,6 +118,11 @@ def test_json_has_all_there_is_to_know() -> None:
         "by_level": {"error": 0, "warning": 1, "info": 0},
         "by_code": {"FZ301": 1},
     }
+
+
+def test_json_says_where_there_is_no_fix() -> None:
+    (finding,) = parsed(CheckResult((INFO,)))["findings"]
+    assert (finding["fixable"], finding["fix"], finding["cell"]) == (False, None, None)
 
 
 def test_json_has_the_edits_of_a_fix_and_the_cells_of_a_notebook() -> None:
@@ -147,20 +154,23 @@ def test_json_lines_are_the_same_a_line_each() -> None:
 
 
 def test_github_gets_one_escaped_command_each() -> None:
-    assert commands(RESULT) == [
+    wrong = SAFE._replace(message="100% wrong, a:b")
+    assert commands(CheckResult((wrong,), PROBLEMS)) == [
         (
-            "::warning file=src/train.py,line=5,endLine=5,col=13,endColumn=56,"
-            "title=FZ301 optimizer-before-freeze"
-            "::100%25 wrong, a:b%0Asrc/train.py:11:5: frozen here%0Amove it%0Adown"
+            "::error file=src/tr äin.py,line=3,endLine=3,col=10,endColumn=35,"
+            "title=FZ101 module-attribute-freeze"
+            "::100%25 wrong, a:b%0Alib/build.py:1:1: built in `layers[0]` here"
+            "%0Awrite `net.requires_grad_(False)`%0Aor an own loop"
         ),
-        "::error file=a%2Cb.py,line=3,title=freezelint::syntax error: x",
+        "::error file=a%2Cb.py,line=3,title=freezelint::syntax error: x\\x1b[0m",
+        "::error file=lib/build.py,title=freezelint::internal error: oh",
     ]
 
 
 def test_github_gets_no_columns_for_several_lines_and_no_raw_controls() -> None:
-    finding = FINDING._replace(span=Span(1, 2, 3, 4), level=Level.INFO, message="a\x1b[31m\rb")
+    finding = SAFE._replace(span=Span(1, 2, 3, 4), level=Level.INFO, message="a\x1b[31m\rb")
     (command,) = commands(CheckResult((finding,)))
-    assert command.startswith("::notice file=src/train.py,line=1,endLine=3,title=FZ301 ")
+    assert command.startswith("::notice file=src/tr äin.py,line=1,endLine=3,title=FZ101 ")
     assert "::a\\x1b[31m\\x0db%0A" in command
 
 
