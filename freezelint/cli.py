@@ -62,6 +62,14 @@ def _completed(
 _CODES: dict[str, Any] = {"multiple": True, "metavar": "CODES", "shell_complete": _completed}
 _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 
+_settings_file = click.option(
+    "--config",
+    "settings_file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Use the settings of this file.",
+)
+_isolated = click.option("--isolated", is_flag=True, help="Use no file of settings.")
+
 
 @main.command()
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=_completed)
@@ -79,13 +87,8 @@ _PATTERNS: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
 @click.option("--exclude", **_PATTERNS, help="Do not look into these, instead of the default.")
 @click.option("--extend-exclude", **_PATTERNS, help="Do not look into these either.")
 @click.option("--force-exclude", is_flag=True, help="Exclude also files that are named.")
-@click.option(
-    "--config",
-    "settings_file",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Use the settings of this file.",
-)
-@click.option("--isolated", is_flag=True, help="Use no file of settings.")
+@_settings_file
+@_isolated
 @adoption_options
 @click.option(
     "--cache/--no-cache",
@@ -214,13 +217,8 @@ def verify(manifest: str, checkpoint: str) -> None:
 
 @main.command()
 @click.argument("path", type=click.Path(exists=True), default=".")
-@click.option(
-    "--config",
-    "settings_file",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Use the settings of this file.",
-)
-@click.option("--isolated", is_flag=True, help="Use no file of settings.")
+@_settings_file
+@_isolated
 def config(path: str, settings_file: str | None, isolated: bool) -> None:
     """Print which settings are in force for PATH, and where each comes from."""
     from freezelint import config_command
