@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accelerate.optimizer import AcceleratedOptimizer
 from torch import nn
 
-from freezelint.runtime.integrations.fit import FitWatch, manifest_in
+from freezelint.runtime.integrations.fit import FreezeWatchBase, manifest_in
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
     from freezelint.runtime.integrations.fit import WatchOptions
     from freezelint.runtime.manifest import Manifest
-    from freezelint.runtime.violations import Violation
 
 
-class FreezeWatch:
+class FreezeWatch(FreezeWatchBase):
     """Watches a loop over what an accelerator prepared.
 
     Make it after ``prepare`` and enter it around the loop. Names are those of the model
@@ -41,13 +40,12 @@ class FreezeWatch:
         Args:
             accelerator: That prepared them.
             *subjects: Models and optimizers, or lists and dicts of them.
-            **options: As for :func:`freezelint.runtime.watch`.
+            **options: Those options.
 
         Raises:
-            TypeError: if an option is unknown, or patterns and a contract are given.
-            ValueError: if an option has a value that it cannot have.
+            TypeError, ValueError: if they are none.
         """
-        self._fit = FitWatch(options)
+        super().__init__(**options)
         self._accelerator = accelerator
         self._subjects = subjects
         self._earlier: Manifest | None = None
@@ -56,16 +54,6 @@ class FreezeWatch:
             accelerator.register_save_state_pre_hook(self._save),
             accelerator.register_load_state_pre_hook(self._load),
         ]
-
-    @property
-    def violations(self) -> list[Violation]:
-        """What was seen so far."""
-        return self._fit.violations
-
-    @property
-    def steps(self) -> int:
-        """Steps that the optimizers took."""
-        return self._fit.steps
 
     def __enter__(self) -> Self:
         """Take stock of everything and begin to watch.

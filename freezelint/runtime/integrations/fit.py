@@ -6,7 +6,7 @@ import functools
 import sys
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import torch
 from torch import nn
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import FrameType
+
+    from typing_extensions import Unpack
 
     from freezelint.runtime.contract import Contract
     from freezelint.runtime.integrations.call_hooks import RunningCall
@@ -46,6 +48,7 @@ class WatchOptions(TypedDict, total=False):
     locate: Locate
     exact: bool
     follows_flags: bool
+    timeout: float
 
 
 class FitWatch:
@@ -170,6 +173,32 @@ class FitWatch:
         manifest = self.manifest()
         if manifest is not None:
             manifest.save(folder / MANIFEST)
+
+
+class FreezeWatchBase:
+    """What every ``FreezeWatch`` takes, and what it tells, whatever the framework."""
+
+    _only_warns_of: ClassVar[tuple[Kind, ...]] = ()
+    """What stops no training, since the framework brings it about."""
+
+    def __init__(self, **options: Unpack[WatchOptions]) -> None:
+        """Take the options of :func:`freezelint.runtime.watch`.
+
+        Raises:
+            TypeError: if an option is unknown, or patterns and a contract are given.
+            ValueError: if an option has a value that it cannot have.
+        """
+        self._fit = FitWatch(options, self._only_warns_of)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """What was seen in this training, or else in the last one."""
+        return self._fit.violations
+
+    @property
+    def steps(self) -> int:
+        """Steps that the optimizers took in this training, or else in the last one."""
+        return self._fit.steps
 
 
 def manifest_in(folder: Path) -> Manifest | None:

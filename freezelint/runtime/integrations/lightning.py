@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from freezelint.runtime.integrations.fit import FitWatch, warn_of
+from freezelint.runtime.integrations.fit import FreezeWatchBase, warn_of
 from freezelint.runtime.manifest import Manifest, ManifestError
 
 try:
@@ -15,13 +15,9 @@ except ImportError:
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
-    from typing_extensions import Unpack
-
-    from freezelint.runtime.integrations.fit import WatchOptions
-    from freezelint.runtime.violations import Violation
 
 
-class FreezeWatch(Callback):
+class FreezeWatch(FreezeWatchBase, Callback):
     """Watches every ``fit`` from its first batch to its end.
 
     By then optimizers are configured, a checkpoint has been loaded and all hooks that run
@@ -33,25 +29,8 @@ class FreezeWatch(Callback):
     followed as with ``follows_flags``.
     """
 
-    def __init__(self, **options: Unpack[WatchOptions]) -> None:
-        """Take the options of :func:`freezelint.runtime.watch`.
-
-        Raises:
-            TypeError: if an option is unknown, or patterns and a contract are given.
-            ValueError: if an option has a value that it cannot have.
-        """
-        self._fit = FitWatch(options)
-        self._earlier: Manifest | None = None
-
-    @property
-    def violations(self) -> list[Violation]:
-        """What was seen in this fit, or else in the last one."""
-        return self._fit.violations
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps of this fit, or else of the last one."""
-        return self._fit.steps
+    _earlier: Manifest | None = None
+    """What a checkpoint promised, until the fit begins."""
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int

@@ -10,20 +10,16 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from freezelint.runtime.integrations.call_hooks import RunningCall
-from freezelint.runtime.integrations.fit import FitWatch, manifest_in
+from freezelint.runtime.integrations.fit import FreezeWatchBase, manifest_in
 from freezelint.runtime.violations import Kind
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from transformers import TrainerControl, TrainerState, TrainingArguments
-    from typing_extensions import Unpack
-
-    from freezelint.runtime.integrations.fit import WatchOptions
-    from freezelint.runtime.violations import Violation
 
 
-class FreezeWatch(TrainerCallback):
+class FreezeWatch(FreezeWatchBase, TrainerCallback):
     """Watches every ``train`` from its first step to its end.
 
     By then the optimizer is made, a checkpoint has been loaded and other callbacks have
@@ -41,25 +37,8 @@ class FreezeWatch(TrainerCallback):
     ``train`` or when the callback is forgotten; :meth:`close` removes them at once.
     """
 
-    def __init__(self, **options: Unpack[WatchOptions]) -> None:
-        """Take the options of :func:`freezelint.runtime.watch`.
-
-        Raises:
-            TypeError: if an option is unknown, or patterns and a contract are given.
-            ValueError: if an option has a value that it cannot have.
-        """
-        # A Trainer puts the whole model to train mode before every batch.
-        self._fit = FitWatch(options, only_warn_of=[Kind.TRAIN_MODE])
-
-    @property
-    def violations(self) -> list[Violation]:
-        """What was seen in this training, or else in the last one."""
-        return self._fit.violations
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps of this training, or else of the last one."""
-        return self._fit.steps
+    # A Trainer puts the whole model to train mode before every batch.
+    _only_warns_of = (Kind.TRAIN_MODE,)
 
     def close(self) -> None:
         """Stop watching a training that failed, with nothing more said about it."""
