@@ -108,12 +108,9 @@ def parameters_in(
     if isinstance(value, ParameterSequence):
         consumed = consume(run, value, node)
         assert isinstance(consumed, ParameterSequence)
-        owned = tuple(
-            each for part in consumed.parts for each in run.parts_of(part.key, part.predicate)
-        )
-        return owned, consumed.complete
+        return _owned(run, consumed.parts), consumed.complete
     if isinstance(value, ParameterValue):
-        return value.parts, True
+        return _owned(run, value.parts), True
     if isinstance(value, MappingValue):
         held = value.get("params")
         return parameters_in(run, held, node) if held is not None else ((), False)
@@ -129,6 +126,10 @@ def parameters_in(
         # Passing the module itself is what some factories ask for.
         return (), False
     return (), False
+
+
+def _owned(run: Interpreter, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(each for part in parts for each in run.parts_of(part.key, part.predicate))
 
 
 def _united(run: Interpreter, parts: tuple[Part, ...]) -> tuple[Part, ...]:
