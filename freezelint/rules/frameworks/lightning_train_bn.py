@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
+from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt
 from freezelint.analysis.frozen_statistics import keeps_statistics
 from freezelint.analysis.library_events import FrozenWithoutNorms
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
@@ -217,7 +217,13 @@ def _trains(trace: Trace, event: FrozenWithoutNorms, built: OptimizerBuilt) -> b
 
 
 def _is_set_again(trace: Trace, event: FrozenWithoutNorms) -> bool:
-    """Whether the code sets flags of the part afterwards, those of BatchNorm perhaps."""
+    """Whether the code sets flags of the part afterwards, or may, those of BatchNorm perhaps."""
+    if any(
+        each.activations == event.activations and trace.related(key, event.key, each.index)
+        for each in trace.after(event, HandedOver)
+        for key in each.keys
+    ):
+        return True
     return any(
         trace.parts_overlap(part, Part(event.key), write.index)
         for write in trace.after(event, FlagWritten)

@@ -30,6 +30,7 @@ from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import cut_sources, graph_sources
 from freezelint.analysis.training import (
+    happens_whenever,
     has_no_parameters,
     has_parameters,
     steps_after,
@@ -182,6 +183,8 @@ class _Training(NamedTuple):
             if not any(trace.overlaps(part, key, built.index) for part in built.parts):
                 continue
             cut = next((each for each in cuts_of(trace, key) if each.index < backward.index), None)
+            if cut is not None and self._is_for_another_phase(cut):
+                return
             place = backward.place if cut is None else cut.place
             label = trace.objects.label(key)
             evidence = [] if cut is None else [(backward.place, "differentiated here")]
@@ -193,6 +196,16 @@ class _Training(NamedTuple):
                 (*evidence, (built.place, f"`{self.optimizer}` is to train it")),
             )
             return
+
+    def _is_for_another_phase(self, cut: Event) -> bool:
+        """Whether the same line differentiates a loss with a graph, and a condition may choose."""
+        backward = self.backward
+        return not happens_whenever(backward, cut) and any(
+            other.place.node is backward.place.node
+            and isinstance(other.loss, TensorValue)
+            and other.loss.cut_from is None
+            for other in self.trace.all(BackwardRan)
+        )
 
     def parameters_in(self, keys: tuple[int, ...]) -> tuple[int, ...]:
         """The parameters that the optimizer was given, and that modules own whose output is cut."""

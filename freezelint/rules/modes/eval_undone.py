@@ -149,6 +149,8 @@ class EvalUndone(Rule):
             if found is None or _is_used_meanwhile(trace, event, train):
                 continue
             forward, _ = found
+            if _may_be_pinned(trace, event, train, forward):
+                continue
             effect = _effect(trace, event, forward)
             if effect is None or is_teacher(trace, event.part.key):
                 continue
@@ -181,6 +183,16 @@ def _report(trace: Trace, event: ModeSet, train: ModeSet, effect: _Effect) -> Re
         level=effect.level,
         about=About((trace.objects.label(event.part.key),)),
     )
+
+
+def _may_be_pinned(trace: Trace, event: ModeSet, train: ModeSet, forward: ForwardRan) -> bool:
+    """Whether code out of sight gets the part in the forward pass itself, or before it."""
+    if may_be_unknown(trace, event.part, train, forward):
+        return True
+    own = next(
+        (each for each in trace.after(forward, ForwardRan) if each.key == event.part.key), None
+    )
+    return own is not None and may_be_unknown(trace, event.part, forward, own)
 
 
 def _is_in_same_loop(event: ModeSet, train: ModeSet) -> bool:

@@ -25,7 +25,7 @@ from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
@@ -157,9 +157,7 @@ class OptimizerBeforeFreeze(Rule):
         if any(is_left_off(trace, built, step) for step in steps):
             # Frozen for another optimizer's step: what is missing is the way back.
             return None
-        is_recurring = bool(freeze.loops) or not shares_activation(built, freeze)
-        if is_recurring and steps and may_be_unknown(trace, part, freeze, steps[0]):
-            # In each round code out of sight may switch it on again.
+        if _may_be_switched_on(trace, freeze, part, built, steps):
             return None
         if _is_stage(trace, freeze, built) or freeze.repeated:
             return None
@@ -180,6 +178,21 @@ class OptimizerBeforeFreeze(Rule):
             fix=_fix(built, trace),
             about=about_frozen(freeze),
         )
+
+
+def _may_be_switched_on(
+    trace: Trace, freeze: FlagWritten, part: Part, built: OptimizerBuilt, steps: Sequence[Stepped]
+) -> bool:
+    """Whether code out of sight may do that, in each round of a training that freezes."""
+    if any(
+        each is not freeze and not each.repeated and each.place.node is freeze.place.node
+        for each in trace.all(FlagWritten)
+    ):
+        # In some rounds of a loop that is run round by round; in others something else is done.
+        return may_be_unknown(trace, part, freeze, trace.events[-1])
+    if not steps or not (freeze.loops or not shares_activation(built, freeze)):
+        return False
+    return may_be_unknown(trace, part, freeze, steps[0])
 
 
 def _is_stage(trace: Trace, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
