@@ -180,7 +180,15 @@ def narrowed(value: Value, predicate: Predicate, run: Interpreter) -> Value:
             key = element_module(run, module.parent, conjunction(module.predicate, predicate))
             run.objects.module(key).label = module.label
             return ModuleValue(key)
+    if isinstance(value, SequenceValue) and _is_pair(value):
+        return value._replace(items=tuple(narrowed(each, predicate, run) for each in value.items))
     return value
+
+
+def _is_pair(value: SequenceValue) -> bool:
+    """Whether this is an element with its name or number, which a loop did not take apart."""
+    first = value.items[0] if len(value.items) == 2 else None
+    return first == UNKNOWN or isinstance(first, ParameterName)
 
 
 def narrow_to_some(run: Interpreter, element: Value) -> Value:
