@@ -179,6 +179,7 @@ def narrowed(value: Value, predicate: Predicate, run: Interpreter) -> Value:
         if module.origin is Origin.ELEMENT and module.parent is not None:
             key = element_module(run, module.parent, conjunction(module.predicate, predicate))
             run.objects.module(key).label = module.label
+            run.objects.module(key).proof = module.proof
             return ModuleValue(key)
     if isinstance(value, SequenceValue) and _is_pair(value):
         return value._replace(items=tuple(narrowed(each, predicate, run) for each in value.items))
