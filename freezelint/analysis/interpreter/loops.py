@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -17,6 +18,7 @@ from freezelint.analysis.interpreter.iteration import (
     narrow_to_some,
 )
 from freezelint.analysis.interpreter.joining import join
+from freezelint.analysis.interpreter.turns import arms_of
 from freezelint.analysis.syntax import assigned_names, walk
 from freezelint.analysis.values import (
     Constant,
@@ -34,6 +36,7 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.machine import Interpreter
 
     Body = Callable[[Interpreter, cst.BaseSuite], Flow]
@@ -62,7 +65,42 @@ def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
         assignment.assign(run, node.target, element, node.iter)
         return body(run, node.body)
 
-    return repeat(run, iteration)
+    return repeat(run, iteration, lambda: _other_rounds(run, node))
+
+
+def _other_rounds(run: Interpreter, node: cst.For) -> Path:
+    """What has been true of a round that another one follows: it was not the last."""
+    last = _last_number(run, node)
+    turns: list[tuple[int, int]] = []
+    if last is not None:
+        for each in walk(node.body):
+            if isinstance(each, cst.If) and _says_last(run, each, last):
+                turns += arms_of(run, each.test)[1]
+    return tuple(turns)
+
+
+def _last_number(run: Interpreter, node: cst.For) -> tuple[str, str] | None:
+    """The variable of ``for number in range(stop)``, and the code of ``stop``."""
+    call, target = node.iter, node.target
+    if not isinstance(call, cst.Call) or not isinstance(target, cst.Name):
+        return None
+    if not isinstance(call.func, cst.Name) or call.func.value != "range" or len(call.args) > 2:
+        return None
+    return target.value, _code(run, call.args[-1].value)
+
+
+def _says_last(run: Interpreter, node: cst.If, last: tuple[str, str]) -> bool:
+    """Whether a condition picks the last round."""
+    number, stop = last
+    code = _code(run, node.test)
+    return code in (f"{number}=={stop}-1", f"{number}+1=={stop}") or (
+        stop.endswith("+1") and code == f"{number}=={stop[:-2]}"
+    )
+
+
+def _code(run: Interpreter, node: cst.BaseExpression) -> str:
+    """Code without its spaces and brackets, so that it looks the same wherever it is written."""
+    return re.sub(r"[\s()]", "", run.place(node).code)
 
 
 def _goes_over_elements(value: Value) -> bool:
@@ -179,8 +217,13 @@ def _is_eventful(run: Interpreter, since: int) -> bool:
     return any(isinstance(event, _EVENTFUL) for event in run.trace.events[since:])
 
 
-def repeat(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
-    """Run a loop body twice: what the first time left behind meets the second."""
+def repeat(
+    run: Interpreter, iteration: Callable[[], Flow], passed: Callable[[], Path] = tuple
+) -> Flow:
+    """Run a loop body twice: what the first time left behind meets the second.
+
+    ``passed`` finds out which turns the first time took if there is a second.
+    """
     outer_loops, outer_repeated, path = run.loops, run.repeated, run.path
     times = 2 if len(run.loops) < DEEPEST_REPETITION else 1
     run.loops = (*outer_loops, run.points.new())
@@ -190,6 +233,8 @@ def repeat(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
         if number > 0 and not _is_eventful(run, start):
             break
         run.repeated = outer_repeated or number > 0
+        if number > 0:
+            run.path = (*path, *passed())
         flow = _contained(run, iteration)
         if flow in (Flow.RETURN, Flow.BREAK):
             break
