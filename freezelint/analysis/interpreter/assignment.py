@@ -248,7 +248,14 @@ def write_computed_flag(
         write_flag(run, receiver, verdict if isinstance(verdict, bool) else None, node)
 
 
-def write_flag(run: Interpreter, receiver: Value, flag: bool | None, node: cst.CSTNode) -> None:
+def write_flag(
+    run: Interpreter,
+    receiver: Value,
+    flag: bool | None,
+    node: cst.CSTNode,
+    *,
+    certain: bool = True,
+) -> None:
     """Really set ``requires_grad`` of a module's or an element's parameters."""
     if isinstance(receiver, ParameterValue):
         named = receiver.parts
@@ -261,7 +268,10 @@ def write_flag(run: Interpreter, receiver: Value, flag: bool | None, node: cst.C
         return
     labels = dict.fromkeys(run.objects.label(part.key) for part in named)
     label = ", ".join(labels) if run.objects.module(parts[0].key).is_module else next(iter(labels))
-    run.announce(events.FlagWritten(place=run.place(node), parts=parts, value=flag, label=label))
+    place = run.place(node)
+    run.announce(
+        events.FlagWritten(place=place, parts=parts, value=flag, label=label, certain=certain)
+    )
 
 
 def augmented(run: Interpreter, node: cst.AugAssign) -> None:

@@ -44,7 +44,8 @@ def call_on_parameter(
         assignment.write_computed_flag(run, receiver, value, node, source)
         return receiver
     if name == "detach_":
-        assignment.write_flag(run, receiver, False, node)
+        # It clears the flag, but to make a leaf of it: that is no freeze.
+        assignment.write_flag(run, receiver, False, node, certain=False)
         return receiver
     if name == "register_hook":
         hook_on_parameter(run, receiver, arguments, node)
