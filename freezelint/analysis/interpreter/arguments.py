@@ -10,6 +10,7 @@ from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.names import judge_instance
+from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -22,6 +23,8 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
@@ -135,6 +138,19 @@ def bind_parameters(
         run.bindings[frame, parameters.star_kwarg.name.value] = MappingValue(
             tuple(others), complete=arguments.complete
         )
+
+
+def passed_names(
+    function: FunctionValue, parameters: cst.Parameters, arguments: Arguments
+) -> Iterator[tuple[str, str]]:
+    """For parameters, the dotted names that are passed for them."""
+    skipped = 0 if function.receiver is None else 1
+    for number, parameter in enumerate((*parameters.posonly_params, *parameters.params)):
+        node = arguments.node(number - skipped, parameter.name.value) if number >= skipped else None
+        path = None if node is None else dotted(node)
+        # What an object's own methods make of its attributes is seen under other names.
+        if path is not None and "[" not in path and path.partition(".")[0] != "self":
+            yield parameter.name.value, path
 
 
 def _by_keyword(run: Interpreter, parameter: cst.Param, arguments: Arguments) -> Value:

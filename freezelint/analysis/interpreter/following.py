@@ -11,6 +11,7 @@ from freezelint.analysis.interpreter.arguments import (
     Arguments,
     annotate_parameters,
     bind_parameters,
+    passed_names,
 )
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.element_tests import element_parameters
@@ -140,6 +141,8 @@ def _activate(
     given = element_parameters(run, frame.key, code)
     if given:
         run.element_names = [given]
+    for name, path in passed_names(function, code.params, arguments):
+        frame.passed[name] = outer, path
     take_up(run, arguments.all)
     run.frame = frame
     run.active.append(code)

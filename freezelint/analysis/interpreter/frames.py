@@ -32,7 +32,17 @@ HOLDS_FLAG = "requires_grad ="
 class Frame:
     """One activation of a function, or the top level of the file."""
 
-    __slots__ = ("chunk", "exits", "key", "owner", "parent", "receiver", "returns", "uses")
+    __slots__ = (
+        "chunk",
+        "exits",
+        "key",
+        "owner",
+        "parent",
+        "passed",
+        "receiver",
+        "returns",
+        "uses",
+    )
 
     def __init__(self, key: int, chunk: Chunk | None, parent: Frame | None, uses: Uses) -> None:
         """Bind nothing yet; ``parent`` is the lexically enclosing frame."""
@@ -44,6 +54,8 @@ class Frame:
         self.owner: ClassValue | None = None
         self.returns: list[Value] = []
         self.exits: list[Bindings] = []
+        self.passed: dict[str, tuple[Frame, str]] = {}
+        """For a parameter, the caller and the dotted name that it passed."""
 
     def uses_of(self, name: str) -> set[str]:
         """The methods called on a dotted name here and in the enclosing scopes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -45,6 +46,10 @@ class BranchingPoints:
         key = (frame, name)
         self._versions[key] = self._versions.get(key, 0) + 1
 
+    def is_untouched(self, frame: int, name: str) -> bool:
+        """Whether a name still holds what it held at first."""
+        return (frame, name) not in self._versions
+
     def of(self, text: str, reads: Iterable[tuple[int, str]]) -> int:
         """The point of a condition with this text that reads these names of frames."""
         key = (text, *((*name, self._versions.get(name, 0)) for name in sorted(reads)))
@@ -63,6 +68,19 @@ class _Condition(NamedTuple):
     compared: tuple[str, str] | None
     """What is compared with a literal, and the literal."""
 
+    def renamed(self, paths: dict[str, str]) -> _Condition:
+        """The condition with dotted names in place of names."""
+        words = re.compile(rf"(?<![\w.])(?:{'|'.join(paths)})\b")
+
+        def rename(text: str) -> str:
+            return words.sub(lambda found: paths[found[0]], text)
+
+        text = None if self.text is None else rename(self.text)
+        if self.compared is None:
+            return self._replace(text=text)
+        subject, literal = self.compared
+        return self._replace(text=text, compared=(rename(subject), literal))
+
 
 def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
     """What taking a condition and not taking it add to the path.
@@ -71,7 +89,10 @@ def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
     one, and of ``mode == "a"`` and ``mode == "b"`` only one is taken.
     """
     condition = _read(run.place(test).chunk, test)
-    reads = [(run.frame.key, name) for name in condition.names]
+    if run.frame.passed:
+        condition, reads = _as_passed(run, condition)
+    else:
+        reads = [(run.frame.key, name) for name in condition.names]
     point = run.points.new() if condition.text is None else run.points.of(condition.text, reads)
     taken: Path = ((point, 0),)
     if condition.compared is not None:
@@ -82,6 +103,23 @@ def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
     return (taken, passed) if condition.is_positive else (passed, taken)
 
 
+def _as_passed(run: Interpreter, condition: _Condition) -> tuple[_Condition, list[tuple[int, str]]]:
+    """The same condition on what the callers call the things that they passed."""
+    reads = []
+    paths = {}
+    for name in condition.names:
+        frame, path = run.frame, name
+        root, _, rest = path.partition(".")
+        while root in frame.passed and run.points.is_untouched(frame.key, root):
+            frame, passed = frame.passed[root]
+            path = f"{passed}.{rest}" if rest else passed
+            root, _, rest = path.partition(".")
+        reads.append((frame.key, root))
+        if path != name:
+            paths[name] = path
+    return condition.renamed(paths) if paths else condition, reads
+
+
 def _read(chunk: Chunk, test: cst.BaseExpression) -> _Condition:
     """Read a condition of a chunk, once: its code is printed from the tree, which takes long."""
     fact = ("condition", id(test))
@@ -89,7 +127,10 @@ def _read(chunk: Chunk, test: cst.BaseExpression) -> _Condition:
     if known is None:
         positive, plain = without_negation(test)
         nodes = list(walk(plain))
-        names = frozenset(each.value for each in nodes if type(each) is cst.Name)
+        attributes = {id(each.attr) for each in nodes if type(each) is cst.Attribute}
+        names = frozenset(
+            each.value for each in nodes if type(each) is cst.Name and id(each) not in attributes
+        )
         calls = any(type(each) is cst.Call for each in nodes)
         literal = _compared_literal(plain) if isinstance(plain, cst.Comparison) else None
         known = chunk.facts[fact] = _Condition(
