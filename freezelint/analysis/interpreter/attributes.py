@@ -211,14 +211,18 @@ def _kind_of_twins(run: Interpreter, module: ModuleObject, name: str) -> str | N
     twins = module.alternatives
     if module.origin is Origin.COPY and module.source is not None:
         twins = (module.source,)
-    kinds: set[str | None] = set()
+    kinds: set[str] = set()
     for each in twins:
         run.finish(each)
         value = run.bindings.get((each, name))
         if value is None:
             value = _child(run, ModuleValue(each), run.objects.module(each), name)
-        kinds.add(_kind_of(run, value))
-    if len(kinds) > 1 and kinds.isdisjoint({None, "parameter"}):
+        kind = _kind_of(run, value)
+        if kind is None:
+            # That settles it; alternatives that have others take twice as long at each level.
+            return None
+        kinds.add(kind)
+    if len(kinds) > 1 and "parameter" not in kinds:
         return "torch.nn.Module"
     return kinds.pop() if len(kinds) == 1 else None
 
