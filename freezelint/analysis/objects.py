@@ -56,6 +56,8 @@ class ModuleObject:
         "key",
         "label",
         "library",
+        "loaded",
+        "loads_all",
         "origin",
         "owner_class",
         "parent",
@@ -98,6 +100,9 @@ class ModuleObject:
         self.is_complete = False
         """All its submodules are those that the code in sight attaches."""
         self.hidden: dict[str, Hidden] = {}  # by attribute
+        self.loaded: int | None = None
+        """When values for all of its parameters were loaded into it, certainly or perhaps."""
+        self.loads_all = False
         self.is_subject = False
         """It is the ``self`` of a class that is analysed for itself; subclasses may add to it."""
 

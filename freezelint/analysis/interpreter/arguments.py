@@ -9,13 +9,14 @@ import libcst as cst
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import items_of
-from freezelint.analysis.interpreter.names import judge_instance
+from freezelint.analysis.interpreter.names import absolute, judge_instance
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
     FunctionValue,
     LibraryInstance,
+    LibraryValue,
     MappingValue,
     SequenceValue,
     Unknown,
@@ -123,10 +124,10 @@ def bind_parameters(
         if number < len(positional):
             value = positional[number]
         else:
-            value = _by_keyword(run, parameter, arguments)
+            value = _by_keyword(run, function, parameter, arguments)
         run.bindings[frame, name] = value
     for parameter in parameters.kwonly_params:
-        run.bindings[frame, parameter.name.value] = _by_keyword(run, parameter, arguments)
+        run.bindings[frame, parameter.name.value] = _by_keyword(run, function, parameter, arguments)
     if isinstance(parameters.star_arg, cst.Param):
         rest = tuple(positional[len(named) :])
         run.bindings[frame, parameters.star_arg.name.value] = SequenceValue(
@@ -153,22 +154,46 @@ def passed_names(
             yield parameter.name.value, path
 
 
-def _by_keyword(run: Interpreter, parameter: cst.Param, arguments: Arguments) -> Value:
+def _by_keyword(
+    run: Interpreter, function: FunctionValue, parameter: cst.Param, arguments: Arguments
+) -> Value:
     name = parameter.name.value
     if name in arguments.keywords:
         return arguments.keywords[name]
     if parameter.default is not None and arguments.complete:
-        return _default(parameter.default)
+        return _default(run, function, parameter.default)
     return UNKNOWN
 
 
-def _default(node: cst.BaseExpression) -> Value:
-    """Defaults are evaluated where the function is defined; only literals are taken."""
-    if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
-        return Constant({"True": True, "False": False, "None": None}[node.value])
+def _default(run: Interpreter, function: FunctionValue, node: cst.BaseExpression) -> Value:
+    """Defaults are evaluated where the function is defined; only what lasts is taken."""
+    if isinstance(node, cst.Name):
+        if node.value in ("True", "False", "None"):
+            return Constant({"True": True, "False": False, "None": None}[node.value])
+        return _outer_name(run, function, node.value)
     if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
         return Constant(node.evaluated_value)
+    if isinstance(node, (cst.Tuple, cst.List, cst.Set)):
+        if any(isinstance(each, cst.StarredElement) for each in node.elements):
+            return UNKNOWN
+        return SequenceValue(tuple(_default(run, function, each.value) for each in node.elements))
+    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus):
+        number = _default(run, function, node.expression)
+        is_number = isinstance(number, Constant) and isinstance(number.value, (int, float))
+        return Constant(-number.value) if is_number else UNKNOWN  # type: ignore[union-attr]
+    if isinstance(node, cst.Attribute):
+        package = _default(run, function, node.value)
+        if isinstance(package, LibraryValue):
+            return LibraryValue(f"{package.name}.{node.attr.value}")
     return UNKNOWN
+
+
+def _outer_name(run: Interpreter, function: FunctionValue, name: str) -> Value:
+    """What a name that a default mentions holds around the function."""
+    value = run.bindings.get((function.frame, name))
+    if value is None and name in run.index.imports:
+        return LibraryValue(absolute(run, run.index.imports[name]))
+    return value if isinstance(value, (Constant, SequenceValue, LibraryValue)) else UNKNOWN
 
 
 def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:

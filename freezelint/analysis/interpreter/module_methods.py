@@ -271,6 +271,9 @@ def _clear(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: 
 
 
 def _load(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    module = run.objects.module(receiver.key)
+    module.loaded = run.now
+    module.loads_all = arguments.get(1, "strict") in (None, Constant(True))
     if arguments.keywords.get("assign") == Constant(True):
         run.announce(
             events.ParametersReplaced(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place, own_parameters
-from freezelint.analysis.events import Event, FlagWritten, MethodCalled, OptimizerBuilt
+from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, NameTest, is_total
@@ -14,7 +14,7 @@ from freezelint.analysis.training import (
     steps_after,
     without_flag_tests,
 )
-from freezelint.analysis.values import Constant, ModuleValue, Part
+from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -221,9 +221,8 @@ def _reaches_own(trace: Trace, written: int, key: int, at: int) -> bool:
 
 def _loaded_at(trace: Trace, key: int, until: Event) -> int | None:
     """When all weights of a model were loaded; None if they were not, or perhaps not all."""
-    for call in trace.before(until, MethodCalled):
-        if call.name == "load_state_dict" and call.receiver == ModuleValue(key):
-            strict = call.keywords.get("strict", Constant(True))
-            is_strict = strict == Constant(True) and len(call.arguments) < 2
-            return call.index if is_strict else None
+    for each in trace.objects.holders(key, until.index):
+        module = trace.objects.module(each)
+        if module.loaded is not None and module.loaded < until.index:
+            return module.loaded if module.loads_all else None
     return None

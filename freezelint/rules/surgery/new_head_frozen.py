@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, SubmoduleReplaced
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    MODULE_CONTAINERS,
+    OPTIMIZER_CONSTRUCTIONS,
+)
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
@@ -21,6 +25,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
 
@@ -156,15 +161,32 @@ def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> SubmoduleReplace
             continue
         if not is_born_trainable(trace, change.new, freeze.index):
             continue
+        if _is_loaded_after(trace, change, freeze):
+            continue
         owner = trace.objects.module(change.parent)
         is_surgery = (
             change.old is not None
-            or owner.origin is not Origin.OWN_CLASS
+            or not (owner.origin is Origin.OWN_CLASS or _is_list(owner))
             or "__init__" not in change.scopes
         )
         if is_surgery or _is_beside_loaded(trace, change, freeze):
             return change if trained_before(trace, freeze, change) is None else None
     return None
+
+
+def _is_list(owner: ModuleObject) -> bool:
+    """Whether a module is a list that a class makes for its own layers."""
+    return owner.origin is Origin.BUILT and owner.library in MODULE_CONTAINERS
+
+
+def _is_loaded_after(trace: Trace, change: SubmoduleReplaced, freeze: FlagWritten) -> bool:
+    """Whether values for what was attached may have been loaded before the freeze."""
+    assert change.new is not None
+    times = (
+        trace.objects.module(each).loaded
+        for each in trace.objects.holders(change.new, freeze.index)
+    )
+    return any(at is not None and change.index <= at < freeze.index for at in times)
 
 
 def _is_beside_loaded(trace: Trace, change: SubmoduleReplaced, freeze: FlagWritten) -> bool:
