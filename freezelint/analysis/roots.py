@@ -21,7 +21,7 @@ from freezelint.analysis.interpreter.classes import (
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.frames import is_module_use, merged, uses_below, uses_in
-from freezelint.analysis.interpreter.lightning import run_hooks
+from freezelint.analysis.interpreter.lightning import passed_to, run_hooks
 from freezelint.analysis.interpreter.machine import Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.interpreter.submodules import forget_lengths
@@ -75,11 +75,11 @@ class Root:
     def _run(self) -> None:
         raise NotImplementedError
 
-    def _call(self, function: FunctionValue | None) -> Value:
-        """Call a function, if there is one, with arguments of which nothing is known."""
+    def _call(self, function: FunctionValue | None, arguments: Arguments = _NOTHING_KNOWN) -> Value:
+        """Call a function, if there is one, with arguments of which nothing else is known."""
         code = None if function is None else function.chunk.body[0]
         if function is not None and isinstance(code, cst.FunctionDef):
-            return follow(self.interpreter, function, _NOTHING_KNOWN, code)
+            return follow(self.interpreter, function, arguments, code)
         return UNKNOWN
 
 
@@ -143,10 +143,13 @@ class ClassRoot(Root):
                 result = self._call(find_method(run, owner, name, receiver))
             return result
 
+        def call_hook(name: str) -> Value:
+            return self._call(find_method(run, owner, name, receiver), passed_to(name))
+
         call("__init__")
         first = ["__init__"]
         if is_lightning_class(run, owner):
-            run_hooks(run, call, receiver)
+            run_hooks(run, call_hook, receiver)
             first += LIGHTNING.hooks
         self._forget_what_methods_change(receiver)
         point, path, start = run.points.new(), run.path, run.bindings

@@ -70,6 +70,12 @@ def run_hooks(run: Interpreter, call: Callable[[str], Value], module: Value) -> 
     pass_through(LIGHTNING.end)
 
 
+def passed_to(hook: str) -> Arguments:
+    """What a hook is called with, as far as that tells anything."""
+    passed = (Constant("fit"),) if hook == "setup" else ()
+    return Arguments(passed, {}, (), {}, complete=False)
+
+
 def _optimizes_by_hand(run: Interpreter, module: Value) -> bool:
     return isinstance(module, ModuleValue) and (
         run.bindings.get((module.key, "automatic_optimization")) == Constant(False)
@@ -136,7 +142,7 @@ def _fit(
         method = find_method(run, owner, name, model)
         if method is None:
             return UNKNOWN
-        return follow(run, method, Arguments((), {}, (), {}, complete=False), node)
+        return follow(run, method, passed_to(name), node)
 
     run_hooks(run, call, model)
 
@@ -161,7 +167,7 @@ def _call_on_callback(
     if not isinstance(callback, InstanceValue) or not _is_followed(run, callback):
         return
     method = find_method(run, callback.owner, name, callback)
-    passed: tuple[Value, ...] = (UNKNOWN, model)
+    passed: tuple[Value, ...] = (UNKNOWN, model, *passed_to(name).positional)
     is_finetuning = is_finetuning_class(run, callback.owner)
     if method is None and is_finetuning and name in FINETUNING_HOOKS:
         method = find_method(run, callback.owner, FINETUNING_HOOKS[name], callback)
