@@ -91,9 +91,14 @@ class ParameterValue(NamedTuple):
 
 
 class ParameterName(NamedTuple):
-    """The loop variable that holds a parameter's or a child's name."""
+    """The loop variable that holds a parameter's or a child's name, or what stands first in it."""
 
     loop: int
+    """0 for the name of a parameter, 1 for that of a child, :data:`FIRST_STEP` for a beginning."""
+
+
+FIRST_STEP = 2
+"""What ``name.split(".")[0]`` gives: the child that a parameter is in."""
 
 
 class Form(enum.Enum):

@@ -13,7 +13,7 @@ from freezelint.analysis.interpreter.classes import defines_attribute
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.hidden import note_collection
-from freezelint.analysis.interpreter.iteration import consume, narrowed
+from freezelint.analysis.interpreter.iteration import consume, element_of, items_of, narrowed
 from freezelint.analysis.interpreter.names import is_held, judge_instance, uses_of
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import name_object, prove_holders, replace_child
@@ -28,6 +28,7 @@ from freezelint.analysis.values import (
     InstanceValue,
     LibraryInstance,
     LibraryValue,
+    ModuleGroup,
     ModuleValue,
     NamespaceValue,
     OptimizerValue,
@@ -308,13 +309,47 @@ def concatenated(run: Interpreter, first: Value, second: Value, node: cst.CSTNod
         )
     if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
         return SequenceValue(first.items + second.items, first.complete and second.complete)
-    if isinstance(first, SequenceValue) and isinstance(second, ElementsValue):
-        if isinstance(second.element, Counted):
-            return SequenceValue((*first.items, second.element), complete=False)
-        return UNKNOWN
+    if isinstance(first, (SequenceValue, ElementsValue)) and (
+        isinstance(second, (SequenceValue, ElementsValue))
+    ):
+        return _with_counted(first, second)
+    if left is not None and not isinstance(first, SequenceValue):
+        return left._replace(complete=False, form=Form.COLLECTION, iterator=None)
+    if any(isinstance(each, (SequenceValue, ModuleGroup)) for each in (first, second)):
+        one, other = _as_modules(run, first), _as_modules(run, second)
+        if one is not None and other is not None:
+            return SequenceValue(one.items + other.items, one.complete and other.complete)
     if left is not None:
         return left._replace(complete=False, form=Form.COLLECTION, iterator=None)
     return UNKNOWN
+
+
+def _with_counted(
+    first: SequenceValue | ElementsValue, second: SequenceValue | ElementsValue
+) -> Value:
+    """Texts, and one that stands for each of several which count."""
+    items: list[Value] = []
+    for each in (first, second):
+        if isinstance(each, SequenceValue):
+            items.extend(each.items)
+        elif isinstance(each.element, Counted):
+            items.append(each.element)
+        else:
+            return UNKNOWN
+    return SequenceValue(tuple(items), complete=False)
+
+
+def _as_modules(run: Interpreter, value: Value) -> SequenceValue | None:
+    """A value as a list of modules, in which one may stand for each of several."""
+    if isinstance(value, SequenceValue):
+        return value
+    if not isinstance(value, (ModuleGroup, ModuleValue)):
+        return None
+    items = items_of(run, value)
+    if items is not None:
+        return SequenceValue(items)
+    element = element_of(run, value)
+    return SequenceValue((element,)) if isinstance(element, ModuleValue) else None
 
 
 def as_parameters(run: Interpreter, value: Value, node: cst.CSTNode) -> ParameterSequence | None:

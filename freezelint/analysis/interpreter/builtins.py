@@ -22,6 +22,7 @@ from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    Counted,
     ElementsValue,
     InstanceValue,
     MappingValue,
@@ -33,6 +34,7 @@ from freezelint.analysis.values import (
     RangeValue,
     SequenceValue,
     SuperValue,
+    TypedValue,
     Value,
 )
 
@@ -237,10 +239,21 @@ def _use_up(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 
 def _str(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     value = _first(arguments)
+    if isinstance(value, Counted):
+        return value
     return Constant(str(value.value)) if isinstance(value, Constant) else UNKNOWN
 
 
+def _int(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """A number; which one is known of a literal only."""
+    value = _first(arguments)
+    if isinstance(value, Constant) and isinstance(value.value, (bool, int, float)):
+        return Constant(int(value.value))
+    return value if isinstance(value, Counted) else TypedValue("int")
+
+
 _HANDLERS: dict[str, Builtin] = {
+    "int": _int,
     "filter": filter_elements,
     "map": map_elements,
     "list": _collect,

@@ -30,8 +30,10 @@ from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, conjun
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     ANY_KEY,
+    FIRST_STEP,
     UNKNOWN,
     BoundMethod,
+    ChoiceValue,
     ComparisonValue,
     Constant,
     Form,
@@ -39,6 +41,7 @@ from freezelint.analysis.values import (
     MappingValue,
     ModuleGroup,
     ModuleValue,
+    ParameterName,
     ParameterSequence,
     ParameterValue,
     Part,
@@ -83,8 +86,22 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
         return _sliced(run, receiver, element)
     assert isinstance(element, cst.Index)
     index = evaluate(run, element.value)
+    if index == Constant(0) and (name := _split_name(run, node.value)) is not None:
+        return name
     value = _indexed(run, receiver, index)
     return by_path(run, value, node)
+
+
+def _split_name(run: Interpreter, node: cst.BaseExpression) -> ParameterName | None:
+    """The first of the pieces that a parameter's name has between its dots."""
+    if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
+        return None
+    if node.func.attr.value not in ("split", "partition") or not node.args:
+        return None
+    name = evaluate(run, node.func.value)
+    if not isinstance(name, ParameterName) or evaluate(run, node.args[0].value) != Constant("."):
+        return None
+    return ParameterName(FIRST_STEP)
 
 
 def _is_view(node: cst.Subscript) -> bool:
@@ -145,7 +162,7 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if not isinstance(index, Constant):
         if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
             return narrow_to_some(run, element_of(run, receiver))
-        return UNKNOWN
+        return _any_of(receiver)
     key = index.value
     if isinstance(receiver, SequenceValue) and type(key) is int:
         if receiver.complete and -len(receiver.items) <= key < len(receiver.items):
@@ -160,6 +177,17 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if isinstance(receiver, (ModuleGroup, ParameterSequence)):
         return narrow_to_some(run, element_of(run, receiver))
     return UNKNOWN
+
+
+def _any_of(receiver: Value) -> Value:
+    """What a table of literals holds under a key nobody knows."""
+    if not isinstance(receiver, MappingValue) or not receiver.complete:
+        return UNKNOWN
+    values = tuple(dict.fromkeys(each for _, each in receiver.items if isinstance(each, Constant)))
+    if len(values) == 1 and all(each == values[0] for _, each in receiver.items):
+        return values[0]
+    is_literal = all(isinstance(each, Constant) for _, each in receiver.items)
+    return ChoiceValue(values) if values and is_literal else UNKNOWN
 
 
 def tensor_of(state: StateDictValue) -> Value:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event, FlagWritten
+from freezelint.analysis.knowledge.torch import MODULE_CONTAINERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, Part
 from freezelint.findings import About, Level
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 
 _GUESSED = frozenset({"frozen", "freeze"})
 """Names that no framework has; a project may have given them a meaning in another file."""
+
+_INSIDE = (Origin.CHILD, Origin.ELEMENT, Origin.DERIVED)
+
+_MESSAGE = (
+    "`{}` is an attribute that torch does not know: it is stored, nothing "
+    "reads it, and no flag changes"
+)
+
+_NO_MODULES = frozenset({"config", "cfg", "hparams", "args", "generation_config"})
+"""What models keep under these names are options."""
 
 
 class ForeignFreezeAttribute(Rule):
@@ -112,8 +123,8 @@ class ForeignFreezeAttribute(Rule):
     triggers = ((".trainable", ".stop_gradient", ".frozen", ".freeze"),)
     trigger_patterns = (
         (
-            r"\.trainable\s*=(?!=)\s*(?:True|False)",
-            r"\.stop_gradient\s*=(?!=)\s*(?:True|False)",
+            r"\.(?<!self\.)trainable\s*=(?!=)",
+            r"\.(?<!self\.)stop_gradient\s*=(?!=)",
             r"\.frozen\s*=(?!=)\s*True",
             r"\.freeze\s*=(?!=)\s*True",
         ),
@@ -125,22 +136,30 @@ class ForeignFreezeAttribute(Rule):
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report an attribute that freezes nothing, where nothing else gives it a meaning."""
         assert isinstance(event, AttributeWritten)
-        if event.attribute not in FOREIGN or not isinstance(event.value, Constant):
+        if event.attribute not in FOREIGN:
             return
-        value = event.value.value
-        if not isinstance(value, bool) or (event.attribute in _GUESSED and not value):
+        value = _flag(event)
+        if value is False and event.attribute in _GUESSED:
+            return
+        if value is None and (event.attribute in _GUESSED or isinstance(event.value, Constant)):
             return
         parts = _parts(trace, event)
         if not parts or not trace.file.is_for_torch_only():
             return
         if trace.file.reads_attribute(event.attribute) or _is_a_note(trace, parts):
             return
-        trains = value if event.attribute == "trainable" else not value
         method = isinstance(event.receiver, ModuleValue)
+        if value is None:
+            yield Report(
+                event.place,
+                _MESSAGE.format(event.attribute),
+                f"set `{'requires_grad_(...)' if method else 'requires_grad'}` instead",
+            )
+            return
+        trains = value if event.attribute == "trainable" else not value
         yield Report(
             event.place,
-            f"`{event.attribute}` is an attribute that torch does not know: it is stored, nothing "
-            "reads it, and no flag changes",
+            _MESSAGE.format(event.attribute),
             f"write `requires_grad_({trains})`" if method else f"write `requires_grad = {trains}`",
             level=Level.WARNING if event.attribute in _GUESSED else None,
             fix=_fix(event, trains=trains, is_module=method),
@@ -167,12 +186,26 @@ def _parts(trace: Trace, event: AttributeWritten) -> tuple[Part, ...]:
     if not isinstance(event.receiver, ModuleValue):
         return ()
     module = trace.objects.module(event.receiver.key)
-    if module.origin is Origin.ELEMENT and module.is_module and module.parent is not None:
-        # What the elements of a library's module are, the library knows.
-        module = trace.objects.module(module.parent)
+    if not module.is_module and event.attribute in _GUESSED:
+        return ()
+    while module.library is None and module.attribute not in _NO_MODULES:
+        # What the submodules of a library's module are, the library knows.
+        above = module.source if module.origin is Origin.DERIVED else module.parent
+        if above is None or module.origin not in _INSIDE or module.owner_class is not None:
+            return ()
+        module = trace.objects.module(above)
+        if module.library in MODULE_CONTAINERS:
+            # What is in a list may be of the project's own classes.
+            return ()
     if not module.is_module or module.library is None or module.owner_class is not None:
         return ()
     return trace.objects.parts_of(event.receiver.key)
+
+
+def _flag(event: AttributeWritten) -> bool | None:
+    """The bool that is stored; None where it is computed, or is none."""
+    value = event.value.value if isinstance(event.value, Constant) else None
+    return value if isinstance(value, bool) else None
 
 
 def _is_a_note(trace: Trace, parts: tuple[Part, ...]) -> bool:

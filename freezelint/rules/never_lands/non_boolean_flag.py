@@ -119,7 +119,8 @@ class NonBooleanFlag(Rule):
         (
             (
                 r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?"
-                r"(?:\d|None|[\"']|(?!self\.)\w+\.(?!requires_grad)\w+\)?\s*(?:#.*)?\n)"
+                r"(?:\d|None|[\"']|int\(|\w+\[|(?!self\.)\w+\.(?!requires_grad)\w+\)?\s*(?:#.*)?\n"
+                r"|(?!True|False|not\b|requires_grad)\w+\)?\s*(?:#.*)?\n)"
             ),
         ),
     )
