@@ -43,7 +43,7 @@ _28 = ('torchvision', 'Sequential(', 'Module)', 'DataParallel(', 'torch.compile(
 _29 = ('startswith\\(', 'endswith\\(', '\\" (?:not )?in \\w', "' (?:not )?in \\w", ' in \\w+ for ', 'if (?:not )?\\w+ (?:not )?in [\\w({\\[]', '= (?:not )?\\w+ (?:not )?in [\\w({\\[]', '_\\((?:not )?\\w+ (?:not )?in [\\w({\\[]', 'name [=!]= ', 'n [=!]= ')
 _30 = ('in (?!self\\.named)[\\w.\\[\\]()]{1,80}\\.named_', '\\((?!self\\.named)[\\w.\\[\\]()]{1,80}\\.named_')
 _31 = ('named_parameters(', 'named_modules(', 'named_children(')
-_32 = ('torchvision', 'Sequential(', 'Module)', 'ayer.{', 'ayer.1', 'ayers.{', 'ayers.1', 'lock.{', 'lock.1', 'locks.{', 'locks.1', 'h.{', 'h.1')
+_32 = ('torchvision', 'Sequential(', 'Module)', 'ayer.{', 'ayer.1', 'ayer.%', 'ayer."', "ayer.'", 'ayers.{', 'ayers.1', 'ayers.%', 'ayers."', "ayers.'", 'lock.{', 'lock.1', 'lock.%', 'lock."', "lock.'", 'locks.{', 'locks.1', 'locks.%', 'locks."', "locks.'", 'h.{', 'h.1', 'h.%', 'h."', "h.'")
 _33 = ('children(',)
 _34 = ('add_argument(',)
 _35 = ('type=bool', 'type = bool')

@@ -38,6 +38,7 @@ from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
     ClassValue,
+    Constant,
     FlagValue,
     FunctionValue,
     InstanceValue,
@@ -98,13 +99,8 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         return _of_tensor(run, receiver, name)
     if isinstance(receiver, InstanceValue):
         return _of_instance(run, receiver, name, node)
-    if isinstance(receiver, NamespaceValue):
-        if name == "__dict__":
-            forget_options(run, (receiver,))
-        return run.bindings.get((receiver.key, name), UNKNOWN)
-    if isinstance(receiver, ClassValue):
-        method = find_method(run, receiver, name)
-        return UNKNOWN if method is None else method
+    if isinstance(receiver, (Constant, NamespaceValue, ClassValue)):
+        return _of_plain(run, receiver, name)
     if isinstance(receiver, (Unknown, FunctionValue)):
         return FlagValue(receiver) if name == "requires_grad" else UNKNOWN
     if isinstance(
@@ -125,6 +121,20 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
             return UNKNOWN
         return BoundMethod(receiver, name)
     return UNKNOWN
+
+
+def _of_plain(
+    run: Interpreter, receiver: Constant | NamespaceValue | ClassValue, name: str
+) -> Value:
+    """What a text, the options of a command line or a class has."""
+    if isinstance(receiver, Constant):
+        return BoundMethod(receiver, name) if isinstance(receiver.value, str) else UNKNOWN
+    if isinstance(receiver, ClassValue):
+        method = find_method(run, receiver, name)
+        return UNKNOWN if method is None else method
+    if name == "__dict__":
+        forget_options(run, (receiver,))
+    return run.bindings.get((receiver.key, name), UNKNOWN)
 
 
 def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CSTNode) -> Value:

@@ -8,16 +8,21 @@ import libcst as cst
 
 from freezelint.analysis.events import KindsTested
 from freezelint.analysis.interpreter.arguments import evaluate_arguments
+from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.element_tests import UNDECIDED, ElementTest, Verdict, name_test
 from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.judged_functions import judge_function
 from freezelint.analysis.interpreter.names import look_up
 from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import TypeTest
 from freezelint.analysis.values import (
+    FIRST_STEP,
     BuiltinValue,
+    ClassValue,
     Constant,
     FunctionValue,
+    InstanceValue,
     LibraryValue,
     ModuleValue,
     ParameterName,
@@ -44,28 +49,33 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
     if isinstance(function, cst.Name) and arguments and run.element_names:
         called = look_up(run, function.value)
         if isinstance(called, FunctionValue):
-            return _judge_function(run, called, node)
+            return judge_function(run, called, evaluate_arguments(run, node))
     if isinstance(function, cst.Attribute) and arguments:
         receiver = evaluate(run, function.value)
-        if isinstance(receiver, ParameterName) and function.attr.value in (
-            "startswith",
-            "endswith",
+        if (
+            isinstance(receiver, ParameterName)
+            and receiver.loop != FIRST_STEP
+            and function.attr.value in ("startswith", "endswith")
         ):
             texts = evaluate(run, arguments[0])
             return name_test(run, function.attr.value, texts, node)
+        if run.element_names and isinstance(receiver, (ModuleValue, InstanceValue, ClassValue)):
+            method = _method_of(run, receiver, function.attr.value)
+            if method is not None:
+                return judge_function(run, method, evaluate_arguments(run, node))
     return None
 
 
-def _judge_function(run: Interpreter, function: FunctionValue, node: cst.Call) -> Verdict:
-    """What a function of one expression says of an element."""
-    from freezelint.analysis.interpreter.conditions import judge
-    from freezelint.analysis.interpreter.functional import entered
-
-    arguments = evaluate_arguments(run, node)
-    if not any(isinstance(each, ParameterName) for each in arguments.all):
-        return None
-    with entered(run, function, arguments) as body:
-        return None if body is None else judge(run, body)
+def _method_of(
+    run: Interpreter, receiver: ModuleValue | InstanceValue | ClassValue, name: str
+) -> FunctionValue | None:
+    owner: ClassValue | None
+    if isinstance(receiver, ModuleValue):
+        owner = run.objects.module(receiver.key).owner_class
+    else:
+        owner = receiver if isinstance(receiver, ClassValue) else receiver.owner
+    bound = None if isinstance(receiver, ClassValue) else receiver
+    return None if owner is None else find_method(run, owner, name, bound)
 
 
 def _judge_hasattr(
@@ -93,7 +103,7 @@ def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
         comparison = test.comparisons[0]
         if isinstance(comparison.operator, cst.In):
             name = evaluate(run, comparison.comparator)
-            if isinstance(name, ParameterName):
+            if isinstance(name, ParameterName) and name.loop != FIRST_STEP:
                 texts = _texts(run, test.left, clause)
                 return name_test(run, "contains", texts, node)
     if (
@@ -104,7 +114,7 @@ def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
         and not _is_name(test.func.value, variable)
     ):
         name = evaluate(run, test.func.value)
-        if isinstance(name, ParameterName):
+        if isinstance(name, ParameterName) and name.loop != FIRST_STEP:
             texts = _texts(run, test.args[0].value, clause)
             return name_test(run, test.func.attr.value, texts, node)
     return None

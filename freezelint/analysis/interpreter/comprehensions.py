@@ -108,7 +108,14 @@ def _is_constant(value: Value) -> bool:
 
 def _makes_text(node: cst.BaseComp) -> bool:
     """Whether each element makes a text of its own, by which others may be picked."""
-    return isinstance(node, cst.BaseSimpleComp) and isinstance(node.elt, cst.FormattedString)
+    if not isinstance(node, cst.BaseSimpleComp):
+        return False
+    made = node.elt
+    if isinstance(made, cst.BinaryOperation):
+        made = made.left
+    elif isinstance(made, cst.Call) and isinstance(made.func, cst.Attribute):
+        made = made.func.value
+    return isinstance(made, (cst.FormattedString, cst.SimpleString))
 
 
 def _names(target: cst.CSTNode) -> list[cst.Name]:

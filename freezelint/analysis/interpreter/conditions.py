@@ -22,6 +22,7 @@ from freezelint.analysis.interpreter.element_tests import (
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.gradients import is_gradient
 from freezelint.analysis.values import (
+    FIRST_STEP,
     BoundMethod,
     ComparisonValue,
     Constant,
@@ -108,9 +109,11 @@ def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNod
     if isinstance(left, FlagValue) and isinstance(right, Constant) and operator in ("!=", "is not"):
         return flag_test(run, left, node, wanted=not right.value)
     if isinstance(right, ParameterName) and operator in ("in", "not in"):
+        if right.loop == FIRST_STEP:
+            return UNDECIDED
         return name_test(run, "contains", left, node, negated=operator == "not in")
     if isinstance(left, ParameterName) and operator in ("in", "not in", "==", "!="):
-        kind = "child" if left.loop == 1 else "equals"
+        kind = "equals" if left.loop == 0 else "child"
         return name_test(run, kind, right, node, negated=operator in ("not in", "!="))
     if is_gradient(left) and right == Constant(None) and run.selection is None:
         # Before something is done to a gradient, the case that there is one counts.

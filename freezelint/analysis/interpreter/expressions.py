@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from freezelint.analysis.interpreter import texts
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
 from freezelint.analysis.interpreter.graphs import derived, hand_out, replace, take_up
 from freezelint.analysis.interpreter.iteration import element_of, items_of
@@ -262,6 +263,8 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
     if isinstance(node.operator, cst.Add):
         if _is_number(left) and _is_number(right):
             return Constant(left.value + right.value)  # type: ignore[union-attr]
+        if isinstance(right, Counted):
+            return texts.before_number(left, right)
         together = concatenated(run, left, right, node)
         return _arithmetic(run, left, right) if isinstance(together, Unknown) else together
     if isinstance(node.operator, cst.Subtract):
@@ -273,6 +276,8 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
                 part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in kept.parts
             )
             return kept._replace(parts=parts)
+    if isinstance(node.operator, cst.Modulo) and isinstance(left, Constant):
+        return texts.with_percent(left.value, right)
     if isinstance(node.operator, cst.Multiply) and (is_gradient(left) or is_gradient(right)):
         return product(left, right)
     if isinstance(node.operator, cst.BitOr):

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.interpreter.arguments import bind_parameters, passing
+from freezelint.analysis.interpreter.arguments import passing
 from freezelint.analysis.interpreter.calls import apply
 from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.element_tests import ElementTest
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.following import code_of
 from freezelint.analysis.interpreter.iteration import element_of, items_of
+from freezelint.analysis.interpreter.judged_functions import inside
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -125,15 +126,5 @@ def entered(
     if code is None or body is None or not isinstance(function, FunctionValue):
         yield None
         return
-    outer, statement = run.frame, run.statement
-    frame = run.new_frame(function.chunk, run.frames[function.frame], code)
-    bind_parameters(run, frame.key, function, code.params, arguments)
-    run.frame = frame
-    if isinstance(code, cst.FunctionDef):
-        run.statement = code
-    run.element_names.append({parameter.name.value for parameter in code.params.params})
-    try:
+    with inside(run, function, code, arguments):
         yield body
-    finally:
-        run.element_names.pop()
-        run.frame, run.statement = outer, statement

@@ -14,6 +14,7 @@ from freezelint.analysis.interpreter.optimizers import call_on_optimizer
 from freezelint.analysis.interpreter.sequences import call_on_mapping, call_on_sequence
 from freezelint.analysis.interpreter.subscripts import call_on_table, tensor_of
 from freezelint.analysis.interpreter.tensor_methods import call_on_parameter, call_on_tensor
+from freezelint.analysis.interpreter.texts import call_on_text
 from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.interpreter.unknown_methods import call_on_library_instance
 from freezelint.analysis.knowledge.torch import (
@@ -24,6 +25,7 @@ from freezelint.analysis.knowledge.torch import (
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
+    Constant,
     Form,
     InstanceValue,
     LibraryInstance,
@@ -69,8 +71,8 @@ def call_method(
         return call_on_optimizer(run, receiver, name, arguments, node)
     if isinstance(receiver, (ParameterSequence, SequenceValue, ModuleGroup)):
         return call_on_sequence(run, receiver, name, arguments, node)
-    if isinstance(receiver, MappingValue):
-        return call_on_mapping(run, receiver, name, arguments, node)
+    if isinstance(receiver, (Constant, MappingValue)):
+        return _on_plain(run, receiver, name, arguments, node)
     if isinstance(receiver, SubmoduleTable):
         return call_on_table(run, receiver, name, arguments, node)
     if isinstance(receiver, StateDictValue):
@@ -80,6 +82,18 @@ def call_method(
     if isinstance(receiver, (LibraryInstance, InstanceValue)):
         return call_on_library_instance(run, receiver, name, arguments, node)
     return UNKNOWN
+
+
+def _on_plain(
+    run: Interpreter,
+    receiver: Constant | MappingValue,
+    name: str,
+    arguments: Arguments,
+    node: cst.Call,
+) -> Value:
+    if isinstance(receiver, Constant):
+        return call_on_text(receiver.value, name, arguments)
+    return call_on_mapping(run, receiver, name, arguments, node)
 
 
 def _judged(run: Interpreter, method: BoundMethod) -> BoundMethod:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, NumbersTested
-from freezelint.analysis.knowledge.depths import BLOCKS, depth
+from freezelint.analysis.knowledge.depths import BLOCKS, depth, usual_depth
 from freezelint.analysis.knowledge.names import NAME_LISTINGS, NAME_TESTS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.predicates import ConditionTest, FlagTest, NameTest, NotAll, Some
@@ -29,7 +29,9 @@ _TEN = 10
 """From so many blocks on, one has a number that begins with that of another."""
 
 _NUMBERED = tuple(
-    f"{name}.{number}" for name in ("ayer", "ayers", "lock", "locks", "h") for number in ("{", "1")
+    f"{name}.{number}"
+    for name in ("ayer", "ayers", "lock", "locks", "h")
+    for number in ("{", "1", "%", '"', "'")
 )
 """How texts go on that ask for blocks by number."""
 
@@ -164,12 +166,21 @@ def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
 
 def _is_loose(trace: Trace, event: NumbersTested, write: FlagWritten, part: Part) -> bool:
     """Whether a test of open numbers decides about a part that has more blocks than ten."""
-    if all(not isinstance(atom, (Some, ConditionTest)) for atom in part.predicate):
+    if not _is_open(part.predicate):
         return False
     blocks = _blocks(trace, part.key, event.index)
     if blocks is None or blocks <= _TEN or _is_set_again(trace, write, part.key):
         return False
     return trace.flag(Part(part.key), event.index, event.path).value is not write.value
+
+
+def _is_open(predicate: Predicate) -> bool:
+    """Whether a test of which nothing is known has a part in a predicate."""
+    return any(
+        isinstance(atom, (Some, ConditionTest))
+        or (isinstance(atom, NotAll) and _is_open(atom.atoms))
+        for atom in predicate
+    )
 
 
 def _blocks(trace: Trace, key: int, at: int) -> int | None:
@@ -183,6 +194,8 @@ def _blocks(trace: Trace, key: int, at: int) -> int | None:
         asked = module.arguments.positional[:1] or tuple(module.arguments.keywords.values())[:1]
         if asked and isinstance(asked[0], Constant) and isinstance(asked[0].value, str):
             depths.add(depth(module.library, asked[0].value))
+        elif asked:
+            depths.add(usual_depth(module.library, trace.file.text))
     depths.discard(None)
     return depths.pop() if len(depths) == 1 else None
 
