@@ -46,6 +46,7 @@ class ModuleObject:
         "attachments",
         "attribute",
         "born",
+        "born_in_inference",
         "born_path",
         "born_with_grad",
         "flag_at_birth",
@@ -86,6 +87,8 @@ class ModuleObject:
         self.born_path: Path = ()
         self.born_with_grad: bool | None = True
         """Whether gradients were on where it was made; it makes no difference to its flags."""
+        self.born_in_inference = False
+        """Made under ``inference_mode``: no gradient ever gets past its parameters."""
         self.place: Place | None = None
         self.source: int | None = None
         """What it is a copy of, or what its submodules are taken from."""

@@ -126,6 +126,7 @@ class Interpreter:
         module.born = self.trace.now if self.backdated is None else self.backdated
         module.born_path = self.path
         module.born_with_grad = self.grad_enabled
+        module.born_in_inference = self.is_inference
 
     def bind(self, name: str, value: Value) -> None:
         """Assign a name in the current frame."""

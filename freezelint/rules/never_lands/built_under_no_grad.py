@@ -13,6 +13,7 @@ from freezelint.analysis.events import (
     MethodCalled,
     OptimizerBuilt,
     OutputDetached,
+    ParametersReplaced,
 )
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
@@ -46,8 +47,10 @@ class BuiltUnderNoGrad(Rule):
     Why is this bad:
         `no_grad` acts on what is computed inside it, not on what is made there. A
         parameter is created with `requires_grad=True` in either case, so the model
-        trains with everything else, without a message. Under `inference_mode` the first
-        step raises a RuntimeError instead ("Inplace update to inference tensor").
+        trains with everything else, without a message. Under `inference_mode` it is made of
+        tensors that no gradient gets past: training raises a RuntimeError instead
+        ("Inference tensors cannot be saved for backward"), so a model that is built there
+        is reported when it is trained on its own too.
 
     Bad:
         import torch
@@ -149,9 +152,12 @@ class BuiltUnderNoGrad(Rule):
         for module in trace.objects.modules():
             if module.born_with_grad is not False or module.born > event.index:
                 continue
-            if not _is_model(module) or module.place is None:
+            if module.place is None or not (_is_model(module) or module.born_in_inference):
                 continue
-            if _is_swept_in(trace, event, module) and _trains(trace, event, module):
+            if module.born_in_inference:
+                if _is_to_train(trace, event, module):
+                    yield _report_inference(trace, event, module)
+            elif _is_swept_in(trace, event, module) and _trains(trace, event, module):
                 optimizer = trace.objects.optimizer(event.key).label or event.name
                 yield Report(
                     module.place,
@@ -161,6 +167,38 @@ class BuiltUnderNoGrad(Rule):
                     ((event.place, "the optimizer takes it here"),),
                     about=About((trace.objects.label(module.key),)),
                 )
+
+
+def _report_inference(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> Report:
+    assert module.place is not None
+    optimizer = trace.objects.optimizer(event.key).label or event.name
+    return Report(
+        module.place,
+        f"`{trace.objects.label(module.key)}` is built in inference mode, which does not freeze "
+        f"it, and `{optimizer}` is to train it: this raises a RuntimeError",
+        "build it with gradients, and freeze with `requires_grad_(False)` what is to stay",
+        ((event.place, "the optimizer takes it here"),),
+    )
+
+
+def _is_to_train(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
+    """Whether an optimizer gets what was made in inference mode, and gradients are to reach it."""
+    holders = trace.objects.holders(module.key, event.index)
+    if any(trace.objects.module(each).born_in_inference for each in holders[1:]):
+        return False
+    piece = Part(module.key)
+    if not any(trace.parts_overlap(part, piece, event.index) for part in event.parts):
+        return False
+    is_frozen = any(
+        trace.parts_overlap(part, piece, write.index)
+        for write in trace.all(FlagWritten)
+        if write.value is not True
+        for part in write.parts
+    )
+    is_replaced = any(
+        trace.related(each.key, module.key, each.index) for each in trace.all(ParametersReplaced)
+    )
+    return not is_frozen and not is_replaced and _is_run(trace, event, module)
 
 
 def _is_model(module: ModuleObject) -> bool:
@@ -197,6 +235,11 @@ def _trains(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
         return False
     if _is_filled_in(trace, event, module):
         return False
+    return _is_run(trace, event, module)
+
+
+def _is_run(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
+    """Whether a loss is differentiated that came out of the module, as far as is in sight."""
     if any(module.key in each.keys for each in trace.all(OutputDetached)):
         return False
     own, around = [], []
