@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Called, Event, FlagWritten, OptimizerBuilt, SubmoduleReplaced
@@ -19,6 +18,7 @@ from freezelint.analysis.lost_freeze import (
 )
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OwnTest
+from freezelint.analysis.slices import is_computed_from
 from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.training import shares_activation, trained_before
 from freezelint.analysis.values import ParameterValue, Part, TensorValue
@@ -217,8 +217,7 @@ def _is_taken_from(trace: Trace, made: Called, old: Part, event: SubmoduleReplac
         return True
     if isinstance(value, TensorValue) and event.old in sources_of(value):
         return True
-    written = re.compile(rf"\b{re.escape(event.label)}\b")
-    return "." in event.label and written.search(made.place.code) is not None
+    return "." in event.label and is_computed_from(made.place, event.label)
 
 
 def _is_handed_by_name(trace: Trace, event: SubmoduleReplaced) -> bool:
