@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import ModulesHidden, UpdatedWithoutGradient
+from freezelint.analysis.events import FlagWritten, ModulesHidden, Stepped, UpdatedWithoutGradient
 from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.budget import BudgetSpent
 from freezelint.analysis.interpreter.classes import (
@@ -159,9 +159,22 @@ class ClassRoot(Root):
                 continue
             run.path = (*path, (point, number))
             run.bindings = dict(start)
+            moment = run.trace.now
             self._try(lambda name=method.name: call(name))  # type: ignore[misc]
+            if self._is_a_turn(moment):
+                run.repeated = True
+                self._try(lambda name=method.name: call(name))  # type: ignore[misc]
+                run.repeated = False
         run.path = path
         self._announce_hidden(receiver)
+
+    def _is_a_turn(self, since: int) -> bool:
+        """Whether a method froze something between steps of two optimizers: it is called again."""
+        done = self.interpreter.trace.events[since:]
+        stepped = {each.keys for each in done if isinstance(each, Stepped) and not each.loops}
+        return len(stepped) > 1 and any(
+            isinstance(each, FlagWritten) and each.value is False for each in done
+        )
 
     def _read_step(self) -> None:
         """Announce what the ``step`` of an optimizer does where gradients are missing."""

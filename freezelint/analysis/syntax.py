@@ -141,6 +141,11 @@ class Place(NamedTuple):
         return self.chunk.code(self.node)
 
     @property
+    def statement_code(self) -> str:
+        """The statement as it is written, on one line."""
+        return self.chunk.code(self.statement)
+
+    @property
     def comments(self) -> str:
         """The comments on the lines of the statement and directly above it."""
         line = self.statement

@@ -62,12 +62,15 @@ def _is_freeze(trace: Trace, write: FlagWritten, part: Part) -> bool:
 
 def _other_step(trace: Trace, freeze: FlagWritten, step: Stepped) -> Stepped | None:
     """Another optimizer's step after a freeze, behind which this one has a loss of its own."""
-    if _LASTING.intersection(freeze.scopes) or not shares_activation(freeze, step):
+    if _LASTING.intersection(freeze.scopes):
         return None
-    if not happens_whenever(freeze, step):
+    if not shares_activation(freeze, step) and not _is_next_turn(freeze, step):
         return None
     for other in trace.between(freeze, step, Stepped):
         if not other.keys or set(other.keys) & set(step.keys):
+            continue
+        if not happens_whenever(freeze, step) and not happens_whenever(freeze, other):
+            # Frozen from some epoch on, say, whoever steps: no toggle at all.
             continue
         if (set(other.loops) & set(step.loops)) - set(freeze.loops):
             # Frozen once, before a loop in which both step: for good.
@@ -75,6 +78,11 @@ def _other_step(trace: Trace, freeze: FlagWritten, step: Stepped) -> Stepped | N
         if any(True for _ in trace.between(other, step, BackwardRan)):
             return other
     return None
+
+
+def _is_next_turn(freeze: FlagWritten, step: Stepped) -> bool:
+    """Whether a method that is called for each batch was called again."""
+    return step.repeated and freeze.scopes[:1] == step.scopes[:1]
 
 
 def _is_handed_over(trace: Trace, freeze: FlagWritten, step: Stepped, part: Part) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, Path
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from freezelint.analysis.syntax import Place
 
 E = TypeVar("E", bound=Event)
+
+_WRITES_A_NAME = re.compile(
+    r"requires_grad(?:_\(|[\"'], ?| ?= ?)(?:not )?(?!True\b|False\b|not\b)[A-Za-z_]\w*\)?(?: #.*)?$"
+)
+
+_LITERAL = re.compile(r"[(,=] ?(?:True|False|[01])[,)]")
+"""A flag among the arguments of a call."""
 
 
 class FlagState(NamedTuple):
@@ -215,6 +223,11 @@ class Trace:
         for level in range(shared, len(event.stack)):
             if self.file.call_sites(event.scopes[level + offset]) > 1:
                 return event.stack[level]
+        if isinstance(event, FlagWritten) and _WRITES_A_NAME.search(event.place.statement_code):
+            # The helper sets flags either way; who passes the flag decides.
+            for place in reversed(event.stack[shared:]):
+                if _LITERAL.search(place.code):
+                    return place
         return event.place
 
 
