@@ -9,6 +9,7 @@ import textwrap
 import warnings
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.constants import constants_of
 from freezelint.analysis.outline import class_outline
 from freezelint.analysis.syntax import Chunk
 
@@ -34,6 +35,9 @@ _LOUD = re.compile(
     r"|\bcheckpoint\("
     r"|zip\(self\.[\w.]+parameters\(|load_state_dict\(self\."
 )
+
+_FIELD = re.compile(r"^[ \t]{1,4}\w+\s*(?::[^=\n(]+)?=(?!=)", re.MULTILINE)
+"""An assignment in the body of a class."""
 
 _RECURRENT = re.compile(r"\bnn\.(?:LSTM|GRU|RNN)\(")
 
@@ -171,6 +175,22 @@ class ClassDefinition:
             elif isinstance(statement, ast.Assign):
                 names.update(each.id for each in statement.targets if isinstance(each, ast.Name))
         return frozenset(names)
+
+    @functools.cached_property
+    def annotated(self) -> tuple[str, ...]:
+        """Names that the body of the class annotates, in order: the fields of a dataclass."""
+        return tuple(
+            each.target.id
+            for each in self._node.body
+            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+        )
+
+    @functools.cached_property
+    def constants(self) -> dict[str, object]:
+        """Literals that the body of the class gives a name."""
+        if _FIELD.search(self.text) is None:
+            return {}
+        return constants_of(self._node.body, self.text)
 
     @functools.cached_property
     def attributes_made(self) -> frozenset[str]:

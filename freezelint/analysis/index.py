@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.constants import constants_of
 from freezelint.analysis.definitions import (
     ClassDefinition,
     Definition,
@@ -78,6 +79,7 @@ class Index:
         self.imports: dict[str, str] = {}
         self.loose: list[tuple[int, int]] = []
         """First and last lines of runs of statements that define neither function nor class."""
+        self._loose_nodes: list[ast.stmt] = []
         segments = None if whole or len(text) < LONG else outline(text)
         if segments is None:
             for statement in parse(text).body:
@@ -112,6 +114,7 @@ class Index:
     def _add_loose(self, statement: ast.stmt, shift: int) -> None:
         for bound, dotted_name in _imports_in(statement):
             self.imports.setdefault(bound, dotted_name)
+        self._loose_nodes.append(statement)
         first, last = lines_of(statement)
         first, last = first + shift, last + shift
         if self.loose and first <= self.loose[-1][1]:
@@ -127,6 +130,11 @@ class Index:
             lines = self._lines[first - 1 : last]
             chunks.append((Chunk(lines, first), "\n".join(lines)))
         return tuple(chunks)
+
+    @functools.cached_property
+    def constants(self) -> dict[str, object]:
+        """Literals by the names that they have at the top level, where nothing changes them."""
+        return constants_of(self._loose_nodes, self.text)
 
     @property
     def loose_text(self) -> str:

@@ -9,10 +9,12 @@ import libcst as cst
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import items_of
+from freezelint.analysis.interpreter.literals import value_of
 from freezelint.analysis.interpreter.names import absolute, judge_instance
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
+    ClassValue,
     Constant,
     FunctionValue,
     LibraryInstance,
@@ -191,9 +193,14 @@ def _default(run: Interpreter, function: FunctionValue, node: cst.BaseExpression
 def _outer_name(run: Interpreter, function: FunctionValue, name: str) -> Value:
     """What a name that a default mentions holds around the function."""
     value = run.bindings.get((function.frame, name))
-    if value is None and name in run.index.imports:
-        return LibraryValue(absolute(run, run.index.imports[name]))
-    return value if isinstance(value, (Constant, SequenceValue, LibraryValue)) else UNKNOWN
+    if value is not None:
+        return value if isinstance(value, (Constant, SequenceValue, LibraryValue)) else UNKNOWN
+    index = run.index
+    if name in index.classes:
+        return ClassValue(index.classes[name])
+    if name in index.imports:
+        return LibraryValue(absolute(run, index.imports[name]))
+    return value_of(index.constants[name]) if name in index.constants else UNKNOWN
 
 
 def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.interpreter.adapters import base_of, has_adapters
 from freezelint.analysis.interpreter.arguments import passing
 from freezelint.analysis.interpreter.classes import (
+    class_constant,
     defines_attribute,
     find_method,
     is_lightning_class,
@@ -21,6 +22,7 @@ from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer
 from freezelint.analysis.knowledge import timm
 from freezelint.analysis.knowledge.frameworks import LIGHTNING_METHODS
 from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
+from freezelint.analysis.knowledge.submodules import kind_of_submodule
 from freezelint.analysis.knowledge.torch import (
     CONTAINERS,
     HARMLESS_MODULE_METHODS,
@@ -131,7 +133,7 @@ def _of_plain(
         return BoundMethod(receiver, name) if isinstance(receiver.value, str) else UNKNOWN
     if isinstance(receiver, ClassValue):
         method = find_method(run, receiver, name)
-        return UNKNOWN if method is None else method
+        return class_constant(run, receiver, name) if method is None else method
     if name == "__dict__":
         forget_options(run, (receiver,))
     return run.bindings.get((receiver.key, name), UNKNOWN)
@@ -147,6 +149,9 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
         method = find_method(run, module.owner_class, name, receiver)
         if method is not None:
             return _method_or_property(run, method, node)
+        constant = class_constant(run, module.owner_class, name)
+        if constant is not UNKNOWN:
+            return constant
         if name in LIGHTNING_METHODS and is_lightning_class(run, module.owner_class):
             return BoundMethod(receiver, name)
     if name in _MODULE_METHODS:
@@ -181,6 +186,7 @@ def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: 
             return ParameterValue((Part(child.key),))
         return ModuleValue(child.key)
     kind = _kind_of_child(module, name) or _kind_of_twins(run, module, name)
+    kind = kind or _kind_in_model(run, module, name)
     if kind == "parameter":
         child.origin = Origin.PARAMETER
         child.proof = True
@@ -214,6 +220,17 @@ def _kind_of_child(module: ModuleObject, name: str) -> str | None:
     if library in timm.FACTORIES:
         return "torch.nn.Module" if timm.is_submodule(name) else None
     return "parameter" if name in PARAMETER_ATTRIBUTES else None
+
+
+def _kind_in_model(run: Interpreter, module: ModuleObject, name: str) -> str | None:
+    """What the attribute holds in a model that a library built, or in a part of it."""
+    while module.origin is Origin.CHILD and module.parent is not None:
+        module = run.objects.module(module.parent)
+    if module.origin is not Origin.BUILT or module.library is None:
+        return None
+    if module.library in timm.FACTORIES and timm.is_submodule(name):
+        return "torch.nn.Module"
+    return kind_of_submodule(module.library, name)
 
 
 def _kind_of_twins(run: Interpreter, module: ModuleObject, name: str) -> str | None:
@@ -300,6 +317,9 @@ def _of_instance(run: Interpreter, receiver: InstanceValue, name: str, node: cst
         return _method_or_property(run, method, node)
     if _inherits(run, receiver, name):
         return BoundMethod(receiver, name)
+    constant = class_constant(run, receiver.owner, name) if value is None else UNKNOWN
+    if constant is not UNKNOWN:
+        return constant
     path = dotted(node)
     judged = UNKNOWN if path is None else by_use(run, uses_of(run, path), path)
     if judged is not UNKNOWN:

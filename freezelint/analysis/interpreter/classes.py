@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.interpreter.literals import value_of
 from freezelint.analysis.interpreter.names import absolute
 from freezelint.analysis.knowledge.torch import LIGHTNING_BASES, MODULE_BASES
 from freezelint.analysis.knowledge.zoo import NOT_MODULES
-from freezelint.analysis.values import ClassValue, FunctionValue, Value
+from freezelint.analysis.values import UNKNOWN, ClassValue, FunctionValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,3 +114,19 @@ def find_method(
 def defines_attribute(run: Interpreter, value: ClassValue, name: str) -> bool:
     """Whether a class has a field or property of that name, or reads it from ``self``."""
     return any(each.definition.defines(name) for each in lineage(run, value))
+
+
+def class_constant(run: Interpreter, owner: ClassValue, name: str) -> Value:
+    """What the body of a class, or of a base in the file, gives a name that no method changes."""
+    family = list(lineage(run, owner))
+    for each in family:
+        if name in each.definition.constants:
+            break
+    else:
+        return UNKNOWN
+    if any(
+        name in one.definition.attributes_made or name in one.definition.attributes_changed
+        for one in family
+    ) or re.search(rf"\.{re.escape(name)}\s*=(?!=)", run.index.text):
+        return UNKNOWN
+    return value_of(each.definition.constants[name])

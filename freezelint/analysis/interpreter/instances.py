@@ -9,12 +9,13 @@ from freezelint.analysis.interpreter.classes import (
     is_module_class,
     is_optimizer_class,
     library_bases,
+    lineage,
 )
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.optimizers import build_optimizer
 from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import ClassValue, InstanceValue, ModuleValue, Value
+from freezelint.analysis.values import UNKNOWN, ClassValue, InstanceValue, ModuleValue, Value
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -54,6 +55,15 @@ def instantiate(run: Interpreter, owner: ClassValue, arguments: Arguments, node:
 
 
 def _fill_fields(run: Interpreter, made: InstanceValue, arguments: Arguments) -> None:
-    """A dataclass keeps its keyword arguments under their names."""
+    """A dataclass keeps its arguments under the names of its fields, in their order."""
+    fields = [
+        name
+        for each in reversed(list(lineage(run, made.owner)))
+        for name in each.definition.annotated
+    ]
+    for name, value in zip(fields, arguments.positional, strict=False):
+        run.bindings[made.key, name] = value
+    if not arguments.complete:
+        run.bindings.update({(made.key, name): UNKNOWN for name in fields})
     for name, value in arguments.keywords.items():
         run.bindings[made.key, name] = value

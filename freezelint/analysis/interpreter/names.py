@@ -9,6 +9,7 @@ from freezelint.analysis.interpreter.frames import (
     is_module_use,
     is_optimizer_use,
 )
+from freezelint.analysis.interpreter.literals import value_of
 from freezelint.analysis.interpreter.out_of_sight import keys_in
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -97,6 +98,8 @@ def look_up(run: Interpreter, name: str) -> Value:
         return LibraryValue(absolute(run, index.imports[name]))
     if name in _BUILTINS:
         return BuiltinValue(name)
+    if name in index.constants:
+        return value_of(index.constants[name])
     return judge_by_use(run, run.frame, name)
 
 

@@ -8,7 +8,7 @@ import libcst as cst
 
 from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
 from freezelint.analysis.interpreter.hidden import note_collection
-from freezelint.analysis.interpreter.iteration import element_of, narrow_to_some
+from freezelint.analysis.interpreter.iteration import element_of, narrow_to_some, stands_for_several
 from freezelint.analysis.values import (
     ANY_KEY,
     UNKNOWN,
@@ -60,7 +60,8 @@ def _appended(
         items = receiver.items
         if grows and items and items[-1] == value:
             return receiver
-        complete = receiver.complete and (not grows or hasattr(value, "parts"))
+        is_known = not grows or hasattr(value, "parts") or stands_for_several(run, value)
+        complete = receiver.complete and is_known
         return SequenceValue((*items, value), complete)
     more = as_parameters(run, SequenceValue((value,)), node)
     if more is None:

@@ -162,7 +162,7 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if not isinstance(index, Constant):
         if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
             return narrow_to_some(run, element_of(run, receiver))
-        return _any_of(receiver)
+        return _any_of(run, receiver)
     key = index.value
     if isinstance(receiver, SequenceValue) and type(key) is int:
         if receiver.complete and -len(receiver.items) <= key < len(receiver.items):
@@ -179,10 +179,15 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     return UNKNOWN
 
 
-def _any_of(receiver: Value) -> Value:
-    """What a table of literals holds under a key nobody knows."""
-    if not isinstance(receiver, MappingValue) or not receiver.complete:
+def _any_of(run: Interpreter, receiver: Value) -> Value:
+    """What a table holds under a key nobody knows: one of several literals, or of modules."""
+    if not isinstance(receiver, (MappingValue, SequenceValue)) or not receiver.complete:
         return UNKNOWN
+    if isinstance(receiver, SequenceValue):
+        is_of_modules = all(isinstance(each, ModuleValue) for each in receiver.items)
+        return element_of(run, receiver) if is_of_modules else UNKNOWN
+    if receiver.items and all(isinstance(each, ModuleValue) for _, each in receiver.items):
+        return element_of(run, SequenceValue(tuple(each for _, each in receiver.items)))
     values = tuple(dict.fromkeys(each for _, each in receiver.items if isinstance(each, Constant)))
     if len(values) == 1 and all(each == values[0] for _, each in receiver.items):
         return values[0]

@@ -194,7 +194,7 @@ def _parts(trace: Trace, event: AttributeWritten) -> tuple[Part, ...]:
         if above is None or module.origin not in _INSIDE or module.owner_class is not None:
             return ()
         module = trace.objects.module(above)
-        if module.library in MODULE_CONTAINERS:
+        if module.library in MODULE_CONTAINERS and module.origin is not Origin.CHILD:
             # What is in a list may be of the project's own classes.
             return ()
     if not module.is_module or module.library is None or module.owner_class is not None:

@@ -186,7 +186,8 @@ def _lives_on(trace: Trace, old: int) -> bool:
 def _is_about(trace: Trace, write: FlagWritten, old: int) -> bool:
     """Whether a write was meant for this module, not for all that surrounds it."""
     for part in write.parts:
-        if trace.objects.route(old, part.key, write.index) is not None:
+        sources = trace.objects.sources(part.key, write.index)
+        if any(trace.objects.route(old, each, write.index) is not None for each in sources):
             continue
         route = trace.objects.route(part.key, old, write.index)
         tests = [atom for atom in part.predicate if isinstance(atom, NameTest)]
