@@ -253,6 +253,13 @@ class Objects:
             return (Part(key, predicate), *self.parts_of(module.source, shared))
         return (Part(key, predicate),)
 
+    def container_of(self, key: int) -> int:
+        """A module, or what holds those that it stands for each of."""
+        module = self._modules[key]
+        while module.origin is Origin.ELEMENT and module.parent is not None:
+            module = self._modules[module.parent]
+        return module.key
+
     def sources(self, key: int, at: int, *, whole: bool = False) -> Iterator[int]:
         """A module, and those that it shares parameters with because it is derived from them.
 

@@ -287,7 +287,8 @@ def lasting_freeze(trace: Trace, key: int, at: int, event: Event) -> FlagWritten
         return None
     for change in trace.before(event, SubmoduleReplaced):
         if change.new is None or not (
-            trace.objects.route(key, change.parent, change.index) is not None
+            trace.objects.route(key, trace.objects.container_of(change.parent), change.index)
+            is not None
             or trace.objects.route(change.new, key, event.index) is not None
         ):
             continue

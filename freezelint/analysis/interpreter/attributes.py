@@ -15,6 +15,7 @@ from freezelint.analysis.interpreter.classes import (
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.graphs import take_up
+from freezelint.analysis.interpreter.iteration import element_module
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
 from freezelint.analysis.interpreter.names import by_use, uses_of
 from freezelint.analysis.interpreter.submodules import prove_holders
@@ -34,7 +35,7 @@ from freezelint.analysis.knowledge.torch import (
 )
 from freezelint.analysis.knowledge.torchvision import child_kind
 from freezelint.analysis.objects import ModuleObject, Origin
-from freezelint.analysis.predicates import OwnTest, conjunction
+from freezelint.analysis.predicates import SOME, OwnTest, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -174,7 +175,7 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
 
 def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: str) -> Value:
     if module.origin is Origin.ELEMENT:
-        return _child_of_element(module, name)
+        return _child_of_element(run, receiver, module, name)
     if has_adapters(module):
         base = base_of(run, receiver.key)
         if base is not None:
@@ -197,12 +198,20 @@ def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: 
     return ModuleValue(child.key)
 
 
-def _child_of_element(module: ModuleObject, name: str) -> Value:
+def _child_of_element(
+    run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: str
+) -> Value:
+    """What each of several modules has under a name: some of what they all hold together."""
     assert module.parent is not None
-    predicate = conjunction(module.predicate, (OwnTest(name),))
     if name in PARAMETER_ATTRIBUTES:
+        predicate = conjunction(module.predicate, (OwnTest(name),))
         return ParameterValue((Part(module.parent, predicate),), is_element=True)
-    return UNKNOWN
+    inner = element_module(run, module.parent, conjunction(module.predicate, (SOME,)))
+    child = run.objects.module(inner)
+    child.proof = False
+    child.label = f"{module.label}.{name}" if module.label else None
+    run.bindings[receiver.key, name] = ModuleValue(inner)
+    return ModuleValue(inner)
 
 
 def _kind_of_child(module: ModuleObject, name: str) -> str | None:

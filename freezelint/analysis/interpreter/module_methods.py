@@ -201,7 +201,7 @@ def _submodule(
 ) -> Value:
     target = arguments.get(0, "target")
     if not isinstance(target, Constant) or not isinstance(target.value, str):
-        return UNKNOWN
+        return ModuleValue(element_module(run, receiver.key, (SOME,)))
     value: Value = receiver
     for step in filter(None, target.value.split(".")):
         if not isinstance(value, ModuleValue):

@@ -62,7 +62,7 @@ def keys_in(run: Interpreter, values: Iterable[Value]) -> tuple[tuple[int, ...],
             continue
         seen.add(id(value))
         if isinstance(value, (ModuleValue, ModuleGroup, StateDictValue, SubmoduleTable)):
-            modules.append(value.key)
+            modules.append(run.objects.container_of(value.key))
         elif isinstance(value, OptimizerValue):
             optimizers.extend(value.keys)
         elif isinstance(value, SequenceValue):

@@ -162,7 +162,10 @@ def replace_child(
     if old is not None:
         run.objects.detach(old, parent, attribute, now)
     if new is not None and new != parent:
-        run.objects.attach(new, parent, attribute, now)
+        holder = run.objects.container_of(parent)
+        # In each of several modules: what holds them all holds something new, somewhere.
+        place = attribute if holder == parent else f"[+{new}]"
+        run.objects.attach(new, holder, place, now)
     run.bindings[parent, attribute] = value
 
 
