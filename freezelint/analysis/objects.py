@@ -183,7 +183,7 @@ class Objects:
 
     def modules(self) -> Iterator[ModuleObject]:
         """Every module and lone parameter, in the order in which they came to be."""
-        yield from self._modules.values()
+        yield from tuple(self._modules.values())
 
     def optimizer(self, key: int) -> OptimizerObject:
         """The optimizer with this identity."""

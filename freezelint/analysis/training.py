@@ -306,10 +306,16 @@ def _leaves_own_out(trace: Trace, write: FlagWritten, key: int, at: int) -> bool
     return bool(own) or (own is None and trace.objects.module(key).library is None)
 
 
-def has_no_parameters(trace: Trace, key: int) -> bool:
+def has_no_parameters(trace: Trace, key: int, depth: int = 8) -> bool:
     """Whether a module certainly owns no parameters."""
-    library = trace.objects.module(key).library or ""
-    package, _, last = library.rpartition(".")
+    module = trace.objects.module(key)
+    package, _, last = (module.library or "").rpartition(".")
+    if module.origin is Origin.OWN_CLASS or (package == "torch.nn" and last in CONTAINERS):
+        # As its class and the code in sight made it, a loss or a normalisation often has none.
+        trace.look_inside(key)
+        is_in_sight = module.is_complete and not module.is_subject and depth > 0
+        held = [each for each, _ in trace.objects.attachments_to(key)]
+        return is_in_sight and all(has_no_parameters(trace, each, depth - 1) for each in held)
     return package == "torch.nn" and last in LAYERS_WITHOUT_PARAMETERS
 
 

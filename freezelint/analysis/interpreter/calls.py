@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.interpreter.arguments import Arguments, evaluate_arguments
+from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
@@ -19,6 +20,7 @@ from freezelint.analysis.values import (
     BuiltinValue,
     ClassValue,
     FunctionValue,
+    InstanceValue,
     LibraryValue,
     ModuleValue,
     PartialValue,
@@ -56,6 +58,10 @@ def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Cal
         return builtins.call_builtin(run, function.name, arguments, node)
     if isinstance(function, BoundMethod):
         return methods.call_method(run, function, arguments, node)
+    if isinstance(function, InstanceValue):
+        method = find_method(run, function.owner, "__call__", function)
+        if method is not None:
+            return follow(run, method, arguments, node)
     if isinstance(function, ModuleValue):
         return run_forward(run, function, arguments, node)
     return call_unknown(run, arguments, node)

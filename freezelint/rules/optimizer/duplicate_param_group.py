@@ -5,10 +5,18 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, GroupAdded, OptimizerBuilt, ParametersReplaced
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    GroupAdded,
+    OptimizerBuilt,
+    ParametersReplaced,
+)
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
-from freezelint.analysis.predicates import SOME, flag_tests
-from freezelint.analysis.training import shares_activation, without_flag_tests
+from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total
+from freezelint.analysis.rounds import comes_back
+from freezelint.analysis.trace import implies
+from freezelint.analysis.training import filters_by_flag, shares_activation, without_flag_tests
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -128,13 +136,13 @@ class DuplicateParamGroup(Rule):
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a group that overlaps one that is there."""
-        if event.repeated:
-            return
         if isinstance(event, OptimizerBuilt):
-            if event.library:
+            if event.library and not event.repeated:
                 yield from self._within(event, trace)
         elif isinstance(event, GroupAdded) and event.group is not None and len(event.keys) == 1:
-            yield from self._added(event, event.group, trace)
+            if not event.repeated:
+                yield from self._added(event, event.group, trace)
+            yield from self._again(event, event.group, trace)
 
     def _within(self, built: OptimizerBuilt, trace: Trace) -> Iterator[Report]:
         for first, second in itertools.combinations(built.groups, 2):
@@ -177,6 +185,62 @@ class DuplicateParamGroup(Rule):
                     ((trace.meeting_place(event, added), f"`{optimizer}` got it here"),),
                 )
                 return
+
+    def _again(self, added: GroupAdded, group: ParameterGroup, trace: Trace) -> Iterator[Report]:
+        """The second round of a loop, which adds what the first one has added with the rest."""
+        same = [each for each in trace.before(added, GroupAdded) if _is_same_call(each, added)]
+        if len(same) != 1 or not comes_back(trace, same[0], added):
+            return
+        (first,) = same
+        built = next(
+            (each for each in trace.all(OptimizerBuilt) if each.key == added.keys[0]), None
+        )
+        if built is None or not built.library or not shares_activation(built, added):
+            return
+        for part in group.parts:
+            is_same = any(_timeless(mine) == _timeless(part) for mine in first.parts)
+            if is_same and filters_by_flag(part) and _still_holds(trace, part, first, added):
+                optimizer = trace.objects.optimizer(added.keys[0]).label or built.name
+                label = trace.objects.label(part.key)
+                yield Report(
+                    added.place,
+                    f"the second time, what of `{label}` was switched on before is added to "
+                    f"`{optimizer}` again, which raises a ValueError",
+                    "add only what was switched on just now",
+                )
+                return
+
+
+def _is_same_call(one: GroupAdded, other: GroupAdded) -> bool:
+    return one.place.node is other.place.node and one.keys == other.keys
+
+
+def _timeless(part: Part) -> Part:
+    """A part, whenever its flags were asked for."""
+    atoms = tuple(
+        each._replace(at=None) if isinstance(each, FlagTest) else each for each in part.predicate
+    )
+    return part._replace(predicate=atoms)
+
+
+def _still_holds(trace: Trace, part: Part, first: Event, second: Event) -> bool:
+    """Whether something was on as it was added first, and nothing was switched off since."""
+    everything = without_flag_tests(part)
+    if not is_total(everything.predicate):
+        return False
+    is_on = any(
+        write.value is True
+        and write.certain
+        and implies(first.path, write.path)
+        and any(trace.parts_overlap(mine, everything, write.index) for mine in write.parts)
+        for write in trace.before(first, FlagWritten)
+    )
+    changes = trace.between(first, second, FlagWritten)
+    return is_on and not any(
+        write.value is not True
+        and any(trace.parts_overlap(mine, everything, write.index) for mine in write.parts)
+        for write in changes
+    )
 
 
 def _shared(

@@ -1,0 +1,48 @@
+"""Whether the rounds of a loop come by the same line again, or only one of them does."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.events import ConditionTested
+from freezelint.analysis.trace import implies
+
+if TYPE_CHECKING:
+    from freezelint.analysis.events import Event
+    from freezelint.analysis.trace import Trace
+
+_RECURS = re.compile(r"%|\bin\b|[<>]")
+"""What a condition holds that several rounds of a loop meet."""
+
+_ONCE = re.compile(r"==|\bis\b(?! not)|^(?:not )?[\w.]+$")
+"""What one holds that waits for a single round, or asks whether the thing is done."""
+
+_ALL_BUT_ONE = re.compile(r"!=|\bis not\b|^(?:not )?[\w.]+$")
+"""The same where a round is left early if the condition is met."""
+
+
+def comes_back(trace: Trace, first: Event, second: Event) -> bool:
+    """Whether the line that did one thing, and in a later round another, is met every so often.
+
+    Args:
+        trace: The run that both events are from.
+        first: What the line did in one round of a loop.
+        second: What it did in a later one.
+    """
+    if implies(first.path, second.path):
+        return True
+    lines = [second.place.span.line, *(each.span.line for each in second.stack)]
+    recurs = False
+    for each in trace.between(first, second, ConditionTested):
+        if len(each.path) >= len(second.path) or not implies(second.path, each.path):
+            continue
+        code = each.place.code
+        if _RECURS.search(code):
+            recurs = True
+            continue
+        around = each.place.chunk.span(each.place.statement)
+        is_around = any(around.line < line <= around.end_line for line in lines)
+        if (_ONCE if is_around else _ALL_BUT_ONE).search(code):
+            return False
+    return recurs
