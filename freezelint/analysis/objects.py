@@ -154,6 +154,8 @@ class Objects:
         self._modules: dict[int, ModuleObject] = {}
         self._children: dict[tuple[int, str], int] = {}
         self._optimizers: dict[int, OptimizerObject] = {}
+        self._hung_twice: dict[int, None] = {}
+        """What was attached in more than one place, perhaps one after the other."""
         self._next_key = 1
 
     def new_key(self) -> int:
@@ -212,7 +214,10 @@ class Objects:
 
     def attach(self, key: int, parent: int, attribute: str, since: int) -> None:
         """Record that an object became an attribute of ``parent``."""
-        self._modules[key].attachments.append(Attachment(parent, attribute, since, None))
+        attachments = self._modules[key].attachments
+        attachments.append(Attachment(parent, attribute, since, None))
+        if len(attachments) > 1:
+            self._hung_twice[key] = None
 
     def detach(self, key: int, parent: int, attribute: str, until: int) -> None:
         """Record that an object is that attribute no more."""
@@ -227,6 +232,13 @@ class Objects:
         The empty string means that both are the same object.
         """
         return self._route(ancestor, key, at, 12)
+
+    def share(self, first: int, second: int, at: int) -> bool:
+        """Whether a module hangs below both of two that do not hold each other."""
+        return any(
+            self.route(first, key, at) is not None and self.route(second, key, at) is not None
+            for key in self._hung_twice
+        )
 
     def _route(self, ancestor: int, key: int, at: int, depth: int) -> str | None:
         if ancestor == key:

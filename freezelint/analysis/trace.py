@@ -139,7 +139,9 @@ class Trace:
         if down is not None:
             return self._picks(first.predicate, second.key, down) is not False
         up = self.objects.route(second.key, first.key, at)
-        return up is not None and self._picks(second.predicate, first.key, up) is not False
+        if up is not None:
+            return self._picks(second.predicate, first.key, up) is not False
+        return self.objects.share(first.key, second.key, at)
 
     def _picks(self, predicate: Predicate, key: int, prefix: str) -> bool | None:
         """Whether a predicate picks all parameters of a module, or none; or it is not known."""

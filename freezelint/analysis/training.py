@@ -135,8 +135,8 @@ def is_rebuilt(trace: Trace, event: Event, part: Part, optimizer: int) -> bool:
         if built.key != optimizer and not built.parts:
             return True
     return any(
-        optimizer in added.keys
-        and (not added.complete or _may_hold(trace, added.parts, part, added.index))
+        (optimizer in added.keys and not added.complete)
+        or _may_hold(trace, added.parts, part, added.index)
         for added in trace.after(event, GroupAdded)
     )
 

@@ -43,7 +43,7 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
         run.selection = outer
     _restore_names(run, before)
     is_lazy = isinstance(node, cst.GeneratorExp)
-    collected = _collected(run, results, complete=complete, is_lazy=is_lazy)
+    collected = collect(run, results, complete=complete, is_lazy=is_lazy)
     if isinstance(node, cst.DictComp):
         return _as_mapping(collected)
     if is_lazy and not isinstance(collected, ParameterSequence):
@@ -146,7 +146,8 @@ def _element(
     return [evaluate(run, node.elt)], True
 
 
-def _collected(run: Interpreter, results: list[Value], *, complete: bool, is_lazy: bool) -> Value:
+def collect(run: Interpreter, results: list[Value], *, complete: bool, is_lazy: bool) -> Value:
+    """What the elements of a comprehension, or of a generator, are together."""
     parameters = [_parameter_in(each) for each in results]
     if results and all(each is not None for each in parameters):
         parts = tuple(part for each in parameters if each is not None for part in each.parts)

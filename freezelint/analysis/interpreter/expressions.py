@@ -12,7 +12,6 @@ from freezelint.analysis.interpreter.graphs import derived, hand_out, replace, t
 from freezelint.analysis.interpreter.iteration import element_of, items_of
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.names import by_use, judge_by_use, look_up, uses_of
-from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.tensors import sources_of
@@ -320,10 +319,10 @@ def _await(run: Interpreter, node: cst.Await) -> Value:
 
 
 def _yield(run: Interpreter, node: cst.Yield) -> Value:
-    if isinstance(node.value, cst.BaseExpression):
-        # Whoever asked for it does what it likes until the next turn.
-        hand_over(run, [evaluate(run, node.value)], node)
-    return UNKNOWN
+    from freezelint.analysis.interpreter.generators import run_yield
+
+    given = node.value.item if isinstance(node.value, cst.From) else node.value
+    return UNKNOWN if given is None else run_yield(run, node, evaluate(run, given))
 
 
 def _call(run: Interpreter, node: cst.Call) -> Value:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.events import Borrowed
+from freezelint.analysis.interpreter import generators
 from freezelint.analysis.interpreter.arguments import (
     Arguments,
     annotate_parameters,
@@ -21,7 +22,7 @@ from freezelint.analysis.interpreter.graphs import replace, take_up
 from freezelint.analysis.interpreter.joining import join, join_values
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES, INFERENCE_SWITCHES
-from freezelint.analysis.syntax import dotted, inner_nodes
+from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     ClassValue,
@@ -70,9 +71,13 @@ def follow(
                 values = (*values, function.receiver)
             hand_over(run, values, node)
         return UNKNOWN
-    if isinstance(node, cst.Call) and _is_generator(function, code):
-        hand_over(run, arguments.all, node)
-        return UNKNOWN
+    if isinstance(node, cst.Call) and generators.is_generator(function, code):
+        if not generators.gives_parameters(function, code):
+            hand_over(run, arguments.all, node)
+            return UNKNOWN
+        given: list[Value] = []
+        _activate(run, function, code, arguments, node, given)
+        return generators.collected(run, given)
     return _activate(run, function, code, arguments, node)
 
 
@@ -108,24 +113,13 @@ def code_of(function: FunctionValue) -> cst.FunctionDef | cst.Lambda | None:
     return code if isinstance(code, (cst.FunctionDef, cst.Lambda)) else None
 
 
-def _is_generator(function: FunctionValue, code: cst.FunctionDef | cst.Lambda) -> bool:
-    if function.definition is not None and "yield" not in function.definition.words:
-        return False
-    fact = ("generator", id(code))
-    facts = function.chunk.facts
-    if fact not in facts:
-        facts[fact] = isinstance(code, cst.FunctionDef) and any(
-            type(each) is cst.Yield for each in inner_nodes(code.body)
-        )
-    return bool(facts[fact])
-
-
 def _activate(
     run: Interpreter,
     function: FunctionValue,
     code: cst.FunctionDef | cst.Lambda,
     arguments: Arguments,
     node: cst.CSTNode,
+    given: list[Value] | None = None,
 ) -> Value:
     from freezelint.analysis.interpreter.statements import run_body
 
@@ -137,6 +131,7 @@ def _activate(
     place = run.place(node) if outer.chunk is not None else None
     frame = run.new_frame(function.chunk, run.frames[function.frame], code)
     frame.receiver, frame.owner = function.receiver, function.owner
+    frame.yields = given
     bind_parameters(run, frame.key, function, code.params, arguments)
     given = element_parameters(run, frame.key, code)
     if given:

@@ -42,6 +42,7 @@ class Frame:
         "receiver",
         "returns",
         "uses",
+        "yields",
     )
 
     def __init__(self, key: int, chunk: Chunk | None, parent: Frame | None, uses: Uses) -> None:
@@ -56,6 +57,8 @@ class Frame:
         self.exits: list[Bindings] = []
         self.passed: dict[str, tuple[Frame, str]] = {}
         """For a parameter, the caller and the dotted name that it passed."""
+        self.yields: list[Value] | None = None
+        """What a generator gives, one after the other; None where nobody collects it."""
 
     def uses_of(self, name: str) -> set[str]:
         """The methods called on a dotted name here and in the enclosing scopes."""

@@ -9,6 +9,7 @@ import libcst as cst
 from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
 from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import element_of, narrow_to_some, stands_for_several
+from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     ANY_KEY,
     UNKNOWN,
@@ -85,6 +86,32 @@ def store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
             note_collection(run, receiver.key, target.attr.value, value, target)
         if isinstance(receiver, (ModuleValue, InstanceValue)):
             run.bindings[receiver.key, target.attr.value] = value
+    elif isinstance(target, cst.IfExp):
+        # One of the two has changed.
+        store(run, target.body, UNKNOWN)
+        store(run, target.orelse, UNKNOWN)
+    elif isinstance(target, cst.Subscript) and dotted(target.value) is not None:
+        store(run, target.value, _with_element(run, target, value))
+
+
+def _with_element(run: Interpreter, target: cst.Subscript, value: Value) -> Value:
+    """A list or dict one of whose elements has changed."""
+    from freezelint.analysis.interpreter.expressions import evaluate
+
+    holder = evaluate(run, target.value)
+    index = target.slice[0].slice
+    key = evaluate(run, index.value) if isinstance(index, cst.Index) else UNKNOWN
+    if not isinstance(key, Constant):
+        return UNKNOWN
+    if isinstance(holder, MappingValue) and holder.get(key.value) is not None:
+        pairs = ((each, value if each == key.value else old) for each, old in holder.items)
+        return holder._replace(items=tuple(pairs))
+    if isinstance(holder, SequenceValue) and type(key.value) is int and holder.complete:
+        items = list(holder.items)
+        if -len(items) <= key.value < len(items):
+            items[key.value] = value
+            return holder._replace(items=tuple(items))
+    return UNKNOWN
 
 
 def with_entry(mapping: MappingValue, key: Value, value: ModuleValue) -> MappingValue:

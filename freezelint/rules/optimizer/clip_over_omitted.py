@@ -8,6 +8,7 @@ from freezelint.analysis.events import BackwardRan, Called, Event, GradientsClea
 from freezelint.analysis.gradients import gets_gradients, holders_of
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.remainders import has_more
 from freezelint.analysis.training import is_born_trainable, without_flag_tests
 from freezelint.analysis.values import ParameterSequence, Part
 from freezelint.findings import About, Level
@@ -183,12 +184,4 @@ def _omitted(key: int, event: Event, trace: Trace) -> str | None:
     label = trace.objects.label(key)
     if not held:
         return f"`{label}`"
-    return f"the rest of `{label}`" if _has_more_than(key, held, event, trace) else None
-
-
-def _has_more_than(key: int, held: list[Part], event: Event, trace: Trace) -> bool:
-    """Whether a model of a library certainly has more than the one child that is held of it."""
-    library = trace.objects.module(key).library or ""
-    if not library.startswith(("torchvision.models.", "timm.")) or len(set(held)) != 1:
-        return False
-    return trace.objects.route(key, held[0].key, event.index) not in (None, "")
+    return f"the rest of `{label}`" if has_more(trace, key, held, event.index) else None

@@ -1,0 +1,149 @@
+"""Whether a module certainly has more parameters than some that were taken out of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.architectures import known_place
+from freezelint.analysis.events import SubmoduleReplaced
+from freezelint.analysis.knowledge import transformers
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import Atom, NameTest, NotAll, is_met_by
+from freezelint.analysis.training import has_parameters, without_flag_tests
+from freezelint.analysis.values import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freezelint.analysis.trace import Trace
+
+_WHOLE_MODELS = ("torchvision.models.", "timm.", "transformers.")
+
+_MADE = (Origin.BUILT, Origin.OWN_CLASS, Origin.PARAMETER)
+
+_DEEPEST = 4
+
+
+def left_out(trace: Trace, key: int, taken: Sequence[Part], at: int) -> Part | None:
+    """A part of a module that certainly has parameters, none of which are among those taken.
+
+    Args:
+        trace: The run that is asked about.
+        key: The module.
+        taken: The parts that may lie in it.
+        at: The moment that counts.
+
+    Returns:
+        The module itself where what is left has no name of its own; None where it is not
+        certain that anything is.
+    """
+    return _left_out(trace, key, taken, at, _DEEPEST)
+
+
+def _left_out(trace: Trace, key: int, taken: Sequence[Part], at: int, depth: int) -> Part | None:
+    below = [part for part in taken if trace.parts_overlap(part, Part(key), at)]
+    if not below:
+        return Part(key) if has_parameters(trace, key, at) else None
+    if depth == 0 or any(trace.part_covers(part, Part(key), at) for part in below):
+        return None
+    if has_more(trace, key, below, at):
+        return Part(key)
+    for held in trace.objects.held_by(key, at):
+        module = trace.objects.module(held)
+        if module.origin in (Origin.BUILT, Origin.OWN_CLASS, Origin.COPY):
+            rest = _left_out(trace, held, below, at, depth - 1)
+            if rest is not None:
+                return rest
+    return None
+
+
+def has_more(trace: Trace, key: int, taken: Sequence[Part], at: int) -> bool:
+    """Whether a model of a library certainly has more than what was taken of it."""
+    module = trace.objects.module(key)
+    library = module.library or ""
+    if module.origin is not Origin.BUILT or not library.startswith(_WHOLE_MODELS):
+        return False
+    ways = [trace.objects.route(key, part.key, at) for part in taken]
+    if all(way == "" for way in ways) and _names_leave_some(trace, key, taken):
+        return True
+    if len(set(taken)) == 1 and not library.startswith("transformers."):
+        return ways[0] not in (None, "")
+    return all(
+        _is_added(trace, key, part, way) or _is_small(trace, key, part)
+        for part, way in zip(taken, ways, strict=True)
+    )
+
+
+def _names_leave_some(trace: Trace, key: int, taken: Sequence[Part]) -> bool:
+    """Whether a known parameter of a model is picked by none of the parts."""
+    place = known_place(trace, key)
+    names = None if place is None else place.parameter_names
+    if names is None:
+        return False
+    replaced = [each.attribute for _, each in trace.objects.attachments_to(key) if each.since >= 0]
+    names = tuple(name for name in names if name.partition(".")[0] not in replaced)
+    bare = [without_flag_tests(part).predicate for part in taken]
+    return any(all(is_met_by(predicate, name) is False for predicate in bare) for name in names)
+
+
+def _is_added(trace: Trace, key: int, part: Part, way: str | None) -> bool:
+    """Whether a part lies in what the code has put into a model, or in a head of it."""
+    if way is None or way == "":
+        return False
+    first = way.partition(".")[0]
+    if first in _heads_of(trace, key):
+        return True
+    return trace.objects.module(part.key).origin in _MADE
+
+
+def _heads_of(trace: Trace, key: int) -> frozenset[str]:
+    place = known_place(trace, key)
+    if place is not None:
+        return frozenset(place.heads)
+    known = transformers.facts(trace.objects.module(key).library or "")
+    if known is None or "base" not in known:
+        return frozenset()
+    return frozenset(known.get("heads", ())) - {known["base"]}
+
+
+def _is_small(trace: Trace, key: int, part: Part) -> bool:
+    """Whether only names of a head, or of what the code has put there, are picked."""
+    if part.key != key:
+        return False
+    added = {
+        change.attribute
+        for change in trace.all(SubmoduleReplaced)
+        if change.new is not None and trace.objects.module(change.new).origin in _MADE
+    }
+    added |= {
+        each.attribute
+        for module in trace.objects.modules()
+        if module.origin in _MADE
+        for each in module.attachments
+        if each.since >= 0
+    }
+    known = added | _heads_of(trace, key)
+    return any(
+        texts and all(_is_of(text, known) for text in texts)
+        for texts in map(_texts_of, part.predicate)
+    )
+
+
+def _texts_of(atom: Atom) -> tuple[str, ...]:
+    """The texts of which one must be in a name for it to be picked."""
+    if isinstance(atom, NameTest):
+        return () if atom.negated else atom.texts
+    if isinstance(atom, NotAll) and all(
+        isinstance(each, NameTest) and each.negated for each in atom.atoms
+    ):
+        return tuple(
+            text for each in atom.atoms if isinstance(each, NameTest) for text in each.texts
+        )
+    return ()
+
+
+def _is_of(text: str, known: set[str] | frozenset[str]) -> bool:
+    steps = text.strip(".").split(".")
+    return any(step in known for step in steps) or any(
+        len(steps[0]) > 3 and name.startswith(steps[0]) for name in known
+    )
