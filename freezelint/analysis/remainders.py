@@ -46,8 +46,9 @@ def _left_out(trace: Trace, key: int, taken: Sequence[Part], at: int, depth: int
         return Part(key) if has_parameters(trace, key, at) else None
     if depth == 0 or any(trace.part_covers(part, Part(key), at) for part in below):
         return None
-    if has_more(trace, key, below, at):
-        return Part(key)
+    rest = _more_of_a_model(trace, key, below, at)
+    if rest is not None:
+        return rest
     for held in trace.objects.held_by(key, at):
         module = trace.objects.module(held)
         if module.origin in (Origin.BUILT, Origin.OWN_CLASS, Origin.COPY):
@@ -59,31 +60,56 @@ def _left_out(trace: Trace, key: int, taken: Sequence[Part], at: int, depth: int
 
 def has_more(trace: Trace, key: int, taken: Sequence[Part], at: int) -> bool:
     """Whether a model of a library certainly has more than what was taken of it."""
+    return _more_of_a_model(trace, key, taken, at) is not None
+
+
+def _more_of_a_model(trace: Trace, key: int, taken: Sequence[Part], at: int) -> Part | None:
+    """What a model of a library has besides what was taken; the model where that has no name."""
     module = trace.objects.module(key)
     library = module.library or ""
     if module.origin is not Origin.BUILT or not library.startswith(_WHOLE_MODELS):
-        return False
+        return None
+    unpicked = _unpicked_child(trace, key, taken, at)
+    if unpicked is not None:
+        return Part(trace.objects.child(key, unpicked).key)
     ways = [trace.objects.route(key, part.key, at) for part in taken]
-    if all(way == "" for way in ways) and _names_leave_some(trace, key, taken):
-        return True
     if len(set(taken)) == 1 and not library.startswith("transformers."):
-        return ways[0] not in (None, "")
-    return all(
+        return Part(key) if ways[0] not in (None, "") else None
+    if not all(
         _is_added(trace, key, part, way) or _is_small(trace, key, part)
         for part, way in zip(taken, ways, strict=True)
-    )
+    ):
+        return None
+    base = (transformers.facts(library) or {}).get("base")
+    return Part(key if base is None else trace.objects.child(key, base).key)
 
 
-def _names_leave_some(trace: Trace, key: int, taken: Sequence[Part]) -> bool:
-    """Whether a known parameter of a model is picked by none of the parts."""
+def _unpicked_child(trace: Trace, key: int, taken: Sequence[Part], at: int) -> str | None:
+    """A submodule of a known architecture of which none of the parts takes anything."""
     place = known_place(trace, key)
     names = None if place is None else place.parameter_names
     if names is None:
-        return False
+        return None
     replaced = [each.attribute for _, each in trace.objects.attachments_to(key) if each.since >= 0]
-    names = tuple(name for name in names if name.partition(".")[0] not in replaced)
-    bare = [without_flag_tests(part).predicate for part in taken]
-    return any(all(is_met_by(predicate, name) is False for predicate in bare) for name in names)
+    ways = {part: trace.objects.route(key, part.key, at) for part in taken}
+    for name in names:
+        child = name.partition(".")[0]
+        if child in replaced or child == name:
+            continue
+        below = [each for each in names if each.startswith(f"{child}.")]
+        if all(_leaves(ways[part], part, below) for part in taken):
+            return child
+    return None
+
+
+def _leaves(way: str | None, part: Part, names: Sequence[str]) -> bool:
+    """Whether a part at the end of a way takes none of some parameters."""
+    if way is None:
+        return False
+    if way:
+        return not any(f"{name}.".startswith(f"{way}.") for name in names)
+    predicate = without_flag_tests(part).predicate
+    return all(is_met_by(predicate, name) is False for name in names)
 
 
 def _is_added(trace: Trace, key: int, part: Part, way: str | None) -> bool:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    GroupAdded,
+    HandedOver,
+    OptimizerBuilt,
+    Stepped,
+)
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.predicates import is_total
+from freezelint.analysis.remainders import left_out
 from freezelint.analysis.training import (
     filters_by_flag,
+    flag_changes_after,
     is_frozen_but_for_pieces,
     is_handed_on,
     is_rebuilt,
@@ -142,16 +152,24 @@ class UnfrozenNotOptimized(Rule):
                 return
 
     def _judge(self, unfreeze: FlagWritten, part: Part, trace: Trace) -> Report | None:
-        if not is_frozen_but_for_pieces(trace, unfreeze, part):
-            return None
         candidates = [
             built
             for built in trace.before(unfreeze, OptimizerBuilt)
             if _same_tree(trace, built, part)
         ]
-        if not candidates or any(_holds(trace, built, part) for built in candidates):
+        if not candidates:
+            return None
+        holders = _holders(trace, candidates, unfreeze, part)
+        if holders is None:
             return None
         built = candidates[0]
+        if holders:
+            rest = _rest(trace, holders, unfreeze, part)
+            if rest is None:
+                return None
+            part = rest
+        elif not is_frozen_but_for_pieces(trace, unfreeze, part):
+            return None
         if is_rebuilt(trace, unfreeze, part, built.key) or _may_be_added(
             trace, unfreeze, part, built
         ):
@@ -161,7 +179,24 @@ class UnfrozenNotOptimized(Rule):
             return None
         if steps and is_written_again(trace, unfreeze, False, steps[0].index):
             return None
+        if holders:
+            until = steps[0].index if steps else trace.now
+            if _is_changed(trace, unfreeze, part, until):
+                return None
+            return self._report_rest(unfreeze, built, steps, trace)
         return self._report(unfreeze, built, steps, trace)
+
+    def _report_rest(
+        self, unfreeze: FlagWritten, built: OptimizerBuilt, steps: list[Stepped], trace: Trace
+    ) -> Report:
+        whole = self._report(unfreeze, built, steps, trace)
+        optimizer = trace.objects.optimizer(built.key).label or built.name
+        return whole._replace(
+            message=f"`{unfreeze.label}` is unfrozen after `{optimizer}` was built with a part of "
+            "it: the rest gets gradients and never trains",
+            help=f"add the rest to `{optimizer}` with `add_param_group`, or build a new optimizer",
+            fix=None,
+        )
 
     def _report(
         self, unfreeze: FlagWritten, built: OptimizerBuilt, steps: list[Stepped], trace: Trace
@@ -206,18 +241,43 @@ def _same_tree(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
     return any(trace.objects.roots(held.key, built.index) & roots for held in built.parts)
 
 
-def _holds(trace: Trace, built: OptimizerBuilt, part: Part) -> bool:
-    """Whether the optimizer holds the part, or may hold it."""
-    if not built.complete:
-        return True
-    for held in built.parts:
-        if not trace.parts_overlap(without_flag_tests(held), part, built.index):
-            continue
-        if not filters_by_flag(held):
-            return True
-        if not is_frozen_but_for_pieces(trace, built, part):
-            return True
-    return False
+def _holders(
+    trace: Trace, candidates: list[OptimizerBuilt], unfreeze: FlagWritten, part: Part
+) -> list[Part] | None:
+    """What optimizers hold of a part, or may hold; None where not all of that is in sight."""
+    keys = {built.key for built in candidates}
+    added = [each for each in trace.before(unfreeze, GroupAdded) if keys & set(each.keys)]
+    if not all(each.complete for each in candidates) or not all(each.complete for each in added):
+        return None
+    holders = []
+    events: list[OptimizerBuilt | GroupAdded] = [*candidates, *added]
+    for event in events:
+        for held in event.parts:
+            if not trace.parts_overlap(without_flag_tests(held), part, event.index):
+                continue
+            if not filters_by_flag(held) or not is_frozen_but_for_pieces(trace, event, part):
+                holders.append(held)
+    return holders
+
+
+def _is_changed(trace: Trace, unfreeze: FlagWritten, part: Part, until: int) -> bool:
+    """Whether flags in a part may be switched off again before a moment."""
+    return any(
+        later.value is not True
+        and any(trace.parts_overlap(mine, part, later.index) for mine in later.parts)
+        for later in flag_changes_after(trace, unfreeze)
+        if later.index < until
+    )
+
+
+def _rest(trace: Trace, holders: list[Part], unfreeze: FlagWritten, part: Part) -> Part | None:
+    """What was frozen of a part until now and is certainly in no optimizer."""
+    if not is_total(part.predicate) or any(map(filters_by_flag, holders)):
+        return None
+    rest = left_out(trace, part.key, holders, unfreeze.index)
+    if rest is None or not is_frozen_but_for_pieces(trace, unfreeze, rest):
+        return None
+    return rest
 
 
 def _fix(unfreeze: FlagWritten, built: OptimizerBuilt, optimizer: str, trace: Trace) -> Fix | None:
