@@ -57,116 +57,118 @@ _42 = ('weight_norm', 'remove_spectral_norm')
 _43 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\(')
 _44 = ('load_state_dict',)
 _45 = ('.step(',)
-_46 = ('optim', 'Optim', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
-_47 = ('requires_grad', '.unfreeze(')
-_48 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
-_49 = ('step', 'backward')
-_50 = ('register_hook', '.grad')
-_51 = ('register_hook\\(', '\\.grad\\b')
-_52 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop')
-_53 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]')
-_54 = ('step(',)
-_55 = ('param_groups',)
-_56 = ('mul_(', '*=')
-_57 = ('def step\\(',)
-_58 = ('params', 'add_param_group')
-_59 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
-_60 = ('load_state_dict', 'zip(')
-_61 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
-_62 = ('backward',)
-_63 = ('Parameter(', 'nn.')
-_64 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
-_65 = ('clip_grad_norm',)
-_66 = ('clip_grad_norm_?\\(',)
-_67 = ('zip(',)
-_68 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
-_69 = ('train(',)
-_70 = ('BatchNorm', 'InstanceNorm', 'torchvision')
-_71 = ('step(', 'backward(', 'training_step')
-_72 = ('\\.train\\((?:True|mode=True)?\\)',)
-_73 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(')
-_74 = ('step(', 'backward(', 'Trainer(')
-_75 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
-_76 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
-_77 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
-_78 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)',)
-_79 = ('track_running_stats', '.momentum')
-_80 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
-_81 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'ropout', 'Transformer', 'MultiheadAttention')
-_82 = ('step(', 'backward(')
-_83 = ('no_grad', 'inference_mode', 'grad_enabled')
-_84 = ('\\.backward\\(', '\\.step\\(')
-_85 = ('isinstance(',)
-_86 = ('BatchNorm',)
-_87 = ('isinstance\\([^()]*\\(?[^()]*BatchNorm[123]d[,)\\s]', 'isinstance\\([^()]*\\(?[^()]*SyncBatchNorm[,)\\s]')
-_88 = ('requires_grad', 'from_pretrained')
-_89 = ('max_norm\\s*=', 'spectral_norm\\(', 'register_buffer\\(')
-_90 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
-_91 = ('cuda', '.to(')
-_92 = ('backward(',)
-_93 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
-_94 = ('deepcopy',)
-_95 = ('eval(', 'train(False')
-_96 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
-_97 = ('zip\\(',)
-_98 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled')
-_99 = ('parameters(', 'Parameter(')
-_100 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(')
-_101 = ('backward\\((?<!def backward\\()', 'training_step\\(')
-_102 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_103 = ('\\.backward\\(', 'manual_backward\\(')
-_104 = ('checkpoint',)
-_105 = ('backward', 'training_step')
-_106 = ('step(', 'optim', 'Optim')
-_107 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(')
-_108 = ('inference_mode',)
-_109 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
-_110 = ('backward\\(', 'def training_step\\(')
-_111 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_112 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_113 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
-_114 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_115 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_116 = ('parameters(', 'optim', 'Optim')
-_117 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
-_118 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
-_119 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
-_120 = ('Parameter(',)
-_121 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
-_122 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_123 = ('Module',)
-_124 = ('def forward',)
-_125 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
-_126 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|dict\\(|tuple\\()',)
-_127 = ('transformers',)
-_128 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_129 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
-_130 = ('torchvision', 'timm', 'transformers')
-_131 = ('torchvision', 'timm')
-_132 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_133 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_134 = ('DistributedDataParallel', 'DDP')
-_135 = ('FullyShardedDataParallel', 'FSDP')
-_136 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_137 = ('compile(',)
-_138 = ('torch\\.compile\\(', 'import compile')
-_139 = ('peft',)
-_140 = ('from_pretrained(',)
-_141 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_142 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_143 = ('get_peft_model', 'PeftModel')
-_144 = ('get_peft_model\\(', 'is_trainable')
-_145 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_146 = ('get_peft_model',)
-_147 = ('Config(',)
-_148 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_149 = ('mark_only_lora_as_trainable(',)
-_150 = ('unload(',)
-_151 = ('disable_adapter(', 'set_adapter(')
-_152 = ('BaseFinetuning', 'BackboneFinetuning')
-_153 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_154 = ('Trainer(',)
-_155 = ('.train(',)
+_46 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
+_47 = ('optim', 'Optim', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
+_48 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)')
+_49 = ('requires_grad', '.unfreeze(')
+_50 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
+_51 = ('step', 'backward')
+_52 = ('register_hook', '.grad')
+_53 = ('register_hook\\(', '\\.grad\\b')
+_54 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop')
+_55 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]')
+_56 = ('step(',)
+_57 = ('param_groups',)
+_58 = ('mul_(', '*=')
+_59 = ('def step\\(',)
+_60 = ('params', 'add_param_group')
+_61 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
+_62 = ('load_state_dict', 'zip(')
+_63 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
+_64 = ('backward',)
+_65 = ('Parameter(', 'nn.')
+_66 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
+_67 = ('clip_grad_norm',)
+_68 = ('clip_grad_norm_?\\(',)
+_69 = ('zip(',)
+_70 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
+_71 = ('train(',)
+_72 = ('BatchNorm', 'InstanceNorm', 'torchvision')
+_73 = ('step(', 'backward(', 'training_step')
+_74 = ('\\.train\\((?:True|mode=True)?\\)',)
+_75 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(')
+_76 = ('step(', 'backward(', 'Trainer(')
+_77 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
+_78 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
+_79 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
+_80 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)',)
+_81 = ('track_running_stats', '.momentum')
+_82 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
+_83 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'ropout', 'Transformer', 'MultiheadAttention')
+_84 = ('step(', 'backward(')
+_85 = ('no_grad', 'inference_mode', 'grad_enabled')
+_86 = ('\\.backward\\(', '\\.step\\(')
+_87 = ('isinstance(',)
+_88 = ('BatchNorm',)
+_89 = ('isinstance\\([^()]*\\(?[^()]*BatchNorm[123]d[,)\\s]', 'isinstance\\([^()]*\\(?[^()]*SyncBatchNorm[,)\\s]')
+_90 = ('requires_grad', 'from_pretrained')
+_91 = ('max_norm\\s*=', 'spectral_norm\\(', 'register_buffer\\(')
+_92 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
+_93 = ('cuda', '.to(')
+_94 = ('backward(',)
+_95 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
+_96 = ('deepcopy',)
+_97 = ('eval(', 'train(False')
+_98 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
+_99 = ('zip\\(',)
+_100 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled')
+_101 = ('parameters(', 'Parameter(')
+_102 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(')
+_103 = ('backward\\((?<!def backward\\()', 'training_step\\(')
+_104 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_105 = ('\\.backward\\(', 'manual_backward\\(')
+_106 = ('checkpoint',)
+_107 = ('backward', 'training_step')
+_108 = ('step(', 'optim', 'Optim')
+_109 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(')
+_110 = ('inference_mode',)
+_111 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
+_112 = ('backward\\(', 'def training_step\\(')
+_113 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_114 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_115 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_116 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_117 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_118 = ('parameters(', 'optim', 'Optim')
+_119 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_120 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
+_121 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
+_122 = ('Parameter(',)
+_123 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
+_124 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_125 = ('Module',)
+_126 = ('def forward',)
+_127 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
+_128 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|dict\\(|tuple\\()',)
+_129 = ('transformers',)
+_130 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_131 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
+_132 = ('torchvision', 'timm', 'transformers')
+_133 = ('torchvision', 'timm')
+_134 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_135 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_136 = ('DistributedDataParallel', 'DDP')
+_137 = ('FullyShardedDataParallel', 'FSDP')
+_138 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_139 = ('compile(',)
+_140 = ('torch\\.compile\\(', 'import compile')
+_141 = ('peft',)
+_142 = ('from_pretrained(',)
+_143 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_144 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_145 = ('get_peft_model', 'PeftModel')
+_146 = ('get_peft_model\\(', 'is_trainable')
+_147 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_148 = ('get_peft_model',)
+_149 = ('Config(',)
+_150 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_151 = ('mark_only_lora_as_trainable(',)
+_152 = ('unload(',)
+_153 = ('disable_adapter(', 'set_adapter(')
+_154 = ('BaseFinetuning', 'BackboneFinetuning')
+_155 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_156 = ('Trainer(',)
+_157 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -192,53 +194,53 @@ RULES = (
     IndexedRule('FZ203', Level.ERROR, 'undone.reparametrized_after_freeze', (_0, _42, ), (_11, _43, )),
     IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _44, _22, ), (_11, )),
     IndexedRule('FZ205', Level.WARNING, 'undone.one_sided_toggle', (_0, _45, ), (_11, _23, )),
-    IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_47, _46, ), (_48, _23, )),
-    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _49, _46, ), (_11, _23, )),
-    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_50, _22, ), (_23, _51, )),
-    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_22, _52, ), (_23, _53, )),
-    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_54, _55, _56, ), (_57, )),
-    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_22, _58, ), (_23, _59, )),
-    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_22, _60, ), (_23, _61, )),
-    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_62, _22, _63, ), (_23, _64, )),
-    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_65, _46, ), (_23, _66, )),
-    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _67, ), (_68, )),
-    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _69, _70, _71, ), (_11, _72, _73, )),
-    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _69, _74, _75, _76, ), (_77, _78, )),
-    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_79, _0, ), (_80, _11, )),
-    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_69, _0, _81, _82, _83, ), (_72, _84, )),
-    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_85, _86, _21, ), (_87, _77, )),
-    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_88, _82, ), (_89, _90, _84, )),
-    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_91, _92, _21, ), (_93, _11, )),
-    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_94, _19, _54, _95, ), (_96, _97, )),
-    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_98, _25, _99, ), (_100, _101, _23, )),
-    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _62, _54, _46, ), (_11, _23, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _62, ), (_102, _103, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_104, _105, _106, ), (_107, _101, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_108, _105, ), (_109, _110, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_111, _112, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _113, )),
-    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _46, ), (_11, _23, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _46, _114, ), (_23, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_115, _116, ), (_117, _118, _119, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_120, ), (_121, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_122, _123, _124, ), (_125, _126, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _127, _128, ), (_11, _129, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _130, _54, ), (_11, _23, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_131, _46, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_132, ), (_133, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _134, _62, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _135, ), (_11, _136, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _137, _62, ), (_11, _138, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_139, _140, _141, ), (_142, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_139, _143, _141, ), (_144, _145, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_139, _146, _147, _141, ), (_148, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_149, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_139, _150, _143, _141, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_139, _151, _46, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_152, _22, ), (_153, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _154, _155, ), (_11, _127, )),
+    IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_46, _47, ), (_48, _23, )),
+    IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_46, _47, ), (_48, _23, )),
+    IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_46, _47, ), (_48, _23, )),
+    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_49, _47, ), (_50, _23, )),
+    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _51, _47, ), (_11, _23, )),
+    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_52, _22, ), (_23, _53, )),
+    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_22, _54, ), (_23, _55, )),
+    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_56, _57, _58, ), (_59, )),
+    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _47, ), (_11, _23, )),
+    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_22, _60, ), (_23, _61, )),
+    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_22, _62, ), (_23, _63, )),
+    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_64, _22, _65, ), (_23, _66, )),
+    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_67, _47, ), (_23, _68, )),
+    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _69, ), (_70, )),
+    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _71, _72, _73, ), (_11, _74, _75, )),
+    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _71, _76, _77, _78, ), (_79, _80, )),
+    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_81, _0, ), (_82, _11, )),
+    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_71, _0, _83, _84, _85, ), (_74, _86, )),
+    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_87, _88, _21, ), (_89, _79, )),
+    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_90, _84, ), (_91, _92, _86, )),
+    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_93, _94, _21, ), (_95, _11, )),
+    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_96, _19, _56, _97, ), (_98, _99, )),
+    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_100, _25, _101, ), (_102, _103, _23, )),
+    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _64, _56, _47, ), (_11, _23, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _64, ), (_104, _105, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_106, _107, _108, ), (_109, _103, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_110, _107, ), (_111, _112, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_113, _114, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _115, )),
+    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _47, ), (_11, _23, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _47, _116, ), (_23, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_117, _118, ), (_119, _120, _121, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_122, ), (_123, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_124, _125, _126, ), (_127, _128, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _129, _130, ), (_11, _131, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _132, _56, ), (_11, _23, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_133, _47, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_134, ), (_135, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _136, _64, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _137, ), (_11, _138, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _139, _64, ), (_11, _140, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_141, _142, _143, ), (_144, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_141, _145, _143, ), (_146, _147, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_141, _148, _149, _143, ), (_150, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_151, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_141, _152, _145, _143, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_141, _153, _47, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_154, _22, ), (_155, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _156, _157, ), (_11, _129, )),
 )

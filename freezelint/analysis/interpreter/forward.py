@@ -12,8 +12,10 @@ from freezelint.analysis.interpreter.following import code_of, follow, is_short
 from freezelint.analysis.interpreter.graphs import derived, replace, with_ancestry
 from freezelint.analysis.interpreter.optimizers import add_group_to_any
 from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.knowledge.torch import LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import SOME
 from freezelint.analysis.tensors import sources_of, tensors_in
 from freezelint.analysis.values import (
     FunctionValue,
@@ -115,6 +117,9 @@ def _call_attribute(
     if attribute.attribute == "add_param_group":
         add_group_to_any(run, arguments, node)
         return
+    if attribute.attribute in transformers.FREEZING_METHODS and _is_of_transformers(run, attribute):
+        _freeze_by_method(run, attribute.parent, attribute.attribute, node)
+        return
     if _is_statement(run, node):
         values = (*values, ModuleValue(attribute.parent))
     hand_over(run, values, node)
@@ -126,6 +131,32 @@ def _call_attribute(
             arguments=arguments.positional,
             keywords=arguments.keywords,
             label=run.objects.label(attribute.parent),
+        )
+    )
+
+
+def _is_of_transformers(run: Interpreter, attribute: ModuleObject) -> bool:
+    module = attribute
+    while module.origin is Origin.CHILD and module.parent is not None:
+        module = run.objects.module(module.parent)
+    return (module.library or "").startswith("transformers.")
+
+
+def _freeze_by_method(run: Interpreter, key: int, method: str, node: cst.Call) -> None:
+    """A model of transformers freezes itself, or a part of itself."""
+    way = transformers.frozen_by(run.objects.module(key).library or "", method)
+    for step in way or ():
+        child = run.child(key, step)
+        if not isinstance(child, ModuleValue):
+            return
+        key = child.key
+    is_whole = way is not None or method == "_freeze_parameters"
+    run.announce(
+        events.FlagWritten(
+            place=run.place(node),
+            parts=run.parts_of(key, () if is_whole else (SOME,)),
+            value=False,
+            label=run.objects.label(key),
         )
     )
 

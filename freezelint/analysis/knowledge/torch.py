@@ -426,6 +426,18 @@ QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
 FLAG_WRITES = (r"\.requires_grad(?:_\(|\s*=(?!=))", QUOTED_FLAG)
 """Patterns of source text that may set a flag."""
 
+LIBRARY_FREEZES = (
+    "freeze_feature_encoder(",
+    "freeze_feature_extractor(",
+    "freeze_base_model(",
+    "freeze_encoder(",
+    "_freeze_parameters(",
+)
+"""Calls by which a model of transformers freezes a part of itself."""
+
+LIBRARY_FREEZE_CALLS = (r"\.freeze_(?:feature|base|encoder)\w*\(\)", r"\._freeze_parameters\(\)")
+"""Patterns of the same."""
+
 OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
     r"optim\w*\.(?!lr_scheduler)[A-Z]\w*\(",
     *(

@@ -27,6 +27,27 @@ T5 and its kin are left out: from version 1.1 on, their checkpoints have a head 
 """
 
 
+FREEZING_METHODS = frozenset(
+    {
+        "freeze_feature_encoder",
+        "freeze_feature_extractor",
+        "freeze_base_model",
+        "freeze_encoder",
+        "freeze_audio_encoder",
+        "freeze_text_encoder",
+        "freeze_embeddings_and_language_adapters",
+        "_freeze_parameters",
+    }
+)
+"""Methods by which models freeze a part of themselves, or all of it."""
+
+_PIECES = {
+    "freeze_feature_encoder": "feature_extractor",
+    "freeze_feature_extractor": "feature_extractor",
+    "freeze_encoder": "encoder",
+}
+
+
 class Facts(TypedDict, total=False):
     """One class; what is empty is left out."""
 
@@ -58,6 +79,21 @@ def facts(library: str) -> Facts | None:
 def is_class_with_head(name: str) -> bool:
     """Whether a dotted name is that of a model class in the table."""
     return facts(name) is not None and not name.endswith(_LOADERS)
+
+
+def frozen_by(library: str, method: str) -> tuple[str, ...] | None:
+    """The way down to what a method of a class with a head freezes; None if it is not known.
+
+    Args:
+        library: The class or a loader of it, by its dotted name.
+        method: One of :data:`FREEZING_METHODS`.
+    """
+    known = facts(library)
+    if known is None or method not in known.get("freezes", ()) or "base" not in known:
+        return None
+    if method == "freeze_base_model":
+        return (known["base"],)
+    return (known["base"], _PIECES[method]) if method in _PIECES else None
 
 
 def tied_names(library: str) -> dict[str, str]:

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    LIBRARY_FREEZE_CALLS,
+    LIBRARY_FREEZES,
+    OPTIMIZER_CONSTRUCTIONS,
+)
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
@@ -132,10 +137,10 @@ class FilteredTooEarly(Rule):
         Claim("wastes", "critic.features.*"),
     )
     triggers = (
-        ("requires_grad",),
+        ("requires_grad", *LIBRARY_FREEZES),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
     fix = "unsafe"
     events = ("OptimizerBuilt",)
 

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    LIBRARY_FREEZE_CALLS,
+    LIBRARY_FREEZES,
+    OPTIMIZER_CONSTRUCTIONS,
+)
 from freezelint.analysis.toggles import is_left_off
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -120,10 +125,10 @@ class OptimizerBeforeFreeze(Rule):
     level = Level.WARNING
     claims = (Claim("wastes", "model.backbone.*"),)
     triggers = (
-        ("requires_grad",),
+        ("requires_grad", *LIBRARY_FREEZES),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
     fix = "unsafe"
     events = ("OptimizerBuilt",)
 

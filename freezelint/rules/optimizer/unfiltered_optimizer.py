@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    LIBRARY_FREEZE_CALLS,
+    LIBRARY_FREEZES,
+    OPTIMIZER_CONSTRUCTIONS,
+)
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -103,10 +108,10 @@ class UnfilteredOptimizer(Rule):
     level = Level.INFO
     claims = (Claim("wastes", "model.backbone.*"),)
     triggers = (
-        ("requires_grad",),
+        ("requires_grad", *LIBRARY_FREEZES),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
     events = ("OptimizerBuilt",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
