@@ -10,6 +10,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import gradients
 from freezelint.analysis.interpreter.classes import defines_attribute
+from freezelint.analysis.interpreter.doubtful_flags import note_doubt, note_doubtful_write
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.hidden import note_collection
@@ -221,6 +222,15 @@ def _write_flag(
         )
     elif isinstance(receiver, TensorValue) and value != Constant(False):
         make_leaf(run, receiver, node.value if isinstance(node, cst.Attribute) else None)
+    elif isinstance(receiver, Unknown):
+        target = node.value if isinstance(node, cst.Attribute) else _first_argument(node)
+        if target is not None:
+            note_doubtful_write(run, target, value, node)
+
+
+def _first_argument(node: cst.CSTNode) -> cst.BaseExpression | None:
+    """Of what ``setattr(...)`` sets an attribute."""
+    return node.args[0].value if isinstance(node, cst.Call) and node.args else None
 
 
 def make_leaf(run: Interpreter, tensor: TensorValue, source: cst.CSTNode | None) -> TensorValue:
@@ -273,6 +283,8 @@ def write_flag(
     run.announce(
         events.FlagWritten(place=place, parts=parts, value=flag, label=label, certain=certain)
     )
+    if flag is not False and not run.guesses.isdisjoint(part.key for part in parts):
+        note_doubt(run, label, node)
 
 
 def augmented(run: Interpreter, node: cst.AugAssign) -> None:

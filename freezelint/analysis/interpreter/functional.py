@@ -96,7 +96,13 @@ def map_elements(run: Interpreter, arguments: Arguments, node: cst.Call) -> Valu
     if isinstance(values, ParameterSequence):
         return _map_parameters(run, function, values)
     items = items_of(run, values)
-    if items is None or not isinstance(function, (BoundMethod, FunctionValue, PartialValue)):
+    if not isinstance(function, (BoundMethod, FunctionValue, PartialValue)):
+        return UNKNOWN
+    if items is None:
+        # Called for each of nobody knows what, it may still do something to it.
+        run.element_names.append(set())
+        apply(run, function, passing(element_of(run, values)), node)
+        run.element_names.pop()
         return UNKNOWN
     return SequenceValue(tuple(apply(run, function, passing(each), node) for each in items))
 

@@ -41,6 +41,8 @@ class Interpreter:
         self.active: list[object] = []
         self.entered: set[Definition] = set()
         """Functions and methods that were run at least once."""
+        self.guesses: set[int] = set()
+        """Modules that may be a part of any other: nobody knows where they come from."""
         self.backdated: int | None = None
         """While a constructor is caught up on: the moment at which it ran in truth."""
         self.scopes: tuple[str, ...] = ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+import libcst as cst
 
 from freezelint.analysis.interpreter.frames import (
     is_certain_module_use,
@@ -145,12 +148,31 @@ def judge_by_use(run: Interpreter, frame: Frame, name: str) -> Value:
 def by_use(run: Interpreter, methods: set[str], label: str) -> Value:
     """What answers to all of these calls."""
     if is_module_use(methods):
-        return ModuleValue(run.given_module(label).key)
+        return guessed_module(run, label)
     if is_optimizer_use(methods):
         optimizer = run.objects.new_optimizer("")
         optimizer.label = label
         return OptimizerValue((optimizer.key,))
     return UNKNOWN
+
+
+def guessed_module(run: Interpreter, label: str) -> ModuleValue:
+    """Something unknown that turned out to be a module; it may be a part of another one.
+
+    What the code is called with from outside stands for itself.
+    """
+    made = run.given_module(label)
+    code = run.active[0] if run.active else None
+    base = re.split(r"\W", label, maxsplit=1)[0]
+    if base != "self" and not (isinstance(code, cst.FunctionDef) and base in _arguments(code)):
+        run.guesses.add(made.key)
+    return ModuleValue(made.key)
+
+
+def _arguments(code: cst.FunctionDef) -> set[str]:
+    parameters = code.params
+    named = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
+    return {each.name.value for each in named}
 
 
 def judge_instance(run: Interpreter, instance: LibraryInstance, methods: set[str]) -> Value:

@@ -9,8 +9,10 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import lightning
 from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser, note_type
+from freezelint.analysis.interpreter.doubtful_flags import note_doubtful_write
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS
 from freezelint.analysis.interpreter.module_methods import parameters_of
+from freezelint.analysis.interpreter.names import guessed_module
 from freezelint.analysis.interpreter.optimizers import (
     LIST_CHANGES,
     add_group_to_any,
@@ -31,7 +33,6 @@ from freezelint.analysis.values import (
     UNKNOWN,
     InstanceValue,
     LibraryInstance,
-    ModuleValue,
     SequenceValue,
     Value,
 )
@@ -103,32 +104,43 @@ def call_on_unknown(
         note_edited_groups(run, function.value)
     if name in MODULE_ITERATORS:
         # Whatever this is, it yields parameters.
-        module = run.given_module(run.label(function.value))
-        return parameters_of(run, ModuleValue(module.key), name, arguments)
+        module = guessed_module(run, run.label(function.value))
+        return parameters_of(run, module, name, arguments)
     done = call_for_training(run, name, arguments, node)
     if done is not None:
         return done
     if name in BACKWARD:
         run_backward(run, UNKNOWN, function.value, node)
         return UNKNOWN
-    if name == "scale" and len(arguments.positional) == 1:
-        return arguments.positional[0]
+    handed_back = _handed_back(name, arguments)
+    if handed_back is not None:
+        return handed_back
     if name == "add_argument":
         note_type(run, arguments, node, is_argparse=False)
         return UNKNOWN
     if name == "step":
         run.announce(events.Stepped(place=run.place(node), keys=()))
         return UNKNOWN
-    if name == "prepare" and len(arguments.positional) > 1:
-        return SequenceValue(arguments.positional)
+    if name == "requires_grad_":
+        flag = arguments.get(0, "requires_grad")
+        note_doubtful_write(run, function.value, flag, node)
+        return UNKNOWN
     if name == "add_param_group":
         add_group_to_any(run, arguments, node)
         return UNKNOWN
-    if name == "unwrap_model" and arguments.positional:
-        return arguments.positional[0]
     if name not in _HARMLESS and not (name == "__get__" and _binds_saving(run, node)):
         hand_over(run, arguments.all, node)
     return UNKNOWN
+
+
+def _handed_back(name: str, arguments: Arguments) -> Value | None:
+    """What a method gives back of what it was passed, if it is one of those that do."""
+    passed = arguments.positional
+    if name == "prepare" and len(passed) > 1:
+        return SequenceValue(passed)
+    if (name == "scale" and len(passed) == 1) or (name == "unwrap_model" and passed):
+        return passed[0]
+    return None
 
 
 def _binds_saving(run: Interpreter, node: cst.Call) -> bool:
