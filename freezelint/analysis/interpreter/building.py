@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.interpreter.graphs import hand_out
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.submodules import LENGTH
-from freezelint.analysis.objects import Origin
+from freezelint.analysis.objects import ModuleObject, Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.values import (
     ANY_KEY,
@@ -78,6 +78,8 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
     if last not in ("Sequential", "ModuleList", "ModuleDict"):
         return ModuleValue(module.key)
     values, in_sight = arguments.positional, arguments.complete
+    if last == "Sequential" and len(values) == 1 and isinstance(values[0], MappingValue):
+        return _named_layers(run, module, values[0])
     if last == "ModuleDict" and values and isinstance(values[0], MappingValue):
         for key, value in values[0].items:
             if isinstance(value, ModuleValue):
@@ -103,6 +105,21 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
             module.flag_at_birth = None
         elif isinstance(value, (Unknown, SequenceValue)):
             module.flag_at_birth = None
+    return ModuleValue(module.key)
+
+
+def _named_layers(run: Interpreter, module: ModuleObject, layers: MappingValue) -> ModuleValue:
+    """``Sequential(OrderedDict(...))``: layers with names, which have numbers too."""
+    in_sight = layers.complete and all(isinstance(each, ModuleValue) for _, each in layers.items)
+    module.is_complete = in_sight
+    run.bindings[module.key, LENGTH] = Constant(len(layers.items)) if in_sight else UNKNOWN
+    for number, (name, value) in enumerate(layers.items):
+        if not isinstance(value, ModuleValue):
+            module.flag_at_birth = None
+            continue
+        _hold(run, module.key, str(name), value)
+        if in_sight:
+            run.bindings[module.key, f"[{number}]"] = value
     return ModuleValue(module.key)
 
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.values import Part
 
-_COLLECTS = re.compile(r"self\.\w+(?:: [^=\n]+)? ?= ?(?:[\[{(]|list\(|dict\(|tuple\()")
+_COLLECTS = re.compile(
+    r"self\.\w+(?:: [^=\n]+)? ?= ?(?:[\[{(]|list\(|[\w.]*[dD]ict\(|tuple\(|self\.\w+\()"
+)
 
 
 def note_collection(
@@ -41,12 +43,12 @@ def note_collection(
     """
     module = run.objects.module(owner)
     found = _collected(value)
-    are_many = isinstance(value, ElementsValue) or not getattr(value, "complete", True)
+    are_many = _are_many(value)
     if found is None or (are_many and _has_other_uses(run, source)):
         module.hidden.pop(attribute, None)
         return
     items, kind = found
-    if not items and not are_many:
+    if not items:
         # To be filled in the lines below: this is where it should be another kind.
         module.hidden[attribute] = Hidden((), kind, run.place(node), are_many=False)
         return
@@ -63,6 +65,13 @@ def note_collection(
     )
 
 
+def holds_modules(value: Value) -> bool:
+    """Whether a value is a module, or a collection of nothing but modules."""
+    found = _collected(value)
+    items = (value,) if found is None else found[0]
+    return bool(items) and all(isinstance(each, ModuleValue) for each in items)
+
+
 def _has_other_uses(run: Interpreter, source: cst.CSTNode | None) -> bool:
     """Whether more is done with a collection made elsewhere than to fill it and to keep it."""
     if not isinstance(source, cst.Name) or run.frame.chunk is None:
@@ -74,12 +83,32 @@ def _has_other_uses(run: Interpreter, source: cst.CSTNode | None) -> bool:
 
 def _collected(value: Value) -> tuple[tuple[Value, ...], str] | None:
     if isinstance(value, SequenceValue):
-        return value.items, "list"
+        return _flat(value.items), "list"
     if isinstance(value, MappingValue):
-        return tuple(each for _, each in value.items), "dict"
+        return _flat(each for _, each in value.items), "dict"
     if isinstance(value, ElementsValue):
-        return (value.element,), "list"
+        return _flat((value.element,)), "list"
     return None
+
+
+def _flat(values: Iterable[Value]) -> tuple[Value, ...]:
+    """What is in a collection, and in collections in it."""
+    found: list[Value] = []
+    for each in values:
+        inner = _collected(each)
+        found.extend((each,) if inner is None else inner[0])
+    return tuple(found)
+
+
+def _are_many(value: Value) -> bool:
+    """Whether one known element stands for each that a loop makes, in a collection or below."""
+    if isinstance(value, ElementsValue):
+        return True
+    if isinstance(value, MappingValue):
+        return not value.complete or any(_are_many(each) for _, each in value.items)
+    return isinstance(value, SequenceValue) and (
+        not value.complete or any(map(_are_many, value.items))
+    )
 
 
 def look_for_collections(run: Interpreter, parts: Iterable[Part]) -> None:

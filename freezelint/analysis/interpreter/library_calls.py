@@ -37,10 +37,13 @@ from freezelint.analysis.knowledge.torch import (
 from freezelint.analysis.knowledge.zoo import MODULE_FIRST_OF_TUPLE, builds_module
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
+    ANY_KEY,
     UNKNOWN,
+    BuiltinValue,
     Constant,
     Form,
     LibraryInstance,
+    MappingValue,
     ModuleValue,
     ParameterSequence,
     PartialValue,
@@ -126,6 +129,30 @@ def _partial(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     if not arguments.positional:
         return UNKNOWN
     return PartialValue(arguments.positional[0], arguments.without_first())
+
+
+def _defaultdict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """A dict that is asked for keys which it does not have yet."""
+    factory = arguments.positional[0] if arguments.positional else UNKNOWN
+    if len(arguments.all) != 1 or factory != BuiltinValue("list"):
+        return UNKNOWN
+    return MappingValue(((ANY_KEY, SequenceValue(())),), complete=False)
+
+
+def _ordered(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``OrderedDict()``, empty or from pairs."""
+    if not arguments.all and arguments.complete:
+        return MappingValue(())
+    pairs = arguments.positional[0] if len(arguments.all) == 1 and arguments.positional else UNKNOWN
+    if isinstance(pairs, MappingValue):
+        return pairs
+    if not isinstance(pairs, SequenceValue) or not pairs.complete:
+        return UNKNOWN
+    items = [each.items for each in pairs.items if isinstance(each, SequenceValue)]
+    if len(items) < len(pairs.items) or any(len(each) != 2 for each in items):
+        return UNKNOWN
+    known = tuple((key.value, value) for key, value in items if isinstance(key, Constant))
+    return MappingValue(known) if len(known) == len(items) else UNKNOWN
 
 
 def _chain(run: Interpreter, last: str, arguments: Arguments, node: cst.Call) -> Value:
@@ -238,6 +265,8 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "copy.deepcopy": copy_module,
     "copy.copy": share_module,
     "functools.partial": _partial,
+    "collections.OrderedDict": _ordered,
+    "collections.defaultdict": _defaultdict,
     **ADAPTER_CALLS,
     **TRAINER_CALLS,
     **LIGHTNING_CALLS,

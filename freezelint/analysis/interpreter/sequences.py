@@ -101,11 +101,10 @@ def _with_element(run: Interpreter, target: cst.Subscript, value: Value) -> Valu
     holder = evaluate(run, target.value)
     index = target.slice[0].slice
     key = evaluate(run, index.value) if isinstance(index, cst.Index) else UNKNOWN
+    if isinstance(holder, MappingValue):
+        return with_entry(holder, key, value)
     if not isinstance(key, Constant):
         return UNKNOWN
-    if isinstance(holder, MappingValue) and holder.get(key.value) is not None:
-        pairs = ((each, value if each == key.value else old) for each, old in holder.items)
-        return holder._replace(items=tuple(pairs))
     if isinstance(holder, SequenceValue) and type(key.value) is int and holder.complete:
         items = list(holder.items)
         if -len(items) <= key.value < len(items):
@@ -114,7 +113,7 @@ def _with_element(run: Interpreter, target: cst.Subscript, value: Value) -> Valu
     return UNKNOWN
 
 
-def with_entry(mapping: MappingValue, key: Value, value: ModuleValue) -> MappingValue:
+def with_entry(mapping: MappingValue, key: Value, value: Value) -> MappingValue:
     """A dict of modules with one more; in a loop over keys nobody knows, one stands for many."""
     name = key.value if isinstance(key, Constant) else ANY_KEY
     rest = tuple(pair for pair in mapping.items if pair[0] != name)

@@ -10,6 +10,7 @@ from freezelint.analysis.events import ParametersWritten
 from freezelint.analysis.interpreter.expressions import by_path, evaluate
 from freezelint.analysis.interpreter.gradients import MASKED, is_zero, with_zeros_at
 from freezelint.analysis.interpreter.graphs import derived, lone_parameter
+from freezelint.analysis.interpreter.hidden import holds_modules
 from freezelint.analysis.interpreter.iteration import (
     element_module,
     element_of,
@@ -19,6 +20,7 @@ from freezelint.analysis.interpreter.iteration import (
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.sequences import store, with_entry
 from freezelint.analysis.interpreter.submodules import (
+    add_element,
     element_name,
     name_object,
     replace_child,
@@ -227,7 +229,7 @@ def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> N
         _assign_submodule(run, receiver, target, value)
     elif isinstance(receiver, ModuleValue):
         _assign_element(run, receiver, target, value)
-    elif isinstance(receiver, MappingValue) and isinstance(value, ModuleValue):
+    elif isinstance(receiver, MappingValue) and holds_modules(value):
         index = target.slice[0].slice
         key = evaluate(run, index.value) if isinstance(index, cst.Index) else UNKNOWN
         store(run, target.value, with_entry(receiver, key, value))
@@ -303,8 +305,19 @@ def _assign_element(
         run.prove(receiver)
         name_object(run, value, run.label(target))
         replace_child(run, receiver.key, name, value, target)
+    elif name is None and isinstance(value, ModuleValue) and _only_grows(run, receiver.key):
+        name_object(run, value, run.label(target))
+        add_element(run, receiver.key, value, target)
     elif run.proven(receiver) is not None:
         hand_over(run, (receiver,), target)
+
+
+def _only_grows(run: Interpreter, container: int) -> bool:
+    """Whether this is a ``ModuleDict`` in sight, filled by keys that nobody knows."""
+    return run.objects.module(container).library == "torch.nn.ModuleDict" and all(
+        attachment.attribute.startswith("[+")
+        for _, attachment in run.objects.attachments_to(container)
+    )
 
 
 def _submodule(run: Interpreter, table: SubmoduleTable, name: Value) -> Value:

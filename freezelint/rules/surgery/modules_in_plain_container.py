@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
+    FlagWritten,
     ForwardRan,
     GroupAdded,
     HandedOver,
@@ -58,8 +59,9 @@ class ModulesInPlainContainer(Rule):
     What it does:
         Reports an attribute that keeps several modules in a list, tuple or dict, in a
         class whose `forward` uses them, where an optimizer is built from the
-        `parameters()` of the whole and gets theirs in no other way. In a file that knows no
-        optimizer, as those with nothing but models do, the class is enough.
+        `parameters()` of the whole and gets theirs in no other way, or where the whole is
+        frozen and takes part in the training. In a file that knows no optimizer, as those with
+        nothing but models do, the class is enough.
 
     Why is this bad:
         Only modules that are attributes themselves, or sit in an `nn.ModuleList`,
@@ -157,15 +159,23 @@ class ModulesInPlainContainer(Rule):
             ),
             _FILLED_WITH_LAYERS,
         ),
-        (r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|dict\(|tuple\()",),
+        (
+            r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|[\w.]*[dD]ict\(|tuple\()",
+            # A method that makes the list.
+            r"= \[\]\n(?:[^\n]*\n){1,12}? +return [a-z]\w*\n",
+            r"return \[[^\n]*\bfor ",
+        ),
     )
     reads_classes = True
-    events = ("OptimizerBuilt", "ModulesHidden")
+    events = ("OptimizerBuilt", "FlagWritten", "ModulesHidden")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report modules that an optimizer is meant to get and that are out of its sight."""
         if isinstance(event, ModulesHidden):
             yield from self._check_class(event, trace)
+            return
+        if isinstance(event, FlagWritten):
+            yield from self._check_freeze(event, trace)
             return
         assert isinstance(event, OptimizerBuilt)
         if not event.complete:
@@ -181,6 +191,23 @@ class ModulesInPlainContainer(Rule):
                     trace, event, owner, hidden
                 ):
                     yield self._report(event, attribute, hidden, trace)
+
+    def _check_freeze(self, event: FlagWritten, trace: Trace) -> Iterator[Report]:
+        if event.value is not False or not event.certain or event.repeated:
+            return
+        for owner in _owners_below(trace, event):
+            for attribute, hidden in owner.hidden.items():
+                if not is_worked_with(trace, owner, attribute) and _escapes(
+                    trace, event, owner, hidden
+                ):
+                    yield Report(
+                        hidden.place,
+                        f"`{attribute}` is a plain {hidden.kind}: the modules in it are not "
+                        f"registered, and the freeze of `{trace.objects.label(owner.key)}` "
+                        "does not reach them",
+                        f"use `nn.Module{hidden.kind.capitalize()}`",
+                        ((event.place, "frozen here"),),
+                    )
 
     def _check_class(self, event: ModulesHidden, trace: Trace) -> Iterator[Report]:
         owner = trace.objects.module(event.owner)
@@ -217,6 +244,35 @@ class ModulesInPlainContainer(Rule):
         )
 
 
+def _owners_below(trace: Trace, freeze: FlagWritten) -> Iterator[ModuleObject]:
+    """What was frozen as a whole, and all in it, with their collections looked into."""
+    for owner in list(trace.objects.modules()):
+        if owner.owner_class is None or owner.is_subject or owner.born > freeze.index:
+            continue
+        if any(trace.covers(part, owner.key, freeze.index) for part in freeze.parts):
+            trace.look_inside(owner.key)
+            if owner.hidden:
+                yield owner
+
+
+def _escapes(trace: Trace, freeze: FlagWritten, owner: ModuleObject, hidden: Hidden) -> bool:
+    """Whether a frozen module goes on to train with modules that no freeze reached."""
+    is_touched = any(
+        trace.parts_overlap(part, Part(key), write.index)
+        for write in trace.all(FlagWritten)
+        for part in write.parts
+        for key in hidden.keys
+    )
+    takers = trace.all(OptimizerBuilt)
+    return (
+        not is_touched
+        and bool(takers)
+        and _are_unregistered(trace, freeze, hidden)
+        and not _is_in_other_hands(trace, freeze, owner, hidden)
+        and _trains(trace, freeze, owner, hidden)
+    )
+
+
 def _is_left_out(trace: Trace, event: OptimizerBuilt, owner: ModuleObject, hidden: Hidden) -> bool:
     """Whether trainable modules take part in the training, and no optimizer has them."""
     return (
@@ -227,12 +283,19 @@ def _is_left_out(trace: Trace, event: OptimizerBuilt, owner: ModuleObject, hidde
 
 
 def _are_unregistered_layers(trace: Trace, event: Event, hidden: Hidden) -> bool:
-    """Whether several layers that are trainable from the start are nobody's submodules."""
+    """Whether several new layers are nobody's submodules, and no networks trained before."""
+    return _are_unregistered(trace, event, hidden) and all(
+        has_no_parameters(trace, key) or _is_layer(trace, key) for key in hidden.keys
+    )
+
+
+def _are_unregistered(trace: Trace, event: Event, hidden: Hidden) -> bool:
+    """Whether several modules that are trainable from the start are nobody's submodules."""
     keys = [key for key in hidden.keys if not has_no_parameters(trace, key)]
     if not keys or (len(keys) < 2 and not hidden.are_many):
         return False
     return all(
-        _is_built_to_train(trace, key, event.index)
+        is_born_trainable(trace, key, event.index)
         and not trace.objects.module(key).attachments
         and not trace.is_frozen(Part(key), event.index, event.path)
         for key in keys
@@ -253,16 +316,14 @@ def _run_with_gradients(trace: Trace, definition: ClassDefinition, hidden: Hidde
     )
 
 
-def _is_built_to_train(trace: Trace, key: int, at: int) -> bool:
-    """Whether this is a new layer, and no network that somebody trained before."""
+def _is_layer(trace: Trace, key: int) -> bool:
     module = trace.objects.module(key)
-    is_own = module.origin is Origin.OWN_CLASS
-    is_layer = module.origin is Origin.BUILT and (module.library or "").startswith("torch.nn.")
-    return (is_own or is_layer) and is_born_trainable(trace, key, at)
+    is_library = module.origin is Origin.BUILT and (module.library or "").startswith("torch.nn.")
+    return module.origin is Origin.OWN_CLASS or is_library
 
 
 def _is_in_other_hands(
-    trace: Trace, event: OptimizerBuilt, owner: ModuleObject, hidden: Hidden
+    trace: Trace, event: OptimizerBuilt | FlagWritten, owner: ModuleObject, hidden: Hidden
 ) -> bool:
     """Whether an optimizer has the modules after all, or code out of sight may see to it."""
     takers: list[OptimizerBuilt | GroupAdded] = [
@@ -281,7 +342,9 @@ def _is_in_other_hands(
     )
 
 
-def _trains(trace: Trace, event: OptimizerBuilt, owner: ModuleObject, hidden: Hidden) -> bool:
+def _trains(
+    trace: Trace, event: OptimizerBuilt | FlagWritten, owner: ModuleObject, hidden: Hidden
+) -> bool:
     """Whether the owner runs with gradients on, and its hidden modules with it."""
     if any(set(hidden.keys) & set(each.keys) for each in trace.all(OutputDetached)):
         return False
