@@ -133,9 +133,9 @@ def _activate(
     frame.receiver, frame.owner = function.receiver, function.owner
     frame.yields = given
     bind_parameters(run, frame.key, function, code.params, arguments)
-    given = element_parameters(run, frame.key, code)
-    if given:
-        run.element_names = [given]
+    names_of_elements = element_parameters(run, frame.key, code)
+    if names_of_elements:
+        run.element_names = [names_of_elements]
     for name, path in passed_names(function, code.params, arguments):
         frame.passed[name] = outer, path
     take_up(run, arguments.all)
