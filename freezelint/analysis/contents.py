@@ -151,7 +151,7 @@ class _Question:
     def _in_sight(self, module: ModuleObject, at: int, depth: int) -> bool | None:
         """What the code in sight has attached; all of it where nothing else may have been."""
         package, _, layer = (module.library or "").rpartition(".")
-        if package == "torch.nn" and layer not in CONTAINERS:
+        if package == "torch.nn" and layer != "Module" and layer not in CONTAINERS:
             return self._in_layer(module, layer, at, depth)
         self._trace.look_inside(module.key)
         is_complete = module.is_complete and not module.is_subject
