@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Sequence
 
 _CHANGES = (
     r"\s*(?:\.(?:append|extend|insert|remove|pop|clear|update|setdefault|add|discard)\("
@@ -16,60 +16,73 @@ _CHANGES = (
 )
 
 
-def constants_of(statements: Iterable[ast.stmt], text: str) -> dict[str, object]:
-    """The names that statements assign once, to what is a literal.
+class Constants:
+    """The literals among some statements, each worked out when somebody asks for it.
 
     Switches, which are True, False or None, are left out: they are there to be changed.
-
-    Args:
-        statements: Those at the top level of a file, or in the body of a class.
-        text: The file, in which something may change what a name holds.
     """
-    statements = list(statements)
-    stored = Counter(
-        node.id
-        for statement in statements
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    )
-    return {
-        name: value
-        for name, value in _literals(statements)
-        if stored[name] == 1 and not _is_changed(name, text)
-    }
 
+    def __init__(self, statements: Sequence[ast.stmt], text: str) -> None:
+        """Take the statements of a file or of a class, and the text that may change names."""
+        self._statements = statements
+        self._text = text
+        self._assigned: dict[str, ast.expr] | None = None
+        self._stored: Counter[str] | None = None
+        self._known: dict[str, object] = {}
 
-def _literals(statements: Iterable[ast.stmt]) -> Iterator[tuple[str, object]]:
-    for statement in statements:
-        target: ast.expr | None = None
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            target = statement.targets[0]
-        elif isinstance(statement, ast.AnnAssign):
-            target = statement.target
-        if not isinstance(target, ast.Name):
-            continue
-        assert isinstance(statement, (ast.Assign, ast.AnnAssign))
+    def get(self, name: str) -> object:
+        """What a name holds; None where that is no literal, or may be another."""
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name]
+
+    def _read(self, name: str) -> object:
+        if self._assigned is None:
+            self._assigned = dict(filter(None, map(_assignment, self._statements)))
+        node = self._assigned.get(name)
+        if node is None:
+            return None
         try:
-            value = ast.literal_eval(_default_of(statement.value))
+            value: object = ast.literal_eval(node)
         except (ValueError, TypeError, SyntaxError):
-            continue
-        if not isinstance(value, bool) and value is not None:
-            yield target.id, value
+            return None
+        is_switch = isinstance(value, bool)
+        return None if is_switch or self._is_stored_again(name) or self._is_changed(name) else value
+
+    def _is_stored_again(self, name: str) -> bool:
+        if self._stored is None:
+            self._stored = Counter(
+                node.id
+                for statement in self._statements
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            )
+        return self._stored[name] > 1
+
+    def _is_changed(self, name: str) -> bool:
+        plain = re.escape(name)
+        return (
+            re.search(rf"\b{plain}{_CHANGES}|\bglobal\b[^\n]*\b{plain}\b", self._text) is not None
+        )
 
 
-def _default_of(value: ast.expr | None) -> ast.expr:
+def _assignment(statement: ast.stmt) -> tuple[str, ast.expr] | None:
+    target: ast.expr | None = None
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+    elif isinstance(statement, ast.AnnAssign):
+        target = statement.target
+    if not isinstance(target, ast.Name):
+        return None
+    assert isinstance(statement, (ast.Assign, ast.AnnAssign))
+    return None if statement.value is None else (target.id, _default_of(statement.value))
+
+
+def _default_of(value: ast.expr) -> ast.expr:
     """What a field of a dataclass holds that says ``field(default=...)``."""
-    if isinstance(value, ast.Call):
-        for keyword in value.keywords:
-            if keyword.arg == "default":
-                return keyword.value
-            if keyword.arg == "default_factory" and isinstance(keyword.value, ast.Lambda):
-                return keyword.value.body
-    if value is None:
-        raise ValueError
+    for keyword in value.keywords if isinstance(value, ast.Call) else ():
+        if keyword.arg == "default":
+            return keyword.value
+        if keyword.arg == "default_factory" and isinstance(keyword.value, ast.Lambda):
+            return keyword.value.body
     return value
-
-
-def _is_changed(name: str, text: str) -> bool:
-    written = rf"\b{re.escape(name)}{_CHANGES}|\bglobal\b[^\n]*\b{re.escape(name)}\b"
-    return re.search(written, text) is not None

@@ -9,7 +9,7 @@ import textwrap
 import warnings
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.constants import constants_of
+from freezelint.analysis.constants import Constants
 from freezelint.analysis.outline import class_outline
 from freezelint.analysis.syntax import Chunk
 
@@ -186,11 +186,10 @@ class ClassDefinition:
         )
 
     @functools.cached_property
-    def constants(self) -> dict[str, object]:
-        """Literals that the body of the class gives a name."""
-        if _FIELD.search(self.text) is None:
-            return {}
-        return constants_of(self._node.body, self.text)
+    def constants(self) -> Constants | None:
+        """Literals that the body of the class gives a name; None where it gives none."""
+        text = self.text
+        return None if _FIELD.search(text) is None else Constants(self._node.body, text)
 
     @functools.cached_property
     def attributes_made(self) -> frozenset[str]:

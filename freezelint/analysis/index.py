@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.constants import constants_of
+from freezelint.analysis.constants import Constants
 from freezelint.analysis.definitions import (
     ClassDefinition,
     Definition,
@@ -132,9 +132,9 @@ class Index:
         return tuple(chunks)
 
     @functools.cached_property
-    def constants(self) -> dict[str, object]:
+    def constants(self) -> Constants:
         """Literals by the names that they have at the top level, where nothing changes them."""
-        return constants_of(self._loose_nodes, self.text)
+        return Constants(self._loose_nodes, self.text)
 
     @property
     def loose_text(self) -> str:

@@ -200,7 +200,8 @@ def _outer_name(run: Interpreter, function: FunctionValue, name: str) -> Value:
         return ClassValue(index.classes[name])
     if name in index.imports:
         return LibraryValue(absolute(run, index.imports[name]))
-    return value_of(index.constants[name]) if name in index.constants else UNKNOWN
+    constant = index.constants.get(name)
+    return UNKNOWN if constant is None else value_of(constant)
 
 
 def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:

@@ -118,15 +118,17 @@ def defines_attribute(run: Interpreter, value: ClassValue, name: str) -> bool:
 
 def class_constant(run: Interpreter, owner: ClassValue, name: str) -> Value:
     """What the body of a class, or of a base in the file, gives a name that no method changes."""
-    family = list(lineage(run, owner))
-    for each in family:
-        if name in each.definition.constants:
-            break
-    else:
+    definition = owner.definition
+    if definition.constants is None and not definition.bases:
         return UNKNOWN
-    if any(
-        name in one.definition.attributes_made or name in one.definition.attributes_changed
-        for one in family
-    ) or re.search(rf"\.{re.escape(name)}\s*=(?!=)", run.index.text):
+    family = [each.definition for each in lineage(run, owner)]
+    found = (each.constants.get(name) for each in family if each.constants is not None)
+    constant = next((each for each in found if each is not None), None)
+    if constant is None:
         return UNKNOWN
-    return value_of(each.definition.constants[name])
+    is_changed = any(
+        name in each.attributes_made or name in each.attributes_changed for each in family
+    )
+    if is_changed or re.search(rf"\.{re.escape(name)}\s*=(?!=)", run.index.text):
+        return UNKNOWN
+    return value_of(constant)

@@ -101,9 +101,8 @@ def look_up(run: Interpreter, name: str) -> Value:
         return LibraryValue(absolute(run, index.imports[name]))
     if name in _BUILTINS:
         return BuiltinValue(name)
-    if name in index.constants:
-        return value_of(index.constants[name])
-    return judge_by_use(run, run.frame, name)
+    constant = index.constants.get(name)
+    return value_of(constant) if constant is not None else judge_by_use(run, run.frame, name)
 
 
 def frame_of(run: Interpreter, name: str) -> Frame | None:
