@@ -272,6 +272,13 @@ class Objects:
             module = self._modules[module.parent]
         return module.key
 
+    def stands_alone(self, key: int) -> bool:
+        """Whether a module was made in sight of layers or classes of the file, for itself."""
+        module = self._modules[key]
+        is_layer = (module.library or "").startswith("torch.nn.")
+        is_made = module.origin is Origin.OWN_CLASS or (module.origin is Origin.BUILT and is_layer)
+        return is_made and not module.attachments and not module.is_subject
+
     def sources(self, key: int, at: int, *, whole: bool = False) -> Iterator[int]:
         """A module, and those that it shares parameters with because it is derived from them.
 

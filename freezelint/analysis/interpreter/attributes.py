@@ -26,6 +26,7 @@ from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.submodules import kind_of_submodule
 from freezelint.analysis.knowledge.torch import (
     CONTAINERS,
+    DICTIONARIES,
     HARMLESS_MODULE_METHODS,
     LAYERS_WITH_WEIGHT,
     MODULE_ITERATORS,
@@ -85,6 +86,8 @@ _OF_OBJECTS = frozenset(MODULE_ITERATORS) | frozenset(SUBMODULE_ITERATORS) | {"s
 
 _WITHOUT_GRAPH = frozenset({"shape", "device", "dtype", "ndim", "requires_grad", "is_cuda"})
 """Attributes of a tensor from which no graph leads back to it."""
+
+_DICT_METHODS = frozenset({"items", "values", "keys"})
 
 _WRAPPED = frozenset({"module", "_orig_mod"})
 
@@ -155,7 +158,7 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
             return constant
         if name in LIGHTNING_METHODS and is_lightning_class(run, module.owner_class):
             return BoundMethod(receiver, name)
-    if name in _MODULE_METHODS:
+    if name in _MODULE_METHODS or (name in _DICT_METHODS and module.library in DICTIONARIES):
         return BoundMethod(receiver, name)
     if name in ADAPTER_METHODS and (name == "merge_and_unload" or has_adapters(module)):
         return BoundMethod(receiver, name)

@@ -23,6 +23,7 @@ from freezelint.analysis.interpreter.joining import join, join_values
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES, INFERENCE_SWITCHES
 from freezelint.analysis.syntax import dotted
+from freezelint.analysis.tensors import graph_sources, tensors_in
 from freezelint.analysis.values import (
     UNKNOWN,
     ClassValue,
@@ -55,6 +56,7 @@ def follow(
         isinstance(node, cst.Call)
         and run.index.is_irrelevant(function.definition)
         and not _passes_selection(arguments)
+        and not _connects(run, arguments)
     ):
         _lend(run, function, arguments, node)
         return UNKNOWN
@@ -87,6 +89,19 @@ def _passes_selection(arguments: Arguments) -> bool:
         isinstance(each, ParameterName)
         or (isinstance(each, ParameterSequence) and each.iterator is not None)
         for each in arguments.all
+    )
+
+
+def _connects(run: Interpreter, arguments: Arguments) -> bool:
+    """Whether a function that only computes gets a module of its own, and what others computed.
+
+    What comes out of it leads back to that module, which nobody would hear of.
+    """
+    if run.grad_enabled is False:
+        return False
+    modules = [each.key for each in arguments.all if isinstance(each, ModuleValue)]
+    return any(map(run.objects.stands_alone, modules)) and (
+        len(modules) > 1 or any(graph_sources(each) for each in tensors_in(arguments.all))
     )
 
 

@@ -33,6 +33,7 @@ from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.torch import (
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,
+    PARAMETER_CONTAINERS,
     SAME_MODULE_METHODS,
     SUBMODULE_ITERATORS,
 )
@@ -49,6 +50,7 @@ from freezelint.analysis.values import (
     Part,
     PartialValue,
     StateDictValue,
+    SubmoduleTable,
     Value,
 )
 
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from freezelint.analysis.interpreter.machine import Interpreter
+
+    Special = Callable[[Interpreter, ModuleValue, Arguments, cst.Call], Value]
 
 
 CLASSIFIER = "get_classifier()"
@@ -286,7 +290,31 @@ def _load(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: c
     return UNKNOWN
 
 
-_SPECIAL: dict[str, Callable[[Interpreter, ModuleValue, Arguments, cst.Call], Value]] = {
+def _elements(name: str) -> Special:
+    """``items()`` and its like, of a dict of modules or of parameters."""
+
+    def elements(
+        run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+    ) -> Value:
+        named = name == "items"
+        if run.objects.module(receiver.key).library in PARAMETER_CONTAINERS:
+            parts = run.parts_of(receiver.key)
+            return (
+                ParameterSequence(parts, Form.COLLECTION, named=named)
+                if name != "keys"
+                else UNKNOWN
+            )
+        if name == "keys":
+            return SubmoduleTable(receiver.key)
+        return ModuleGroup(receiver.key, (OF_CHILDREN,), named=named)
+
+    return elements
+
+
+_SPECIAL: dict[str, Special] = {
+    "items": _elements("items"),
+    "values": _elements("values"),
+    "keys": _elements("keys"),
     "forward": run_forward,
     "zero_grad": _clear,
     "add_module": _register,

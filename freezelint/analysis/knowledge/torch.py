@@ -461,6 +461,8 @@ CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 MODULE_CONTAINERS = frozenset(f"torch.nn.{name}" for name in CONTAINERS)
 
 PARAMETER_CONTAINERS = frozenset({"torch.nn.ParameterList", "torch.nn.ParameterDict"})
+
+DICTIONARIES = frozenset({"torch.nn.ModuleDict", "torch.nn.ParameterDict"})
 """Modules of which the elements are parameters."""
 
 PARAMETER_ATTRIBUTES = frozenset({"weight", "bias"})

@@ -17,7 +17,12 @@ from freezelint.analysis.gradients import holders_of
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, tensors_in
-from freezelint.analysis.training import draws_parameters, has_parameters, shares_activation
+from freezelint.analysis.training import (
+    draws_parameters,
+    has_parameters,
+    shares_activation,
+    weighs_losses,
+)
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -130,7 +135,8 @@ class TrainableNotOptimized(Rule):
         assert isinstance(event, BackwardRan)
         if event.repeated or not isinstance(event.loss, TensorValue):
             return
-        for key in dict.fromkeys(graph_sources(event.loss)):
+        sources = map(trace.objects.container_of, graph_sources(event.loss))
+        for key in dict.fromkeys(sources):
             is_loss = key in event.loss.modules and _is_a_loss_that_trains(key, event, trace)
             if is_loss or _is_between(key, event, trace):
                 built = _optimizer_after(event, trace)
@@ -152,14 +158,26 @@ def _is_a_loss_that_trains(key: int, backward: BackwardRan, trace: Trace) -> boo
     module = trace.objects.module(key)
     if module.origin is not Origin.OWN_CLASS or module.is_subject or module.owner_class is None:
         return False
-    if not draws_parameters(module.owner_class.definition):
+    definition = module.owner_class.definition
+    weighs = weighs_losses(definition)
+    if not weighs and not draws_parameters(definition):
         return False
     if trace.flag(Part(key), backward.index, backward.path).value is not True:
         return False
-    runs = [each for each in trace.all(ForwardRan) if each.key == key]
-    if not runs or not all(each.grad_enabled and len(each.arguments) > 1 for each in runs):
+    runs = _runs_with_graph(trace, key)
+    at_least = 1 if weighs else 2
+    if not runs or not all(each.grad_enabled and len(each.arguments) >= at_least for each in runs):
         return False
-    return not _is_fixed(key, trace)
+    return not _is_fixed(key, backward, trace)
+
+
+def _runs_with_graph(trace: Trace, key: int) -> list[ForwardRan]:
+    """The calls of a module, but for those of an evaluation; of an element, of all of these."""
+    return [
+        each
+        for each in trace.all(ForwardRan)
+        if trace.objects.container_of(each.key) == key and each.grad_enabled is not False
+    ]
 
 
 def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
@@ -174,10 +192,10 @@ def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
         return False
     if trace.flag(Part(key), backward.index, backward.path).value is not True:
         return False
-    runs = [each for each in trace.all(ForwardRan) if each.key == key]
-    if not all(each.grad_enabled is True for each in runs) or _is_fixed(key, trace):
+    runs = _runs_with_graph(trace, key)
+    if not all(each.grad_enabled is True for each in runs) or _is_fixed(key, backward, trace):
         return False
-    return all(
+    return bool(runs) and all(
         any(
             holders_of(trace, source)
             for value in tensors_in(each.arguments)
@@ -188,10 +206,12 @@ def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
     )
 
 
-def _is_fixed(key: int, trace: Trace) -> bool:
+def _is_fixed(key: int, backward: BackwardRan, trace: Trace) -> bool:
     """Whether something says that a module is to stay as it is."""
     return any(
-        mode.training is False and trace.related(mode.part.key, key, mode.index)
+        mode.training is False
+        and mode.index < backward.index
+        and trace.related(mode.part.key, key, mode.index)
         for mode in trace.all(ModeSet)
     ) or any(
         called.receiver == ModuleValue(key) and called.name == "load_state_dict"
