@@ -45,7 +45,7 @@ _CALLED = re.compile(r"\bself\.(\w+)\(")
 
 _BUILDS = re.compile(
     r"\bnn\.|parameters|from_pretrained|create_model|models?\b|deepcopy|add_module|lambda"
-    r"|return [\w.]+\(|return \w+$|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
+    r"|return [\w.]+\(|return .*[\])]\(|return \w+$|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
     re.MULTILINE,
 )
 

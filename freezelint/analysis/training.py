@@ -67,14 +67,6 @@ _DRAWS_PARAMETERS = re.compile(
     rf"|(?:{'|'.join(sorted(LAYERS_WITH_WEIGHT - LAYERS_THAT_NORMALIZE))})\()"
 )
 
-_LEARNED = re.compile(r"\bself\.(\w+)\s*=\s*(?:torch\.)?nn\.Parameter(?:List|Dict)?\(")
-
-_WEIGHS = re.compile(
-    r"\bexp\(\s*-\s*(?:[\d.]+\s*\*\s*)?[\w.]+(?:\[[^\]]*\])?\s*\)"
-    r"|\(\s*-\s*[\w.]+(?:\[[^\]]*\])?\s*\)\.exp\(\)"
-)
-"""How a loss is weighed by the logarithm of a variance."""
-
 
 def without_flag_tests(part: Part) -> Part:
     """The part as it would be if no test of ``requires_grad`` had been made."""
@@ -231,24 +223,6 @@ def draws_parameters(definition: ClassDefinition) -> bool:
         constructor is not None
         and "requires_grad" not in constructor.text
         and _DRAWS_PARAMETERS.search(constructor.text) is not None
-    )
-
-
-def weighs_losses(definition: ClassDefinition) -> bool:
-    """Whether a class weighs losses by what it learns of their uncertainty, judged by its text.
-
-    The logarithm of a variance scales a loss by ``exp(-s)`` and is added to it, or a deviation
-    divides it and its logarithm is added: at a fixed value neither says anything.
-    """
-    constructor, forward = definition.methods.get("__init__"), definition.methods.get("forward")
-    if constructor is None or forward is None or "requires_grad" in constructor.text:
-        return False
-    names = _LEARNED.findall(constructor.text)
-    if not any(re.search(rf"\bself\.{name}\b", forward.text) for name in names):
-        return False
-    return _WEIGHS.search(forward.text) is not None or any(
-        re.search(rf"\blog\w*\([^()]*\bself\.{name}\b|\bself\.{name}\b[^\n]*\.log\(", forward.text)
-        for name in names
     )
 
 

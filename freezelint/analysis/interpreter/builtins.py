@@ -8,7 +8,7 @@ from freezelint.analysis.events import ParametersPaired
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.attributes import read_attribute
 from freezelint.analysis.interpreter.command_line import forget_options
-from freezelint.analysis.interpreter.expressions import by_path
+from freezelint.analysis.interpreter.expressions import arithmetic, by_path
 from freezelint.analysis.interpreter.functional import filter_elements, map_elements
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.iteration import (
@@ -166,6 +166,13 @@ def _sum(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         for item in consumed.items:
             joined = assignment.concatenated(run, joined, item, node)
         return joined
+    if isinstance(consumed, ElementsValue):
+        return arithmetic(run, consumed.element, UNKNOWN)
+    if isinstance(consumed, SequenceValue) and consumed.items:
+        total: Value = UNKNOWN
+        for item in consumed.items:
+            total = arithmetic(run, total, item)
+        return total
     return UNKNOWN
 
 

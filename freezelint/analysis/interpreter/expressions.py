@@ -8,7 +8,13 @@ import libcst as cst
 
 from freezelint.analysis.interpreter import texts
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
-from freezelint.analysis.interpreter.graphs import derived, hand_out, replace, take_up
+from freezelint.analysis.interpreter.graphs import (
+    derived,
+    hand_out,
+    lone_parameter,
+    replace,
+    take_up,
+)
 from freezelint.analysis.interpreter.iteration import element_of, items_of
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.names import by_use, judge_by_use, look_up, uses_of
@@ -144,6 +150,8 @@ def _unary(run: Interpreter, node: cst.UnaryOperation) -> Value:
     is_number = isinstance(value, Constant) and isinstance(value.value, (int, float))
     if isinstance(node.operator, cst.Minus) and is_number:
         return Constant(-value.value)  # type: ignore[union-attr]
+    if lone_parameter(run, value) is not None:
+        return arithmetic(run, value, UNKNOWN)
     return value if isinstance(value, TensorValue) else UNKNOWN
 
 
@@ -265,7 +273,7 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
         if isinstance(right, Counted):
             return texts.before_number(left, right)
         together = concatenated(run, left, right, node)
-        return _arithmetic(run, left, right) if isinstance(together, Unknown) else together
+        return arithmetic(run, left, right) if isinstance(together, Unknown) else together
     if isinstance(node.operator, cst.Subtract):
         if _is_number(left) and _is_number(right):
             return Constant(left.value - right.value)  # type: ignore[union-attr]
@@ -281,10 +289,11 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
         return product(left, right)
     if isinstance(node.operator, cst.BitOr):
         return concatenated(run, left, right, node)
-    return _arithmetic(run, left, right)
+    return arithmetic(run, left, right)
 
 
-def _arithmetic(run: Interpreter, left: Value, right: Value) -> Value:
+def arithmetic(run: Interpreter, left: Value, right: Value) -> Value:
+    """What a computation with two operands gives."""
     # An attribute that is read and not called, such as `.values`, is a tensor too.
     operands = [each.receiver if isinstance(each, BoundMethod) else each for each in (left, right)]
     tensors = [each for each in operands if isinstance(each, TensorValue)]

@@ -11,17 +11,18 @@ from freezelint.analysis.events import (
     MethodCalled,
     ModeSet,
     OptimizerBuilt,
+    ParametersWritten,
     Stepped,
 )
 from freezelint.analysis.gradients import holders_of
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.loss_weights import weighs_losses
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, tensors_in
 from freezelint.analysis.training import (
     draws_parameters,
     has_parameters,
     shares_activation,
-    weighs_losses,
 )
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
 from freezelint.findings import About, Level
@@ -34,15 +35,21 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
 
 
+_SEVERAL = ("has parameters that get", "them")
+
+_REGISTERS = ("ParameterList", "ParameterDict", "register_parameter")
+
+
 class TrainableNotOptimized(Rule):
     """Finds a loss module with parameters of its own that no optimizer holds.
 
     What it does:
         Reports a module of the file that makes parameters at random, compares two or more
         inputs and is differentiated as the loss (a margin head, a center loss), while the
-        optimizer that steps after it holds another model only. So is a layer or a class
-        of its own that works on what the optimized model computes, such as a projection
-        for distillation.
+        optimizer that steps after it holds another model only. So is one that learns how
+        much each of several losses counts, a layer or a class of its own that works on what
+        the optimized model computes, such as a projection for distillation, and a parameter
+        made for itself.
 
     Why is this bad:
         `model.parameters()` does not reach what lives in the loss. Its parameters get
@@ -138,16 +145,19 @@ class TrainableNotOptimized(Rule):
         sources = map(trace.objects.container_of, graph_sources(event.loss))
         for key in dict.fromkeys(sources):
             is_loss = key in event.loss.modules and _is_a_loss_that_trains(key, event, trace)
-            if is_loss or _is_between(key, event, trace):
+            if is_loss or _is_between(key, event, trace) or _is_lone(key, event, trace):
                 built = _optimizer_after(event, trace)
                 if built is not None and holders_of(trace, key) == []:
                     label = trace.objects.label(key)
                     optimizer = trace.objects.optimizer(built.key).label or built.name
+                    is_one = trace.objects.module(key).origin is Origin.PARAMETER
+                    what, them = ("is a parameter that gets", "it") if is_one else _SEVERAL
+                    added = label if is_one else f"*{label}.parameters()"
                     yield Report(
                         built.place,
-                        f"`{label}` has parameters that get gradients here, "
-                        f"and neither `{optimizer}` nor any other optimizer holds them",
-                        f"add them: `[*{built.label}, *{label}.parameters()]`",
+                        f"`{label}` {what} gradients here, "
+                        f"and neither `{optimizer}` nor any other optimizer holds {them}",
+                        f"add {them}: `[*{built.label}, {added}]`",
                         ((trace.meeting_place(event, built), f"`{label}` is differentiated here"),),
                         about=About((label,)),
                     )
@@ -178,6 +188,23 @@ def _runs_with_graph(trace: Trace, key: int) -> list[ForwardRan]:
         for each in trace.all(ForwardRan)
         if trace.objects.container_of(each.key) == key and each.grad_enabled is not False
     ]
+
+
+def _is_lone(key: int, backward: BackwardRan, trace: Trace) -> bool:
+    """Whether this is a parameter made for itself, that no code in sight updates by hand."""
+    parameter = trace.objects.module(key)
+    if parameter.origin is not Origin.PARAMETER or parameter.attachments or parameter.parent:
+        return False
+    if parameter.label is None or parameter.flag_at_birth is not True:
+        return False
+    if trace.flag(Part(key), backward.index, backward.path).value is not True:
+        return False
+    written = (part for each in trace.all(ParametersWritten) for part in each.parts)
+    if any(part.key == key for part in written):
+        return False
+    text = trace.file.text
+    by_hand = (f"{parameter.label}.grad", f"{parameter.label}.data")
+    return not any(each in text for each in (*by_hand, *_REGISTERS))
 
 
 def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
