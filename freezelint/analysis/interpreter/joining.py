@@ -10,10 +10,14 @@ from freezelint.analysis.tensors import cut_sources
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    Form,
     LibraryInstance,
+    MappingValue,
     ModuleValue,
     OptimizerValue,
     ParameterSequence,
+    ParameterValue,
+    Part,
     SequenceValue,
     TensorValue,
     Unknown,
@@ -66,6 +70,11 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
         return _join_tensors(run, first, second)
     if isinstance(first, OptimizerValue) and isinstance(second, OptimizerValue):
         return OptimizerValue(tuple(dict.fromkeys(first.keys + second.keys)))
+    joined = _join_collections(run, first, second)
+    return _join_groups(first, second) if isinstance(joined, Unknown) else joined
+
+
+def _join_collections(run: Interpreter, first: Value, second: Value) -> Value:
     if isinstance(first, ParameterSequence) and isinstance(second, ParameterSequence):
         # Whichever it is, it can be gone over once.
         is_iterator = first.iterator is not None and second.iterator is not None
@@ -79,7 +88,42 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
         )
     if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
         return _join_sequences(run, first, second)
+    if isinstance(first, MappingValue) and isinstance(second, MappingValue):
+        return _join_mappings(run, first, second)
     return UNKNOWN
+
+
+def _join_mappings(run: Interpreter, first: MappingValue, second: MappingValue) -> Value:
+    """Dicts with the same keys, such as the entries of one table."""
+    keys = [key for key, _ in first.items]
+    if keys != [key for key, _ in second.items]:
+        return UNKNOWN
+    pairs = zip(first.items, second.items, strict=True)
+    return MappingValue(
+        tuple((key, join_values(run, one, other)) for (key, one), (_, other) in pairs),
+        first.complete and second.complete,
+    )
+
+
+def _join_groups(first: Value, second: Value) -> Value:
+    """Parameters for an optimizer, in groups on one path and perhaps in none on the other."""
+    one, other = _parameters(first), _parameters(second)
+    if not one or not other:
+        return UNKNOWN
+    parts = tuple(dict.fromkeys((*one, *other)))
+    return ParameterSequence(parts, Form.COLLECTION, complete=False)
+
+
+def _parameters(value: Value) -> tuple[Part, ...]:
+    """All parameters in groups or collections; none if there is anything else in them."""
+    if isinstance(value, (ParameterSequence, ParameterValue)):
+        return value.parts
+    if isinstance(value, MappingValue):
+        return _parameters(value.get("params") or UNKNOWN)
+    if isinstance(value, SequenceValue):
+        found = [_parameters(each) for each in value.items]
+        return tuple(part for each in found for part in each) if all(found) else ()
+    return ()
 
 
 def _join_tensors(run: Interpreter, first: Value, second: Value) -> Value:

@@ -128,7 +128,8 @@ def replace_child(
     old: int | None = None
     if before is not None:
         old = _registered_key(before)
-    else:
+    elif not attribute.startswith("[+"):
+        # What joins the others takes the place of none.
         known = run.objects.known_child(parent, attribute)
         is_in_sight = owner.origin is Origin.OWN_CLASS or _is_counted(run, parent)
         if known is not None or not is_in_sight:

@@ -265,6 +265,7 @@ HARMLESS_PREFIXES = (
     "functools.",
     "warnings.",
     "json.",
+    "timm.data.",
 )
 
 DATA_LOADERS = frozenset({"torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader"})

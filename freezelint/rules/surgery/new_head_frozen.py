@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt, SubmoduleReplaced
+from freezelint.analysis.events import (
+    BackwardRan,
+    Event,
+    FlagWritten,
+    OptimizerBuilt,
+    Stepped,
+    SubmoduleReplaced,
+)
 from freezelint.analysis.knowledge.torch import (
     FLAG_WRITES,
     MODULE_CONTAINERS,
@@ -25,7 +32,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.objects import ModuleObject
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
 
@@ -139,20 +146,34 @@ class NewHeadFrozen(Rule):
         for part in event.parts:
             if not is_total(part.predicate):
                 continue
-            head = _new_head(trace, event, part)
-            if head is not None and _stays_frozen(trace, event, part, head):
+            head = _new_head(trace, event, part) or _head_of_class(trace, event, part)
+            if head is not None and _stays_frozen(trace, event, part, head.key):
+                attached = head.attached
+                place = head.place
+                if attached is not None:
+                    place = trace.meeting_place(attached, event)
                 yield Report(
-                    trace.meeting_place(event, head),
+                    event.place if attached is None else trace.meeting_place(event, attached),
                     f"this freezes `{head.label}` too, which was attached before: "
                     "the new module never trains",
                     "freeze first and attach the new module after it, or unfreeze it again",
-                    ((trace.meeting_place(head, event), "the new module is attached here"),),
+                    () if place is None else ((place, "the new module is attached here"),),
                     about=About((head.label,)),
                 )
                 return
 
 
-def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> SubmoduleReplaced | None:
+class _Head(NamedTuple):
+    """A fresh module in what is frozen."""
+
+    key: int
+    label: str
+    place: Place | None
+    attached: SubmoduleReplaced | None = None
+    """What put it there, unless that was a constructor in which nothing else happens."""
+
+
+def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> _Head | None:
     """The latest fresh module below the part that was put there on purpose."""
     for change in trace.before(freeze, SubmoduleReplaced):
         if change.new is None or trace.objects.module(change.new).origin not in _NEW:
@@ -163,20 +184,40 @@ def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> SubmoduleReplace
             continue
         if _is_loaded_after(trace, change, freeze):
             continue
-        owner = trace.objects.module(change.parent)
-        is_surgery = (
-            change.old is not None
-            or not (owner.origin is Origin.OWN_CLASS or _is_list(owner))
-            or "__init__" not in change.scopes
-        )
-        if is_surgery or _is_beside_loaded(trace, change, freeze):
-            return change if trained_before(trace, freeze, change) is None else None
+        if _is_surgery(trace, change) or _is_beside_loaded(trace, change, freeze):
+            if trained_before(trace, freeze, change) is not None:
+                return None
+            return _Head(change.new, change.label, change.place, change)
     return None
 
 
-def _is_list(owner: ModuleObject) -> bool:
-    """Whether a module is a list that a class makes for its own layers."""
-    return owner.origin is Origin.BUILT and owner.library in MODULE_CONTAINERS
+def _head_of_class(trace: Trace, freeze: FlagWritten, part: Part) -> _Head | None:
+    """A plain layer that the constructor of a class of the file put next to a loaded model."""
+    owner = trace.objects.module(part.key)
+    if owner.owner_class is None or owner.is_subject or owner.born < 0:
+        return None
+    if any(
+        each.index < freeze.index for kind in (BackwardRan, Stepped) for each in trace.all(kind)
+    ):
+        return None
+    trace.look_inside(owner.key)
+    held = trace.objects.held_by(owner.key, freeze.index)
+    if not any(_is_loaded(trace, key) for key in held):
+        return None
+    for key in held:
+        if _is_plain_layer(trace, key) and is_born_trainable(trace, key, freeze.index):
+            return _Head(key, trace.objects.label(key), trace.objects.module(key).place)
+    return None
+
+
+def _is_surgery(trace: Trace, change: SubmoduleReplaced) -> bool:
+    """Whether a module was made before, and something is put into it now."""
+    if change.old is not None:
+        return True
+    owner = trace.objects.module(change.parent)
+    is_list_in_sight = owner.origin is Origin.BUILT and owner.library in MODULE_CONTAINERS
+    is_built_so = owner.origin is Origin.OWN_CLASS or is_list_in_sight
+    return not is_built_so or "__init__" not in change.scopes
 
 
 def _is_loaded_after(trace: Trace, change: SubmoduleReplaced, freeze: FlagWritten) -> bool:
@@ -214,9 +255,8 @@ def _is_loaded(trace: Trace, key: int) -> bool:
     )
 
 
-def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: SubmoduleReplaced) -> bool:
+def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: int) -> bool:
     """Whether an optimizer is built for the model and nothing switches a part on before."""
-    assert head.new is not None
     built = next(
         (
             each
@@ -225,9 +265,9 @@ def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: Submodule
                 *trace.before(freeze, OptimizerBuilt),
             )
             if any(
-                trace.related(mine.key, head.new, each.index)
+                trace.related(mine.key, head, each.index)
                 and trace.objects.roots(mine.key, each.index)
-                & trace.objects.roots(head.new, each.index)
+                & trace.objects.roots(head, each.index)
                 for mine in each.parts
             )
         ),
