@@ -1,4 +1,4 @@
-"""Literals that a file or a class gives a name once, and that nothing changes."""
+"""Literals and tables that a file or a class gives a name once, and that nothing changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHANGES = (
 
 
 class Constants:
-    """The literals among some statements, each worked out when somebody asks for it.
+    """The literals and tables among some statements, each worked out when somebody asks for it.
 
     Switches, which are True, False or None, are left out: they are there to be changed.
     """
@@ -28,26 +28,21 @@ class Constants:
         self._text = text
         self._assigned: dict[str, ast.expr] | None = None
         self._stored: Counter[str] | None = None
-        self._known: dict[str, object] = {}
+        self._known: dict[str, ast.expr | None] = {}
 
-    def get(self, name: str) -> object:
-        """What a name holds; None where that is no literal, or may be another."""
+    def get(self, name: str) -> ast.expr | None:
+        """What a name is given; None where that is no literal or table, or may be another."""
         if name not in self._known:
             self._known[name] = self._read(name)
         return self._known[name]
 
-    def _read(self, name: str) -> object:
+    def _read(self, name: str) -> ast.expr | None:
         if self._assigned is None:
             self._assigned = dict(filter(None, map(_assignment, self._statements)))
         node = self._assigned.get(name)
-        if node is None:
+        if node is None or not (_is_table(node) or _is_literal(node)):
             return None
-        try:
-            value: object = ast.literal_eval(node)
-        except (ValueError, TypeError, SyntaxError):
-            return None
-        is_switch = isinstance(value, bool)
-        return None if is_switch or self._is_stored_again(name) or self._is_changed(name) else value
+        return None if self._is_stored_again(name) or self._is_changed(name) else node
 
     def _is_stored_again(self, name: str) -> bool:
         if self._stored is None:
@@ -86,3 +81,18 @@ def _default_of(value: ast.expr) -> ast.expr:
         if keyword.arg == "default_factory" and isinstance(keyword.value, ast.Lambda):
             return keyword.value.body
     return value
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Whether an expression says what it is, and is no switch."""
+    try:
+        return not isinstance(ast.literal_eval(node), bool)
+    except (ValueError, TypeError, SyntaxError):
+        return False
+
+
+def _is_table(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        is_dict = isinstance(node.func, ast.Name) and node.func.id == "dict"
+        return is_dict and not node.args and all(each.arg for each in node.keywords)
+    return isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict))

@@ -201,7 +201,7 @@ def _outer_name(run: Interpreter, function: FunctionValue, name: str) -> Value:
     if name in index.imports:
         return LibraryValue(absolute(run, index.imports[name]))
     constant = index.constants.get(name)
-    return UNKNOWN if constant is None else value_of(constant)
+    return UNKNOWN if constant is None else value_of(run, constant)
 
 
 def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:

@@ -131,4 +131,4 @@ def class_constant(run: Interpreter, owner: ClassValue, name: str) -> Value:
     )
     if is_changed or re.search(rf"\.{re.escape(name)}\s*=(?!=)", run.index.text):
         return UNKNOWN
-    return value_of(constant)
+    return value_of(run, constant)

@@ -1,14 +1,66 @@
-"""Literals as values: those that names of the file and of its classes stand for."""
+"""Literals and tables as values: those that names of the file and of its classes stand for."""
 
 from __future__ import annotations
 
-from freezelint.analysis.values import Constant, MappingValue, SequenceValue, Value
+import ast
+from typing import TYPE_CHECKING, Any
+
+from freezelint.analysis.values import (
+    UNKNOWN,
+    ClassValue,
+    Constant,
+    LibraryValue,
+    MappingValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.machine import Interpreter
 
 
-def value_of(literal: object) -> Value:
-    """A literal of Python as the interpreter has it."""
-    if isinstance(literal, (list, tuple, set)):
-        return SequenceValue(tuple(map(value_of, literal)))
-    if isinstance(literal, dict):
-        return MappingValue(tuple((key, value_of(value)) for key, value in literal.items()))
-    return Constant(literal)
+def value_of(run: Interpreter, node: ast.expr) -> Value:
+    """The value of an expression in which nothing is called but ``dict``."""
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        if any(isinstance(each, ast.Starred) for each in node.elts):
+            return UNKNOWN
+        return SequenceValue(tuple(value_of(run, each) for each in node.elts))
+    if isinstance(node, ast.Dict):
+        return _mapping(run, node)
+    if isinstance(node, ast.Call):
+        items = tuple((each.arg, value_of(run, each.value)) for each in node.keywords)
+        is_dict = isinstance(node.func, ast.Name) and node.func.id == "dict"
+        return MappingValue(items) if is_dict and not node.args else UNKNOWN
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return _named(run, node)
+    try:
+        return Constant(ast.literal_eval(node))
+    except (ValueError, TypeError, SyntaxError):
+        return UNKNOWN
+
+
+def _mapping(run: Interpreter, node: ast.Dict) -> Value:
+    items: list[tuple[Any, Value]] = []
+    for key, value in zip(node.keys, node.values, strict=True):
+        if not isinstance(key, ast.Constant):
+            return UNKNOWN
+        items.append((key.value, value_of(run, value)))
+    return MappingValue(tuple(items))
+
+
+def _named(run: Interpreter, node: ast.Name | ast.Attribute) -> Value:
+    from freezelint.analysis.interpreter.names import absolute
+
+    if isinstance(node, ast.Attribute):
+        inner = node.value
+        holder = _named(run, inner) if isinstance(inner, (ast.Name, ast.Attribute)) else UNKNOWN
+        is_library = isinstance(holder, LibraryValue)
+        return LibraryValue(f"{holder.name}.{node.attr}") if is_library else UNKNOWN  # type: ignore[union-attr]
+    index = run.index
+    if node.id in index.functions:
+        return run.function_value(index.functions[node.id])
+    if node.id in index.classes:
+        return ClassValue(index.classes[node.id])
+    if node.id in index.imports:
+        return LibraryValue(absolute(run, index.imports[node.id]))
+    return UNKNOWN

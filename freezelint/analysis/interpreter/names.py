@@ -102,7 +102,7 @@ def look_up(run: Interpreter, name: str) -> Value:
     if name in _BUILTINS:
         return BuiltinValue(name)
     constant = index.constants.get(name)
-    return value_of(constant) if constant is not None else judge_by_use(run, run.frame, name)
+    return value_of(run, constant) if constant is not None else judge_by_use(run, run.frame, name)
 
 
 def frame_of(run: Interpreter, name: str) -> Frame | None:

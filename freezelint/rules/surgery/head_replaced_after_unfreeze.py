@@ -10,6 +10,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import has_parameters, trained_before
+from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -146,7 +147,11 @@ class HeadReplacedAfterUnfreeze(Rule):
         if not has_parameters(trace, event.new, event.index) or _lives_on(trace, event.old):
             return
         write = _lost_write(trace, event, event.old, event.new)
-        if write is not None and trained_before(trace, event, write) is None:
+        if (
+            write is not None
+            and trained_before(trace, event, write) is None
+            and not _is_said_again(trace, event, event.new, write)
+        ):
             done = "unfrozen" if write.value else "frozen"
             fresh = "trainable" if trace.objects.module(event.new).flag_at_birth else "frozen"
             anyway = " anyway" if done == "unfrozen" and fresh == "trainable" else ""
@@ -176,6 +181,15 @@ def _lost_write(trace: Trace, event: SubmoduleReplaced, old: int, new: int) -> F
             return write if born is not None else None
         kept = write
     return None
+
+
+def _is_said_again(trace: Trace, event: SubmoduleReplaced, new: int, lost: FlagWritten) -> bool:
+    """Whether the new module gets, or may get, the flag of the old one later."""
+    return any(
+        write.value is not (not lost.value)
+        and any(trace.parts_overlap(part, Part(new), write.index) for part in write.parts)
+        for write in trace.after(event, FlagWritten)
+    )
 
 
 def _lives_on(trace: Trace, old: int) -> bool:
