@@ -10,11 +10,17 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import Constant, LibraryInstance
 
 if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.knowledge.layers import LayerKind
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
 
 _TIMM = "timm."
+
+_NOTHING = (None, Constant(None), Constant(False))
+
+_CHOSEN_BY_NAME = frozenset({"torchvision.models.Chosen", "torchvision.models.get_model"})
+"""Whatever model it is: without an argument that says so, none of them loads weights."""
 
 _WITH_BACKBONE = ("torchvision.models.detection.", "torchvision.models.segmentation.")
 """Packages whose builders load weights for the backbone unless they are told not to."""
@@ -175,21 +181,26 @@ def is_built_without_weights(module: ModuleObject) -> bool:
     """Whether a library built a whole model and was certainly not told to load any weights."""
     if module.origin is Origin.BUILT and is_built_from_configuration(module.library or ""):
         return not _has_own_measures(module)
-    builder, given = _builder_of(module), module.arguments
-    if module.origin is Origin.BUILT and module.library in timm.FACTORIES:
+    given, library = module.arguments, module.library or ""
+    if module.origin is not Origin.BUILT or given is None or not given.complete:
+        return False
+    if library in timm.FACTORIES:
         # Whatever the name: without this argument nothing is loaded.
-        builder = _TIMM
-    if builder is None or given is None or not given.complete:
-        return False
-    nothing = (None, Constant(None), Constant(False))
-    if builder.startswith(_TIMM):
         others = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
-        return given.get(1, "pretrained") in nothing and others.isdisjoint(given.keywords)
-    chosen = (given.get(0, "weights"), given.keywords.get("pretrained"))
-    if not all(each in nothing for each in chosen):
+        return given.get(1, "pretrained") in _NOTHING and others.isdisjoint(given.keywords)
+    return _is_torchvision_without_weights(module, library, given)
+
+
+def _is_torchvision_without_weights(module: ModuleObject, library: str, given: Arguments) -> bool:
+    is_chosen = library in _CHOSEN_BY_NAME
+    if not is_chosen and _builder_of(module) is None:
         return False
-    if not builder.startswith(_WITH_BACKBONE):
+    first = 1 if library.endswith(".get_model") else 0
+    chosen = (*given.positional[first:], given.keywords.get("weights"))
+    if not all(each in _NOTHING for each in (*chosen, given.keywords.get("pretrained"))):
+        return False
+    if not library.startswith(_WITH_BACKBONE):
         return True
     # Where nothing is said of the backbone, its weights are loaded.
     backbone = [given.keywords.get(each) for each in ("weights_backbone", "pretrained_backbone")]
-    return backbone != [None, None] and all(each in nothing for each in backbone)
+    return backbone != [None, None] and all(each in _NOTHING for each in backbone)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.architectures import is_built_without_weights, root_of
+from freezelint.analysis.architectures import (
+    KnownPlace,
+    is_built_without_weights,
+    known_place,
+    root_of,
+)
 from freezelint.analysis.events import Event, FlagWritten, ForwardRan, SubmoduleReplaced
 from freezelint.analysis.feeding import fed_by
 from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.tensors import sources_of, tensors_in
-from freezelint.analysis.training import has_parameters
+from freezelint.analysis.training import has_no_parameters, has_parameters
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
@@ -24,7 +29,11 @@ if TYPE_CHECKING:
 def model_without_weights(trace: Trace, key: int) -> ModuleObject | None:
     """The model that a module is, or was taken from, if it was built without weights."""
     module = trace.objects.module(key)
-    if module.origin is Origin.DERIVED and module.source is not None and not module.has_own:
+    if (
+        module.origin is Origin.DERIVED
+        and module.source is not None
+        and all(has_no_parameters(trace, each) for each in trace.objects.held_by(key, module.born))
+    ):
         module = trace.objects.module(module.source)
     root, _ = root_of(trace, module)
     return root if is_built_without_weights(root) and root.place is not None else None
@@ -41,6 +50,7 @@ def heads_on(trace: Trace, freeze: FlagWritten, part: Part, root: int) -> Iterat
     """
     if part.key == root:
         yield from _inside(trace, freeze, root)
+    yield from _beside_features(trace, part.key, root)
     yield from _left_out(part)
     yield from _beside_base(trace.objects.module(part.key), trace.objects.module(root))
     yield from _outside(trace, part.key, root, freeze)
@@ -74,6 +84,18 @@ def _beside_base(base: ModuleObject, model: ModuleObject) -> Iterator[Part]:
     known = transformers.facts(model.library or "")
     if known is not None and base.parent == model.key and base.attribute == known.get("base"):
         yield Part(model.key, (NameTest("child", tuple(known.get("heads", ()))),))
+
+
+def _beside_features(trace: Trace, key: int, root: int) -> Iterator[Part]:
+    """The head of a known model, where all the rest of it was frozen as one piece."""
+    place = known_place(trace, key)
+    if place is None or not place.path:
+        return
+    names = KnownPlace(place.builder).parameter_names or ()
+    heads = tuple(dict.fromkeys(each.partition(".")[0] for each in place.heads))
+    rest = [each for each in names if not each.startswith(f"{place.path}.")]
+    if rest and all(each.partition(".")[0] in heads for each in rest):
+        yield Part(root, (NameTest("child", heads),))
 
 
 def _outside(trace: Trace, key: int, root: int, event: Event) -> Iterator[Part]:

@@ -144,31 +144,32 @@ _129 = ('transformers',)
 _130 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
 _131 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
 _132 = ('torchvision', 'timm', 'transformers')
-_133 = ('torchvision', 'timm')
-_134 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_135 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_136 = ('DistributedDataParallel', 'DDP')
-_137 = ('FullyShardedDataParallel', 'FSDP')
-_138 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_139 = ('compile(',)
-_140 = ('torch\\.compile\\(', 'import compile')
-_141 = ('peft',)
-_142 = ('from_pretrained(',)
-_143 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_144 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_145 = ('get_peft_model', 'PeftModel')
-_146 = ('get_peft_model\\(', 'is_trainable')
-_147 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_148 = ('get_peft_model',)
-_149 = ('Config(',)
-_150 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_151 = ('mark_only_lora_as_trainable(',)
-_152 = ('unload(',)
-_153 = ('disable_adapter(', 'set_adapter(')
-_154 = ('BaseFinetuning', 'BackboneFinetuning')
-_155 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_156 = ('Trainer(',)
-_157 = ('.train(',)
+_133 = ('step(', 'Trainer(')
+_134 = ('torchvision', 'timm')
+_135 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_136 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_137 = ('DistributedDataParallel', 'DDP')
+_138 = ('FullyShardedDataParallel', 'FSDP')
+_139 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_140 = ('compile(',)
+_141 = ('torch\\.compile\\(', 'import compile')
+_142 = ('peft',)
+_143 = ('from_pretrained(',)
+_144 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_145 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_146 = ('get_peft_model', 'PeftModel')
+_147 = ('get_peft_model\\(', 'is_trainable')
+_148 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_149 = ('get_peft_model',)
+_150 = ('Config(',)
+_151 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_152 = ('mark_only_lora_as_trainable(',)
+_153 = ('unload(',)
+_154 = ('disable_adapter(', 'set_adapter(')
+_155 = ('BaseFinetuning', 'BackboneFinetuning')
+_156 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_157 = ('Trainer(',)
+_158 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -229,18 +230,18 @@ RULES = (
     IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_122, ), (_123, )),
     IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_124, _125, _126, ), (_127, _128, )),
     IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _129, _130, ), (_11, _131, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _132, _56, ), (_11, _23, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_133, _47, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_134, ), (_135, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _136, _64, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _137, ), (_11, _138, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _139, _64, ), (_11, _140, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_141, _142, _143, ), (_144, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_141, _145, _143, ), (_146, _147, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_141, _148, _149, _143, ), (_150, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_151, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_141, _152, _145, _143, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_141, _153, _47, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_154, _22, ), (_155, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _156, _157, ), (_11, _129, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _132, _133, ), (_11, _43, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_134, _47, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_135, ), (_136, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _137, _64, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _138, ), (_11, _139, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _140, _64, ), (_11, _141, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_142, _143, _144, ), (_145, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_142, _146, _144, ), (_147, _148, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_142, _149, _150, _144, ), (_151, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_152, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_142, _153, _146, _144, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_142, _154, _47, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_155, _22, ), (_156, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _157, _158, ), (_11, _129, )),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import libcst as cst
 
 from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.classes import some_object
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.literals import value_of
@@ -168,7 +169,13 @@ def _by_keyword(
 
 
 def _default(run: Interpreter, function: FunctionValue, node: cst.BaseExpression) -> Value:
-    """Defaults are evaluated where the function is defined; only what lasts is taken."""
+    """Defaults are evaluated where the function is defined; only what lasts is taken.
+
+    Of an object of a class of the file, the class is known.
+    """
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Name):
+        definition = run.index.classes.get(node.func.value)
+        return UNKNOWN if definition is None else some_object(run, ClassValue(definition))
     if isinstance(node, cst.Name):
         if node.value in ("True", "False", "None"):
             return Constant({"True": True, "False": False, "None": None}[node.value])

@@ -9,7 +9,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import gradients
-from freezelint.analysis.interpreter.classes import defines_attribute
+from freezelint.analysis.interpreter.classes import defines_attribute, some_object
 from freezelint.analysis.interpreter.doubtful_flags import note_doubt, note_doubtful_write
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.graphs import take_up
@@ -22,6 +22,7 @@ from freezelint.analysis.knowledge.torch import MODULE_BASES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
+    ClassValue,
     Constant,
     Counted,
     ElementsValue,
@@ -112,6 +113,8 @@ def by_annotation(
         return value
     kind = evaluate(run, annotation)
     label = dotted(name)
+    if isinstance(kind, ClassValue):
+        return some_object(run, kind)
     if isinstance(kind, LibraryValue):
         if kind.name in MODULE_BASES or _is_layer(kind.name):
             return ModuleValue(run.given_module(label).key)

@@ -25,6 +25,7 @@ from freezelint.analysis.values import (
     Counted,
     ElementsValue,
     InstanceValue,
+    LibraryValue,
     MappingValue,
     ModuleGroup,
     ModuleValue,
@@ -234,7 +235,8 @@ def _dict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 def _vars(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """The attributes of an object as a dict, in which others may be put."""
     forget_options(run, arguments.positional)
-    return UNKNOWN
+    value = _first(arguments)
+    return LibraryValue(f"{value.name}.__dict__") if isinstance(value, LibraryValue) else UNKNOWN
 
 
 def _use_up(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:

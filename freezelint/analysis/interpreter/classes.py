@@ -9,7 +9,7 @@ from freezelint.analysis.interpreter.literals import value_of
 from freezelint.analysis.interpreter.names import absolute
 from freezelint.analysis.knowledge.torch import LIGHTNING_BASES, MODULE_BASES
 from freezelint.analysis.knowledge.zoo import NOT_MODULES
-from freezelint.analysis.values import UNKNOWN, ClassValue, FunctionValue, Value
+from freezelint.analysis.values import UNKNOWN, ClassValue, FunctionValue, InstanceValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,3 +132,10 @@ def class_constant(run: Interpreter, owner: ClassValue, name: str) -> Value:
     if is_changed or re.search(rf"\.{re.escape(name)}\s*=(?!=)", run.index.text):
         return UNKNOWN
     return value_of(run, constant)
+
+
+def some_object(run: Interpreter, owner: ClassValue) -> Value:
+    """An object of which nothing is known but its class, unless it is a module or optimizer."""
+    if is_module_class(run, owner) or is_optimizer_class(run, owner):
+        return UNKNOWN
+    return InstanceValue(run.objects.new_key(), owner)

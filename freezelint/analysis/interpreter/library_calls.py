@@ -264,6 +264,8 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "torch.nn.parameter.Parameter": build_parameter,
     "copy.deepcopy": copy_module,
     "copy.copy": share_module,
+    "torchvision.models.feature_extraction.create_feature_extractor": share_module,
+    "torchvision.models._utils.IntermediateLayerGetter": share_module,
     "functools.partial": _partial,
     "collections.OrderedDict": _ordered,
     "collections.defaultdict": _defaultdict,

@@ -40,6 +40,7 @@ from freezelint.analysis.values import (
     Constant,
     Form,
     InstanceValue,
+    LibraryValue,
     MappingValue,
     ModuleGroup,
     ModuleValue,
@@ -161,6 +162,8 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
         return tensor_of(receiver)
     if isinstance(receiver, MappingValue) and (alike := receiver.get(ANY_KEY)) is not None:
         return alike
+    if isinstance(receiver, LibraryValue) and receiver.name.endswith(".__dict__"):
+        return _chosen(receiver.name.removesuffix(".__dict__"), index)
     if not isinstance(index, Constant):
         if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
             return narrow_to_some(run, element_of(run, receiver))
@@ -193,8 +196,22 @@ def _any_of(run: Interpreter, receiver: Value) -> Value:
     values = tuple(dict.fromkeys(each for _, each in receiver.items if isinstance(each, Constant)))
     if len(values) == 1 and all(each == values[0] for _, each in receiver.items):
         return values[0]
-    is_literal = all(isinstance(each, Constant) for _, each in receiver.items)
-    return ChoiceValue(values) if values and is_literal else UNKNOWN
+    if values and all(isinstance(each, Constant) for _, each in receiver.items):
+        return ChoiceValue(values)
+    return _one_function(receiver)
+
+
+def _chosen(package: str, name: Value) -> LibraryValue:
+    """Something of a package by a name that may not be known."""
+    is_text = isinstance(name, Constant) and isinstance(name.value, str)
+    return LibraryValue(f"{package}.{name.value if is_text else 'Chosen'}")  # type: ignore[union-attr]
+
+
+def _one_function(table: MappingValue) -> Value:
+    """An entry of a table of functions, where it is not known which."""
+    names = [each.name if isinstance(each, LibraryValue) else "" for _, each in table.items]
+    packages = {name.rpartition(".")[0] for name in names}
+    return _chosen(packages.pop(), UNKNOWN) if len(packages) == 1 and all(names) else UNKNOWN
 
 
 def tensor_of(state: StateDictValue) -> Value:

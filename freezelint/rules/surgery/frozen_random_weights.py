@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
@@ -13,6 +14,8 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.library_events import TrainerStarted
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest, is_total
 from freezelint.analysis.random_backbones import heads_on, model_without_weights
 from freezelint.analysis.training import steps_after
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
 
 _LOADING = "load_state_dict"
+_LOADED = re.compile(r"(?<![\w.])([\w.]+)\.load_state_dict\(")
 
 _LOADING_WORDS = (
     *("load_checkpoint", "load_model", "load_weights", "load_pretrained"),
@@ -120,9 +124,9 @@ class FrozenRandomWeights(Rule):
     triggers = (
         ("requires_grad",),
         ("torchvision", "timm", "transformers"),
-        ("step(",),
+        ("step(", "Trainer("),
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("))
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -150,7 +154,7 @@ class FrozenRandomWeights(Rule):
                 "build it with pretrained weights, or load some before freezing",
                 (
                     (trace.meeting_place(event, head), "frozen here"),
-                    (trace.meeting_place(head, event), "this optimizer trains the head"),
+                    (trace.meeting_place(head, event), "the head is trained from here"),
                 ),
             )
             return
@@ -162,10 +166,8 @@ def _is_all_but_named(predicate: Predicate) -> bool:
     return is_total(others)
 
 
-def _trained_head(
-    trace: Trace, freeze: FlagWritten, part: Part, root: int
-) -> OptimizerBuilt | None:
-    """An optimizer that steps over something on top of the backbone that is not frozen."""
+def _trained_head(trace: Trace, freeze: FlagWritten, part: Part, root: int) -> Event | None:
+    """What trains something on top of the backbone that is not frozen."""
     heads = list(dict.fromkeys(heads_on(trace, freeze, part, root)))
     for built in trace.all(OptimizerBuilt):
         later = max(built, freeze, key=lambda each: each.index)
@@ -178,14 +180,28 @@ def _trained_head(
             for head in heads
         ):
             return built
+    for started in trace.after(freeze, TrainerStarted):
+        if any(
+            trace.part_covers(Part(started.key), head, started.index)
+            and trace.flag(head, started.index, started.path, trusting=True).value is not False
+            for head in heads
+        ):
+            return started
     return None
+
+
+def _last_training(trace: Trace) -> int:
+    """The moment after which weights come too late."""
+    return max(
+        (each.index for kind in (Stepped, TrainerStarted) for each in trace.all(kind)), default=0
+    )
 
 
 def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
     """Whether something may have put weights into a model that the code does not show."""
     if any(map(trace.file.mentions, _LOADING_WORDS)):
         return True
-    if trace.file.mentions(_LOADING) and not _loads_afterwards(trace):
+    if trace.file.mentions(_LOADING) and not _loads_elsewhere(trace, key):
         return True
     if trace.was_handed_over(key, until.index):
         return True
@@ -193,7 +209,7 @@ def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
         trace.related(change.key, key, change.index) for change in trace.all(ParametersReplaced)
     ):
         return True
-    last = max((each.index for each in trace.all(Stepped)), default=0)
+    last = _last_training(trace)
     return any(
         call.index < last
         and _is_related(trace, call, key)
@@ -202,14 +218,30 @@ def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
     )
 
 
-def _loads_afterwards(trace: Trace) -> bool:
-    """Whether all loading in the file is that of a result, once the last step was made."""
-    last = max((each.index for each in trace.all(Stepped)), default=0)
+def _loads_elsewhere(trace: Trace, key: int) -> bool:
+    """Whether all loading in the file is that of something else, or of a result."""
+    last = _last_training(trace)
     loads = [each for each in trace.all(MethodCalled) if each.name == _LOADING]
+    if any(each.index < last and _may_be_about(trace, each, key) for each in loads):
+        return False
     places = {(id(each.place.chunk), id(each.place.node)) for each in loads}
-    return trace.file.mentions_attribute(_LOADING) == len(places) and all(
-        each.index > last for each in loads
+    text = trace.file.text
+    optimizers = sum(
+        re.search(rf"(?<![\w.]){name}\.(?:step|update)\(", text) is not None
+        for name in map(re.escape, _LOADED.findall(text))
     )
+    return trace.file.mentions_attribute(_LOADING) == len(places) + optimizers
+
+
+def _may_be_about(trace: Trace, call: MethodCalled, key: int) -> bool:
+    """Whether a model gets weights, or something of which nobody knows what it is."""
+    receiver = call.receiver
+    if not isinstance(receiver, ModuleValue):
+        return True
+    is_known = trace.objects.module(receiver.key).origin in (
+        *(Origin.BUILT, Origin.OWN_CLASS, Origin.CHILD, Origin.COPY),
+    )
+    return not is_known or trace.related(receiver.key, key, call.index)
 
 
 def _is_related(trace: Trace, call: MethodCalled, key: int) -> bool:
