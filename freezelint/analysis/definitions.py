@@ -30,7 +30,7 @@ _LOUD = re.compile(
     r"require\w*_?[gG]|\.eval\b|\.train\b|_grad\b|inference_mode|\.detach|freeze|backward|\.step\(|setattr"
     r"|optim\w*\.(?:[A-Z]|__dict__)|[oO]ptimizers?\w* ?[=(]|optim,|optim\w*[\])]|param_group|zero_grad|Adam|SGD"
     r"|weight_norm|spectral_norm"
-    r"|get_peft_model|(?:disable|set|load|add)_adapter|merge_and_unload|kbit_training|mark_only_lora"
+    r"|[pP]eft_?[mM]odel|(?:disable|set|load|add)_adapter|merge_and_unload|kbit_training|mark_only_lora"
     r"|track_running_stats|\.momentum ?="
     r"|\bcheckpoint\("
     r"|zip\(self\.[\w.]+parameters\(|load_state_dict\(self\."
@@ -45,7 +45,7 @@ _CALLED = re.compile(r"\bself\.(\w+)\(")
 
 _BUILDS = re.compile(
     r"\bnn\.|parameters|from_pretrained|create_model|models?\b|deepcopy|add_module|lambda"
-    r"|return [\w.]+\(|return .*[\])]\(|return \w+$|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
+    r"|return [\w.]+\(|return .*[\])]\(|return [\w.]+$|return [\[{]|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
     re.MULTILINE,
 )
 

@@ -163,7 +163,7 @@ _148 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_gra
 _149 = ('get_peft_model',)
 _150 = ('Config(',)
 _151 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_152 = ('mark_only_lora_as_trainable(',)
+_152 = ('mark_only_lora_as_trainable(', 'lora')
 _153 = ('unload(',)
 _154 = ('disable_adapter(', 'set_adapter(')
 _155 = ('BaseFinetuning', 'BackboneFinetuning')

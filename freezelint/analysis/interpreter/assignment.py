@@ -10,15 +10,20 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import gradients
 from freezelint.analysis.interpreter.classes import defines_attribute, some_object
-from freezelint.analysis.interpreter.doubtful_flags import note_doubt, note_doubtful_write
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of, narrowed
 from freezelint.analysis.interpreter.names import is_held, judge_instance, uses_of
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
+from freezelint.analysis.interpreter.somewhere import (
+    note_doubt,
+    note_doubtful_write,
+    put_somewhere,
+)
 from freezelint.analysis.interpreter.submodules import name_object, prove_holders, replace_child
 from freezelint.analysis.knowledge.torch import MODULE_BASES
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -170,6 +175,9 @@ def write_attribute(
         name_object(run, value, path)
     if path is not None:
         run.touch(path.partition(".")[0])
+    target = receiver_node or _first_argument(node)
+    if isinstance(value, ModuleValue) and target is not None and _is_somewhere(run, receiver):
+        put_somewhere(run, target, value, source, node)
     if isinstance(receiver, ModuleValue):
         note_collection(run, receiver.key, attribute, value, node, source)
         replace_child(run, receiver.key, attribute, value, node)
@@ -178,6 +186,13 @@ def write_attribute(
         run.bindings[receiver.key, attribute] = value
     elif path is not None and attribute not in ("data",):
         run.bindings[run.frame.key, path] = value
+
+
+def _is_somewhere(run: Interpreter, receiver: Value) -> bool:
+    """Whether a value is one of several modules, or nobody knows what."""
+    if isinstance(receiver, ModuleValue):
+        return run.objects.module(receiver.key).origin is Origin.ELEMENT
+    return isinstance(receiver, Unknown)
 
 
 def _is_declared(run: Interpreter, receiver: Value, attribute: str) -> bool:

@@ -19,6 +19,7 @@ from freezelint.analysis.interpreter.iteration import (
     stands_for_several,
 )
 from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.somewhere import put_somewhere
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -213,6 +214,8 @@ def _setattr(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         assignment.write_attribute(run, receiver, name.value, value, node, source)
     elif isinstance(receiver, (ModuleValue, InstanceValue, NamespaceValue)):
         hand_over(run, (receiver,), node)
+    elif isinstance(value, ModuleValue) and arguments.nodes:
+        put_somewhere(run, arguments.nodes[0], value, node, node)
     return Constant(None)
 
 

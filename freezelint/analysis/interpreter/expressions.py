@@ -115,20 +115,21 @@ def _string(run: Interpreter, node: cst.SimpleString | cst.ConcatenatedString) -
 
 
 def _formatted_string(run: Interpreter, node: cst.FormattedString) -> Value:
-    text = ""
+    text: str | None = ""
     for part in node.parts:
         if isinstance(part, cst.FormattedStringText):
-            text += part.value
-        else:
-            assert isinstance(part, cst.FormattedStringExpression)
-            value = evaluate(run, part.expression)
-            take_up(run, (value,))
-            if isinstance(value, Counted) and part is node.parts[-1] and not value.before:
-                return value._replace(before=text)
-            if not isinstance(value, Constant) or part.format_spec or part.conversion:
-                return UNKNOWN
-            text += str(value.value)
-    return Constant(text)
+            text = None if text is None else text + part.value
+            continue
+        assert isinstance(part, cst.FormattedStringExpression)
+        # What is written into the text happens, even if the text is not known any more.
+        value = evaluate(run, part.expression)
+        take_up(run, (value,))
+        is_last = part is node.parts[-1]
+        if isinstance(value, Counted) and is_last and text is not None and not value.before:
+            return value._replace(before=text)
+        is_known = isinstance(value, Constant) and not part.format_spec and not part.conversion
+        text = text + str(value.value) if is_known and text is not None else None  # type: ignore[union-attr]
+    return UNKNOWN if text is None else Constant(text)
 
 
 def _integer(run: Interpreter, node: cst.Integer) -> Value:

@@ -9,7 +9,6 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import lightning
 from freezelint.analysis.interpreter.command_line import PARSER, call_on_parser, note_type
-from freezelint.analysis.interpreter.doubtful_flags import note_doubtful_write
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS
 from freezelint.analysis.interpreter.module_methods import parameters_of
 from freezelint.analysis.interpreter.names import guessed_module
@@ -19,6 +18,7 @@ from freezelint.analysis.interpreter.optimizers import (
     note_edited_groups,
 )
 from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.somewhere import note_doubtful_write
 from freezelint.analysis.interpreter.trainers import call_on_trainer
 from freezelint.analysis.interpreter.training_loop import BACKWARD, call_for_training, run_backward
 from freezelint.analysis.knowledge.frameworks import (

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import Event, FlagWritten, MethodCalled, OptimizerBuilt, Stepped
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary
 from freezelint.analysis.predicates import NameTest, flag_tests
-from freezelint.analysis.training import may_be_unknown, steps_after, without_flag_tests
+from freezelint.analysis.training import (
+    filters_by_flag,
+    may_be_unknown,
+    steps_after,
+    without_flag_tests,
+)
 from freezelint.analysis.values import Constant
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -240,10 +245,12 @@ def _first_step(
 ) -> Stepped | None:
     """The first step after the block of an optimizer that holds the adapters."""
     step = next(steps_after(trace, event, built.key), None)
+    is_built_later = built.index > event.index
     if step is None or not any(
-        trace.part_covers(part, adapters, built.index)
+        trace.part_covers(without_flag_tests(part), adapters, built.index)
         for part in built.parts
-        if not flag_tests(part.predicate)
+        # What asks for flags before the block finds them frozen, and after it trainable.
+        if not flag_tests(part.predicate) or (is_built_later and filters_by_flag(part))
     ):
         return None
     is_set_again = any(

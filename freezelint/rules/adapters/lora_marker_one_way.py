@@ -12,10 +12,11 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.peft import ONE_WAY_MARKERS
+from freezelint.analysis.knowledge.peft import HEADS, ONE_WAY_MARKERS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
-from freezelint.analysis.predicates import is_total
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import NameTest, is_total
 from freezelint.analysis.training import (
     flag_changes_after,
     happens_whenever,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+
+
+_NO_LORA = HEADS | {"bias"}
+"""Names of what is trained beside LoRA."""
 
 
 class LoraMarkerOneWay(Rule):
@@ -125,35 +130,54 @@ class LoraMarkerOneWay(Rule):
     level = Level.ERROR
     claims = (Claim("dead", "model.*.lora_*"),)
     triggers = (
-        ("mark_only_lora_as_trainable(",),
+        ("mark_only_lora_as_trainable(", "lora"),
         ("requires_grad",),
     )
     trigger_patterns = (FLAG_WRITES,)
-    events = ("Called",)
+    events = ("Called", "FlagWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a call that is to make trainable what was frozen before."""
-        assert isinstance(event, Called)
-        if event.name not in ONE_WAY_MARKERS or event.repeated or not event.arguments:
+        marked = _marked(event)
+        if marked is None or event.repeated:
             return
-        model = event.arguments[0]
-        if not isinstance(model, ModuleValue):
+        model, function = marked
+        freeze = _freeze_of_all(trace, event, model)
+        if freeze is None or not _is_trained_so(trace, event, model):
             return
-        freeze = _freeze_of_all(trace, event, Part(model.key))
-        if freeze is None or not _is_trained_so(trace, event, Part(model.key)):
-            return
-        function = event.name.rpartition(".")[2]
+        label = trace.objects.label(model.key)
         yield Report(
             trace.meeting_place(event, freeze),
-            f"`{function}` only freezes: the LoRA parameters of "
-            f"`{trace.objects.label(model.key)}` stay frozen as they are",
-            "leave out the freeze before: this call freezes all the rest by itself",
+            f"{function} only freezes: the LoRA parameters of `{label}` stay frozen as they are",
+            "leave out the freeze before: this freezes all the rest by itself",
             ((trace.meeting_place(freeze, event), "they were frozen here, with all the rest"),),
-            about=About((trace.objects.label(model.key),), names=("*lora_*",)),
+            about=About((label,), names=("*lora_*",)),
         )
 
 
-def _freeze_of_all(trace: Trace, marker: Called, model: Part) -> FlagWritten | None:
+def _marked(event: Event) -> tuple[Part, str] | None:
+    """The model of which all but LoRA is frozen by a helper, or by the like of it in the file."""
+    if isinstance(event, Called):
+        if event.name not in ONE_WAY_MARKERS or not event.arguments:
+            return None
+        model = event.arguments[0]
+        function = event.name.rpartition(".")[2]
+        return (Part(model.key), f"`{function}`") if isinstance(model, ModuleValue) else None
+    assert isinstance(event, FlagWritten)
+    if event.value is not False or not event.certain or len(event.parts) != 1:
+        return None
+    (part,) = event.parts
+    spares_lora = len(part.predicate) == 1 and all(
+        isinstance(test, NameTest)
+        and test.negated
+        and test.kind == "contains"
+        and all("lora" in text for text in test.texts)
+        for test in part.predicate
+    )
+    return (Part(part.key), "this loop") if spares_lora else None
+
+
+def _freeze_of_all(trace: Trace, marker: Event, model: Part) -> FlagWritten | None:
     """The write that froze the whole model as it is, LoRA layers and all."""
     write = next(
         (
@@ -178,7 +202,7 @@ def _freeze_of_all(trace: Trace, marker: Called, model: Part) -> FlagWritten | N
     return write
 
 
-def _is_trained_so(trace: Trace, marker: Called, model: Part) -> bool:
+def _is_trained_so(trace: Trace, marker: Event, model: Part) -> bool:
     """Whether training follows, and nobody sets a flag of the model before or later."""
     training = next(
         (
@@ -192,7 +216,25 @@ def _is_trained_so(trace: Trace, marker: Called, model: Part) -> bool:
         return False
     return not any(
         write.value is not False
-        and any(trace.parts_overlap(part, model, write.index) for part in write.parts)
+        and any(
+            trace.parts_overlap(part, model, write.index) and not _is_beside_lora(trace, part)
+            for part in write.parts
+        )
         for write in flag_changes_after(trace, marker)
         if not isinstance(write, FlagsSetByLibrary) or write.place.node is not marker.place.node
+    )
+
+
+def _is_beside_lora(trace: Trace, part: Part) -> bool:
+    """Whether a part is a plain layer, or biases, or a head by its name: nothing of LoRA."""
+    module = trace.objects.module(part.key)
+    if module.origin is Origin.BUILT and (module.library or "").startswith("torch.nn."):
+        return not trace.objects.below(part.key, trace.now)
+    if module.origin is Origin.PARAMETER and module.attribute is not None:
+        return "lora" not in module.attribute
+    return any(
+        isinstance(test, NameTest)
+        and not test.negated
+        and all(text.strip(".").rpartition(".")[2] in _NO_LORA for text in test.texts)
+        for test in part.predicate
     )

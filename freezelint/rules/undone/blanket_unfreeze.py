@@ -142,6 +142,8 @@ class BlanketUnfreeze(Rule):
         assert isinstance(event, FlagWritten)
         if event.value is not True or not event.certain or event.repeated:
             return
+        if _is_chosen_by_a_table(trace, event):
+            return
         for freeze in trace.before(event, FlagWritten):
             if freeze.value is not False or not freeze.certain:
                 continue
@@ -156,6 +158,20 @@ class BlanketUnfreeze(Rule):
                     about=about_once_frozen(freeze),
                 )
                 return
+
+
+def _is_chosen_by_a_table(trace: Trace, unfreeze: FlagWritten) -> bool:
+    """Whether the same line, reached in the same way, makes something else trainable as well.
+
+    Then a table says what trains in each stage, and in the last it may be everything.
+    """
+    way = [id(place.node) for place in unfreeze.stack]
+    return any(
+        write.place.node is unfreeze.place.node
+        and write.parts != unfreeze.parts
+        and [id(place.node) for place in write.stack] == way
+        for write in trace.all(FlagWritten)
+    )
 
 
 def _undoes(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:

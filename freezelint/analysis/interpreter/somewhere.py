@@ -1,4 +1,4 @@
-"""Flags of something unknown: of which model it is a part, nobody can tell."""
+"""What happens to something unknown: of which model it is a part, nobody can tell."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.names import look_up
+from freezelint.analysis.interpreter.submodules import replace_child
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import walk
-from freezelint.analysis.values import Constant, Part
+from freezelint.analysis.values import Constant, ModuleValue, Part
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
@@ -41,12 +43,7 @@ def note_doubtful_write(
 
 def note_doubt(run: Interpreter, label: str, node: cst.CSTNode) -> None:
     """Say that any module, or a part of it, may have been made trainable."""
-    parts = tuple(
-        Part(each.key)
-        for each in run.objects.modules()
-        if each.origin is not Origin.ELEMENT
-        and not any(attachment.until is None for attachment in each.attachments)
-    )
+    parts = tuple(map(Part, _outermost(run)))
     if parts:
         run.announce(
             events.FlagWritten(
@@ -57,6 +54,40 @@ def note_doubt(run: Interpreter, label: str, node: cst.CSTNode) -> None:
                 certain=False,
             )
         )
+
+
+def put_somewhere(
+    run: Interpreter,
+    receiver: cst.BaseExpression,
+    module: ModuleValue,
+    source: cst.CSTNode,
+    node: cst.CSTNode,
+) -> None:
+    """``unknown.attribute = Layer(...)``: some model has a new module in it from here on.
+
+    Of what a loop over the elements of a model reaches, it is that model.
+    """
+    if not isinstance(source, cst.Call):
+        return
+    base = receiver
+    while isinstance(base, (cst.Attribute, cst.Subscript)):
+        base = base.value
+    value = look_up(run, base.value) if isinstance(base, cst.Name) else None
+    element = run.objects.module(value.key) if isinstance(value, ModuleValue) else None
+    if element is not None and element.origin is Origin.ELEMENT and element.parent is not None:
+        replace_child(run, element.parent, f"[+{module.key}]", module, node)
+        return
+    run.announce(events.HandedOver(place=run.place(node), keys=_outermost(run)))
+
+
+def _outermost(run: Interpreter) -> tuple[int, ...]:
+    """All modules and parameters that are in no other."""
+    return tuple(
+        each.key
+        for each in run.objects.modules()
+        if each.origin is not Origin.ELEMENT
+        and not any(attachment.until is None for attachment in each.attachments)
+    )
 
 
 def _is_tensor(run: Interpreter, receiver: cst.BaseExpression) -> bool:
