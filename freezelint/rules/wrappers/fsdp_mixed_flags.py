@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, FlagWritten, Stepped
+from freezelint.analysis.flat_units import are_mixed_in_a_unit, classes_apart, is_beside_frozen
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, FULLY_SHARDED
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, is_total
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
 
-_SPLITTING = ("auto_wrap_policy", "ignored_modules", "ignored_parameters", "ignored_states")
+_SPLITTING = ("ignored_modules", "ignored_parameters", "ignored_states")
 """Options by which not all parameters end up in one flat one."""
 
 _BEFORE_POLICY = 4
@@ -30,8 +31,8 @@ class FsdpMixedFlags(Rule):
     """Finds models sharded into one flat parameter although only a part of them is frozen.
 
     What it does:
-        Reports `FullyShardedDataParallel` (FSDP1) without `use_orig_params=True` and without
-        a wrapping policy, where a part of the model is frozen and another is not, and a
+        Reports `FullyShardedDataParallel` (FSDP1) without `use_orig_params=True`, where a
+        part of the model is frozen and another that goes into the same unit is not, and a
         freeze of a part after such a wrap.
 
     Why is this bad:
@@ -108,9 +109,9 @@ class FsdpMixedFlags(Rule):
         dist.destroy_process_group()
 
     When it is silent:
-        `use_orig_params=True`, FSDP2 (`fully_shard`), policies and parts wrapped apart,
-        which may make the units uniform, models with one flag for all, options that
-        cannot be read, and parts of which the flags are not known.
+        `use_orig_params=True`, FSDP2 (`fully_shard`), policies by which the units may be
+        uniform, and those that cannot be read, parts wrapped apart, models with one flag for
+        all, and parts of which the flags are not known.
 
     References:
         https://docs.pytorch.org/docs/stable/fsdp.html
@@ -141,8 +142,8 @@ class FsdpMixedFlags(Rule):
             yield from _check_freeze(event, trace)
 
 
-def _flattened(event: Called, trace: Trace) -> int | None:
-    """The module that a call makes into one flat parameter, if it does."""
+def _flattened(event: Called, trace: Trace) -> tuple[int, frozenset[str]] | None:
+    """The module that a call flattens, if it does, and the classes that become units in it."""
     if event.name not in FULLY_SHARDED or not event.is_complete:
         return None
     if event.keywords.get("use_orig_params", Constant(False)) != Constant(False):
@@ -150,12 +151,13 @@ def _flattened(event: Called, trace: Trace) -> int | None:
     nothing = Constant(None)
     if any(event.keywords.get(option, nothing) != nothing for option in _SPLITTING):
         return None
-    if len(event.arguments) > _BEFORE_POLICY:
+    apart = classes_apart(event.keywords.get("auto_wrap_policy", nothing))
+    if apart is None or len(event.arguments) > _BEFORE_POLICY:
         return None
     module = (*event.arguments, event.keywords.get("module"))[0]
     if not isinstance(module, ModuleValue) or _has_units_inside(event, module.key, trace):
         return None
-    return module.key
+    return module.key, apart
 
 
 def _has_units_inside(event: Called, key: int, trace: Trace) -> bool:
@@ -168,26 +170,56 @@ def _has_units_inside(event: Called, key: int, trace: Trace) -> bool:
 
 
 def _check_wrap(event: Called, trace: Trace) -> Iterator[Report]:
-    key = _flattened(event, trace)
-    if key is None:
+    flattened = _flattened(event, trace)
+    if flattened is None:
         return
-    for freeze in trace.before(event, FlagWritten):
-        if freeze.value is not False or not freeze.certain:
+    key, apart = flattened
+    freeze = next(
+        (
+            each
+            for each in trace.before(event, FlagWritten)
+            if each.value is not None
+            and each.certain
+            and _leaves_both(each, key, apart, event, trace)
+        ),
+        None,
+    )
+    if freeze is not None:
+        what = "frozen and the rest is not" if freeze.value is False else "trainable alone"
+        done = "frozen" if freeze.value is False else "switched on"
+        yield Report(
+            event.place,
+            f"`{freeze.label}` is {what}: one flat parameter cannot hold both, so this raises a "
+            "ValueError",
+            "pass `use_orig_params=True`, or use `fully_shard` (FSDP2)",
+            ((trace.meeting_place(freeze, event), f"`{freeze.label}` is {done} here"),),
+        )
+
+
+def _leaves_both(
+    write: FlagWritten, key: int, apart: frozenset[str], event: Called, trace: Trace
+) -> bool:
+    """Whether a write is why a unit holds both kinds when it is flattened."""
+    for part in write.parts:
+        if not _is_piece(part, key, event.index, trace):
             continue
-        for part in freeze.parts:
-            if (
-                _is_piece(part, key, event.index, trace)
-                and trace.flag(part, event.index, event.path).value is False
-                and _has_trainable_rest(part, key, event, trace)
-            ):
-                yield Report(
-                    event.place,
-                    f"`{freeze.label}` is frozen and the rest is not: one flat parameter cannot "
-                    "hold both, so this raises a ValueError",
-                    "pass `use_orig_params=True`, or use `fully_shard` (FSDP2)",
-                    ((trace.meeting_place(freeze, event), f"`{freeze.label}` is frozen here"),),
-                )
-                return
+        if trace.flag(part, event.index, event.path).value is not write.value:
+            continue
+        if write.value is True:
+            rest_was_frozen = any(
+                each.value is False and each.certain and trace.covers(mine, key, each.index)
+                for each in trace.before(write, FlagWritten)
+                for mine in each.parts
+            )
+            if rest_was_frozen and is_beside_frozen(trace, event, key, part, apart):
+                return True
+        elif (
+            are_mixed_in_a_unit(trace, event, key, part, apart)
+            if apart
+            else _has_trainable_rest(part, key, event, trace)
+        ):
+            return True
+    return False
 
 
 def _is_piece(part: Part, key: int, at: int, trace: Trace) -> bool:
@@ -197,13 +229,20 @@ def _is_piece(part: Part, key: int, at: int, trace: Trace) -> bool:
     return part.key != key or not is_total(part.predicate)
 
 
-def _has_trainable_rest(part: Part, key: int, event: Event, trace: Trace) -> bool:
+def _has_trainable_rest(part: Part, key: int, event: Called, trace: Trace) -> bool:
     """Whether something else in a module certainly is trainable."""
     module = trace.objects.module(key)
     if any(
         has_parameters(trace, held, event.index)
         and trace.flag(Part(held), event.index, event.path).value is True
         for held in trace.objects.held_by(key, event.index)
+    ):
+        return True
+    if are_mixed_in_a_unit(trace, event, key, part, frozenset()) or any(
+        write.place.node is freeze.place.node and write.value is True
+        for freeze in trace.before(event, FlagWritten)
+        if freeze.value is False and part in freeze.parts
+        for write in trace.before(event, FlagWritten)
     ):
         return True
     is_whole_in_sight = module.origin is Origin.BUILT and module.flag_at_birth is True
@@ -219,8 +258,10 @@ def _has_trainable_rest(part: Part, key: int, event: Event, trace: Trace) -> boo
 
 def _check_freeze(event: FlagWritten, trace: Trace) -> Iterator[Report]:
     for wrap in trace.before(event, Called):
-        key = _flattened(wrap, trace)
-        if key is None or not any(_is_piece(part, key, wrap.index, trace) for part in event.parts):
+        flattened = _flattened(wrap, trace)
+        if flattened is None or not any(
+            _is_piece(part, flattened[0], wrap.index, trace) for part in event.parts
+        ):
             continue
         backward = next(trace.after(event, BackwardRan), None)
         if backward is None or not any(True for _ in trace.after(backward, Stepped)):

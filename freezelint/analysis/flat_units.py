@@ -1,0 +1,144 @@
+"""Which parameters FullyShardedDataParallel flattens together, as far as a policy tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freezelint.analysis.knowledge import transformers
+from freezelint.analysis.knowledge.peft import HEADS
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import NameTest
+from freezelint.analysis.training import has_parameters
+from freezelint.analysis.values import (
+    ClassValue,
+    Constant,
+    LibraryInstance,
+    LibraryValue,
+    Part,
+    PartialValue,
+    SequenceValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from freezelint.analysis.events import Called
+    from freezelint.analysis.objects import ModuleObject
+    from freezelint.analysis.trace import Trace
+
+_POLICIES = ("transformer_auto_wrap_policy", "ModuleWrapPolicy")
+
+
+def classes_apart(policy: Value) -> frozenset[str] | None:
+    """The classes of which each module becomes a unit of its own; None where they are not known."""
+    if policy == Constant(None):
+        return frozenset()
+    classes: Value | None = None
+    if isinstance(policy, PartialValue) and _is_policy(policy.function):
+        classes = policy.arguments.keywords.get("transformer_layer_cls")
+    elif isinstance(policy, LibraryInstance) and policy.name.endswith(_POLICIES):
+        classes = policy.arguments[0] if policy.arguments else None
+    if not isinstance(classes, SequenceValue) or not classes.complete:
+        return None
+    names = [_name_of(each) for each in classes.items]
+    return frozenset(filter(None, names)) if all(names) else None
+
+
+def _is_policy(function: Value) -> bool:
+    return isinstance(function, LibraryValue) and function.name.endswith(_POLICIES)
+
+
+def _name_of(value: Value) -> str | None:
+    if isinstance(value, ClassValue):
+        return value.definition.name
+    return value.name.rpartition(".")[2] if isinstance(value, LibraryValue) else None
+
+
+def are_mixed_in_a_unit(
+    trace: Trace, wrap: Called, key: int, part: Part, apart: frozenset[str]
+) -> bool:
+    """Whether a frozen part shares a unit with something trainable, whatever the policy takes out.
+
+    Args:
+        trace: The run.
+        wrap: The call that wraps the model.
+        key: The model.
+        part: What is frozen of it, and not all.
+        apart: The classes that are units of their own.
+    """
+    if any(
+        isinstance(test, NameTest) and test.negated and all("bias" in text for text in test.texts)
+        for test in part.predicate
+    ):
+        # The weight and the bias of a layer are in one unit.
+        return True
+    if {True, False} <= _flags_in_the_root(trace, wrap, key, apart):
+        return True
+    return _is_all_but_the_head(trace, trace.objects.module(key), part, apart)
+
+
+def is_beside_frozen(
+    trace: Trace, wrap: Called, key: int, part: Part, apart: frozenset[str]
+) -> bool:
+    """Whether a part that trains shares a unit with something frozen.
+
+    Args:
+        trace: The run.
+        wrap: The call that wraps the model.
+        key: The model, of which all was frozen before.
+        part: What was switched on again, and not all.
+        apart: The classes that are units of their own.
+    """
+    if {True, False} <= _flags_in_the_root(trace, wrap, key, apart):
+        return True
+    model, piece = trace.objects.module(key), trace.objects.module(part.key)
+    library = model.library or ""
+    if library.startswith("transformers."):
+        # Its embeddings are in one unit with what hangs beside its base.
+        heads = HEADS | {"lm_head", *(transformers.facts(library) or {}).get("heads", ())}
+        return piece.parent == key and piece.attribute in heads
+    return not apart and library.startswith("torchvision.")
+
+
+def _flags_in_the_root(
+    trace: Trace, wrap: Called, key: int, apart: frozenset[str]
+) -> set[bool | None]:
+    """The flags of what certainly goes into the outermost unit."""
+    return {
+        trace.flag(Part(held), wrap.index, wrap.path).value
+        for held in trace.objects.held_by(key, wrap.index)
+        if (not apart or _stays_in_the_root(trace.objects.module(held), apart))
+        and (_is_parameter(trace, held) or has_parameters(trace, held, wrap.index))
+    }
+
+
+def _is_parameter(trace: Trace, key: int) -> bool:
+    return trace.objects.module(key).origin is Origin.PARAMETER
+
+
+def _stays_in_the_root(module: ModuleObject, apart: frozenset[str]) -> bool:
+    """Whether this is a plain layer, or a parameter, that no policy makes a unit of."""
+    if module.origin is Origin.PARAMETER:
+        return True
+    package, _, name = (module.library or "").rpartition(".")
+    is_leaf = package == "torch.nn" and name not in ("Sequential", "ModuleList", "ModuleDict")
+    return module.origin is Origin.BUILT and is_leaf and name not in apart
+
+
+def _is_all_but_the_head(
+    trace: Trace, model: ModuleObject, part: Part, apart: frozenset[str]
+) -> bool:
+    """Of a model of transformers: the embeddings are in one unit with the head."""
+    library = model.library or ""
+    if not library.startswith("transformers.") or any("Embedding" in name for name in apart):
+        return False
+    known = transformers.facts(library)
+    frozen = trace.objects.module(part.key)
+    if known is not None and frozen.parent == model.key:
+        return frozen.attribute == known.get("base") and not part.predicate
+    heads = HEADS | {"lm_head", *(known or {}).get("heads", ())}
+    return part.key == model.key and all(
+        isinstance(test, NameTest)
+        and test.negated
+        and all(text.strip(".") in heads for text in test.texts)
+        for test in part.predicate
+    )
