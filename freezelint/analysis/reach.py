@@ -44,6 +44,36 @@ def family_of(index: Index, definition: ClassDefinition) -> list[ClassDefinition
     return family
 
 
+def inherited_anew(index: Index, definition: ClassDefinition) -> dict[str, Definition]:
+    """The methods of bases in the file that do another thing for a class that derives from them.
+
+    They call what the class has of its own, or work on what its constructor made. Frameworks
+    call those of their modules by themselves.
+    """
+    family = family_of(index, definition)
+    if len(family) == 1 or any(is_for_lightning(index, each) for each in family):
+        return {}
+    inherited: dict[str, Definition] = {}
+    for base in family[1:]:
+        for name, method in base.methods.items():
+            if name not in definition.methods and name != "__init__":
+                inherited.setdefault(name, method)
+    if "__init__" in definition.methods:
+        return inherited
+    own = set(definition.methods)
+    found: dict[str, Definition] = {}
+    while True:
+        more = {
+            name: method
+            for name, method in inherited.items()
+            if name not in found and method.names_of_own & own
+        }
+        if not more:
+            return found
+        found.update(more)
+        own |= more.keys()
+
+
 def reach_of(
     index: Index, start: Iterable[Definition], family: Iterable[ClassDefinition]
 ) -> set[Definition]:

@@ -8,7 +8,13 @@ import re
 from operator import or_
 from typing import TYPE_CHECKING, Protocol
 
-from freezelint.analysis.reach import bases_of, family_of, is_for_lightning, reach_of
+from freezelint.analysis.reach import (
+    bases_of,
+    family_of,
+    inherited_anew,
+    is_for_lightning,
+    reach_of,
+)
 from freezelint.analysis.signs import Signs
 
 if TYPE_CHECKING:
@@ -199,15 +205,16 @@ class Relevance:
         )
         local = [rule for rule in firing if rule.is_local]
         follows_order = len(local) < len(firing) or starts_there
+        methods = {**definition.methods, **inherited_anew(self._index, definition)}
         eventful = {
             name
-            for name, each in definition.methods.items()
+            for name, each in methods.items()
             if (follows_order and self._is_eventful(each.text))
             or (local and self._meets_any(self._signs_near(each), local))
         }
         return [
             method
-            for name, method in definition.methods.items()
+            for name, method in methods.items()
             if name in eventful or method.names_of_own & eventful
         ]
 

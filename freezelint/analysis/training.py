@@ -286,7 +286,9 @@ def lasting_freeze(trace: Trace, key: int, at: int, event: Event) -> FlagWritten
     if any(trace.overlaps(part, key, at) for part in _set_by_libraries(trace, event)):
         return None
     for change in trace.before(event, SubmoduleReplaced):
-        if change.new is None or not (
+        if change.new is None or has_no_parameters(trace, change.new):
+            continue
+        if not (
             trace.objects.route(key, trace.objects.container_of(change.parent), change.index)
             is not None
             or trace.objects.route(change.new, key, event.index) is not None
