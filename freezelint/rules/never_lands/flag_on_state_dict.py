@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     import libcst as cst
 
-    from freezelint.analysis.syntax import Chunk
     from freezelint.analysis.trace import Trace
 
 
@@ -136,7 +135,7 @@ class FlagOnStateDict(Rule):
             return
         if not isinstance(value, TensorValue) or value.how != "state_dict" or node is None:
             return
-        if _is_dropped(event, node):
+        if _is_dropped(event, node, trace.file.text):
             yield Report(
                 event.place,
                 "`state_dict()` makes new tensors: the flag is set on those and lost with "
@@ -146,13 +145,13 @@ class FlagOnStateDict(Rule):
             )
 
 
-def _is_dropped(event: Event, node: cst.CSTNode) -> bool:
+def _is_dropped(event: Event, node: cst.CSTNode, text: str) -> bool:
     """Whether a tensor is taken out of a state dict for nothing but its flag."""
     from libcst import Attribute, Call, Name, Subscript
 
     chunk = event.place.chunk
     if isinstance(node, Subscript):
-        return _serves_nothing_else(event, node.value)
+        return _serves_nothing_else(event, node.value, text)
     loop = chunk.loop_over(node) if isinstance(node, Name) else None
     if loop is None or not isinstance(node, Name):
         return False
@@ -160,22 +159,22 @@ def _is_dropped(event: Event, node: cst.CSTNode) -> bool:
     if _count(rf"{node.value}\b", body) > _count(rf"{node.value}\.{_ASKED}", body):
         return False
     source = loop.iter.func if isinstance(loop.iter, Call) else None
-    return isinstance(source, Attribute) and _serves_nothing_else(event, source.value)
+    return isinstance(source, Attribute) and _serves_nothing_else(event, source.value, text)
 
 
-def _serves_nothing_else(event: Event, container: cst.CSTNode) -> bool:
+def _serves_nothing_else(event: Event, container: cst.CSTNode, text: str) -> bool:
     """Whether the dict is made on the spot, or bound to a name that is used for flags only."""
     from libcst import Call, Name
 
     if isinstance(container, Call):
         return True
-    if not isinstance(container, Name) or not event.scope:
-        # What the rest of the file does with a global name is not in sight.
+    if not isinstance(container, Name):
         return False
-    return _is_for_flags(container.value, event.place.chunk)
+    # A global name may be used in all of the file.
+    return _is_for_flags(container.value, event.place.chunk.text if event.scope else text)
 
 
-def _is_for_flags(name: str, chunk: Chunk) -> bool:
+def _is_for_flags(name: str, text: str) -> bool:
     harmless = (
         rf"{name} = ",
         rf"{name}\.(?:items|values|keys)\(\)",
@@ -183,7 +182,8 @@ def _is_for_flags(name: str, chunk: Chunk) -> bool:
         rf"(?<= in ){name}:",
         rf"(?<=load_state_dict\(){name}\)",
     )
-    return chunk.mentions(name) == sum(_count(each, chunk.text) for each in harmless)
+    mentioned = len(re.findall(rf"\b{re.escape(name)}\b", text))
+    return mentioned == sum(_count(each, text) for each in harmless)
 
 
 def _count(pattern: str, text: str) -> int:
