@@ -39,6 +39,12 @@ _LOUD = re.compile(
 _FIELD = re.compile(r"^[ \t]{1,4}\w+\s*(?::[^=\n(]+)?=(?!=)", re.MULTILINE)
 """An assignment in the body of a class."""
 
+_DOES_MORE = re.compile(
+    r"backward|\.step\(|loss|zero_grad|open\(|load|yield *(?:#.*)?$|requires_grad_?\(|requires_grad *=[^=]",
+    re.MULTILINE,
+)
+"""What a generator does that trains, reads data, or changes things between its turns."""
+
 _RECURRENT = re.compile(r"\bnn\.(?:LSTM|GRU|RNN)\(")
 
 _CALLED = re.compile(r"\bself\.(\w+)\(")
@@ -89,6 +95,11 @@ class Definition:
     def is_loud(self) -> bool:
         """Whether the text names anything that changes flags, modes or optimizers."""
         return _LOUD.search(self.text) is not None
+
+    @functools.cached_property
+    def hands_out(self) -> bool:
+        """Whether a generator seems to go through the parts of modules, and to do no more."""
+        return _DOES_MORE.search(self.text) is None
 
     @functools.cached_property
     def may_build(self) -> bool:

@@ -74,7 +74,7 @@ def follow(
             hand_over(run, values, node)
         return UNKNOWN
     if isinstance(node, cst.Call) and generators.is_generator(function, code):
-        if not generators.gives_parameters(function, code):
+        if not generators.may_run_at_once(function, code, arguments):
             hand_over(run, arguments.all, node)
             return UNKNOWN
         given: list[Value] = []

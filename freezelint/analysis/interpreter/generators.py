@@ -12,6 +12,7 @@ from freezelint.analysis.syntax import inner_nodes
 from freezelint.analysis.values import (
     UNKNOWN,
     MappingValue,
+    ModuleValue,
     ParameterSequence,
     SequenceValue,
     Value,
@@ -19,6 +20,7 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.values import FunctionValue
 
@@ -41,7 +43,9 @@ def is_generator(function: FunctionValue, code: cst.FunctionDef | cst.Lambda) ->
     return bool(facts[fact])
 
 
-def gives_parameters(function: FunctionValue, code: cst.FunctionDef | cst.Lambda) -> bool:
+def may_run_at_once(
+    function: FunctionValue, code: cst.FunctionDef | cst.Lambda, arguments: Arguments
+) -> bool:
     """Whether a generator goes over parameters or modules, and nothing else drives it.
 
     What a decorator makes of it, such as a context manager, runs in two halves.
@@ -56,6 +60,9 @@ def gives_parameters(function: FunctionValue, code: cst.FunctionDef | cst.Lambda
         return False
     if function.definition is not None:
         text = function.definition.text
+        given = (function.receiver, *arguments.all)
+        if function.definition.hands_out and any(isinstance(each, ModuleValue) for each in given):
+            return True
     else:
         text = function.chunk.code(code)
     return any(word in text for word in _ABOUT_PARAMETERS)

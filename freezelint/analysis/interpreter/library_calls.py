@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.adapters import ADAPTER_CALLS, configure
+from freezelint.analysis.interpreter.assignment import concatenated
 from freezelint.analysis.interpreter.building import (
     build_layer,
     build_model,
@@ -35,6 +36,7 @@ from freezelint.analysis.knowledge.torch import (
     TRANSPARENT_WRAPPERS,
 )
 from freezelint.analysis.knowledge.zoo import MODULE_FIRST_OF_TUPLE, builds_module
+from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     ANY_KEY,
@@ -44,6 +46,7 @@ from freezelint.analysis.values import (
     Form,
     LibraryInstance,
     MappingValue,
+    ModuleGroup,
     ModuleValue,
     ParameterSequence,
     PartialValue,
@@ -159,13 +162,36 @@ def _chain(run: Interpreter, last: str, arguments: Arguments, node: cst.Call) ->
     values = arguments.positional
     if last == "from_iterable" and len(values) == 1:
         values = items_of(run, values[0]) or ()
+    elif last == "islice":
+        return _sliced(run, arguments)
     elif last != "chain":
         return UNKNOWN
     parts, complete = parameters_in(run, SequenceValue(values), node)
     if not values or not parts:
-        return UNKNOWN
+        return _chained_modules(run, values, node)
     named = all(isinstance(each, ParameterSequence) and each.named for each in values)
     return ParameterSequence(parts, Form.ITERATOR, named, complete, iterator=run.objects.new_key())
+
+
+def _chained_modules(run: Interpreter, values: tuple[Value, ...], node: cst.Call) -> Value:
+    """``chain`` of lists of modules, each with one that stands for several."""
+    made: Value = SequenceValue(())
+    for each in values:
+        made = concatenated(run, made, each, node)
+    return made
+
+
+def _sliced(run: Interpreter, arguments: Arguments) -> Value:
+    """``islice``: some of the elements."""
+    value = arguments.positional[0] if arguments.positional else UNKNOWN
+    if isinstance(value, ModuleGroup):
+        return value._replace(predicate=conjunction(value.predicate, (SOME,)))
+    if isinstance(value, ParameterSequence):
+        parts = tuple(
+            part._replace(predicate=conjunction(part.predicate, (SOME,))) for part in value.parts
+        )
+        return value._replace(parts=parts)
+    return UNKNOWN
 
 
 def _wrap(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:
