@@ -33,8 +33,9 @@ class RebuiltAfterFreeze(Rule):
 
     What it does:
         Reports a name that held a model of which something was frozen and is bound to a
-        new model of the same kind, into which a checkpoint is loaded and which an
-        optimizer takes. The first model is gone, and its flags with it.
+        new model of the same kind, into which a checkpoint is loaded (by `from_pretrained`,
+        or afterwards) and which an optimizer takes. The first model is gone, and its flags
+        with it.
 
     Why is this bad:
         `requires_grad` is not part of a `state_dict`. What was frozen on the first model
@@ -126,7 +127,11 @@ class RebuiltAfterFreeze(Rule):
     name = "rebuilt-after-freeze"
     level = Level.ERROR
     claims = (Claim("moves", "model.backbone.*"),)
-    triggers = (("requires_grad",), ("load_state_dict",), ("optim", "Optim", "Adam", "SGD"))
+    triggers = (
+        ("requires_grad",),
+        ("load_state_dict", "from_pretrained"),
+        ("optim", "Optim", "Adam", "SGD"),
+    )
     trigger_patterns = (FLAG_WRITES,)
     events = ("NameRebound",)
 
@@ -207,6 +212,8 @@ def _keys(event: Event) -> tuple[int, ...]:
 def _is_loaded(trace: Trace, event: NameRebound, until: Event) -> bool:
     """Whether weights are loaded into the new model before the optimizer takes it."""
     born = trace.objects.module(event.new).born
+    if (trace.objects.module(event.new).library or "").endswith(".from_pretrained"):
+        return True
     return any(
         called.name == "load_state_dict"
         and born <= called.index < until.index
