@@ -25,7 +25,8 @@ class NameTest(NamedTuple):
     """Keeps parameters by their name."""
 
     kind: str
-    """``contains``, ``startswith``, ``endswith``, ``equals`` or ``child``."""
+    """``contains``, ``startswith``, ``endswith``, ``equals``, ``child``, or ``match`` and
+    ``search`` for regular expressions."""
     texts: tuple[str, ...]
     negated: bool = False
 
@@ -75,6 +76,8 @@ class NameTest(NamedTuple):
             return name.endswith(text)
         if self.kind == "child":
             return name.startswith(f"{text}.") or name == text
+        if self.kind in PATTERNS:
+            return fits_pattern(self.kind, text, name)
         return name == text
 
     def lies_below(self, prefix: str) -> bool:
@@ -95,6 +98,16 @@ class NameTest(NamedTuple):
         if self.kind == "child":
             return prefix == text or prefix.startswith(text + ".")
         return False
+
+
+PATTERNS = frozenset({"match", "search"})
+"""Kinds of tests of names whose texts are regular expressions."""
+
+
+def fits_pattern(kind: str, pattern: str, name: str) -> bool:
+    """Whether a regular expression, which is a valid one, fits a name."""
+    compiled = re.compile(pattern)
+    return (compiled.match if kind == "match" else compiled.search)(name) is not None
 
 
 class TypeTest(NamedTuple):

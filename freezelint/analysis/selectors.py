@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freezelint.analysis.events import MethodCalled, NamesTested, Wrapped
 from freezelint.analysis.parameter_names import parameter_names
-from freezelint.analysis.predicates import NameTest, NotAll
+from freezelint.analysis.predicates import PATTERNS, NameTest, NotAll, fits_pattern
 from freezelint.analysis.trace import implies
 from freezelint.analysis.values import ModuleValue
 
@@ -84,7 +84,7 @@ def meets(kind: str, text: str, name: str) -> bool:
         return name.startswith(text)
     if kind == "endswith":
         return name.endswith(text)
-    return name == text
+    return fits_pattern(kind, text, name) if kind in PATTERNS else name == text
 
 
 def _name_tests(predicate: Predicate) -> Iterator[NameTest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -15,7 +16,7 @@ from freezelint.analysis.interpreter.judged_functions import judge_function
 from freezelint.analysis.interpreter.names import look_up
 from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import TypeTest
+from freezelint.analysis.predicates import PATTERNS, TypeTest
 from freezelint.analysis.values import (
     FIRST_STEP,
     BuiltinValue,
@@ -23,6 +24,7 @@ from freezelint.analysis.values import (
     Constant,
     FunctionValue,
     InstanceValue,
+    LibraryInstance,
     LibraryValue,
     ModuleValue,
     ParameterName,
@@ -59,11 +61,34 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
         ):
             texts = evaluate(run, arguments[0])
             return name_test(run, function.attr.value, texts, node)
+        if run.element_names and isinstance(receiver, (LibraryValue, LibraryInstance)):
+            return _judge_pattern(run, receiver, function.attr.value, node)
         if run.element_names and isinstance(receiver, (ModuleValue, InstanceValue, ClassValue)):
             method = _method_of(run, receiver, function.attr.value)
             if method is not None:
                 return judge_function(run, method, evaluate_arguments(run, node))
     return None
+
+
+def _judge_pattern(
+    run: Interpreter, receiver: LibraryValue | LibraryInstance, name: str, node: cst.Call
+) -> Verdict:
+    """``re.match(PATTERN, name)``, or a method of what ``re.compile`` made."""
+    if name not in PATTERNS or receiver.name not in ("re", "re.compile"):
+        return None
+    passed = evaluate_arguments(run, node).positional
+    if isinstance(receiver, LibraryInstance):
+        passed = (*receiver.arguments[:1], *passed)
+    if len(passed) != 2 or not isinstance(passed[1], ParameterName):
+        return None
+    pattern = passed[0]
+    if passed[1].loop == FIRST_STEP or not isinstance(pattern, Constant):
+        return UNDECIDED
+    try:
+        re.compile(str(pattern.value))
+    except re.error:
+        return UNDECIDED
+    return name_test(run, name, pattern, node)
 
 
 def _method_of(
@@ -93,6 +118,8 @@ def _judge_hasattr(
 
 def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
     """``any(text in name for text in TEXTS)`` with known texts."""
+    if isinstance(node, cst.Call):
+        return _judge_any_of_mapped(run, node)
     if not isinstance(node, (cst.GeneratorExp, cst.ListComp)):
         return None
     test, clause = node.elt, node.for_in
@@ -118,6 +145,23 @@ def _judge_any(run: Interpreter, node: cst.BaseExpression) -> Verdict:
             texts = _texts(run, test.args[0].value, clause)
             return name_test(run, test.func.attr.value, texts, node)
     return None
+
+
+def _judge_any_of_mapped(run: Interpreter, node: cst.Call) -> Verdict:
+    """``any(map(name.startswith, TEXTS))``."""
+    if not isinstance(node.func, cst.Name) or node.func.value != "map" or len(node.args) != 2:
+        return None
+    method, texts = (each.value for each in node.args)
+    if not isinstance(method, cst.Attribute):
+        return None
+    name, kind = evaluate(run, method.value), method.attr.value
+    if kind == "__contains__":
+        kind = "contains"
+    if not isinstance(name, ParameterName) or name.loop == FIRST_STEP:
+        return None
+    if kind not in ("startswith", "endswith", "contains"):
+        return None
+    return name_test(run, kind, evaluate(run, texts), node)
 
 
 def _texts(run: Interpreter, text: cst.BaseExpression, clause: cst.CompFor) -> Value:

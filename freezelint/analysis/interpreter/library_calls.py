@@ -234,6 +234,8 @@ def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call
             consume(run, value, arguments.node(number, "parameters") or node)
             take_up(run, (value,))
         return UNKNOWN
+    if name == "re.compile":
+        return LibraryInstance(name, run.objects.new_key(), arguments.positional)
     if name in TENSOR_CONSTRUCTORS:
         return _fresh_tensor(run, last, arguments)
     if name in SCHEDULE_FACTORIES:

@@ -90,6 +90,9 @@ def _expression(run: Interpreter, node: cst.Expr) -> Flow:
         return Flow.RETURN
     if isinstance(value, ParameterValue):
         graphs.take_up(run, (value,))
+    if isinstance(value, LibraryInstance) and value.name == "torch.set_grad_enabled":
+        # Called as a function, it lasts until the next call.
+        _switch_gradients(run, value)
     if not isinstance(node.value, (cst.SimpleString, cst.Ellipsis)):
         place = run.place(node.value)
         run.announce(

@@ -5,6 +5,9 @@ from __future__ import annotations
 NAME_TESTS = (
     r"startswith\(",
     r"endswith\(",
+    r"\.match\(",
+    r"\.search\(",
+    r"map\(\w+\.(?:startswith|endswith|__contains__),",
     r"\" (?:not )?in \w",
     r"' (?:not )?in \w",
     r" in \w+ for ",
@@ -17,7 +20,7 @@ NAME_TESTS = (
 """Patterns of source text that may test the name of a parameter."""
 
 NAME_LISTINGS = (
-    r"in (?!self\.named)[\w.\[\]()]{1,80}\.named_",
-    r"\((?!self\.named)[\w.\[\]()]{1,80}\.named_",
+    r"in [\w.\[\]()]{1,80}\.named_",
+    r"\([\w.\[\]()]{1,80}\.named_",
 )
 """Patterns of source text that goes over the names of something but ``self``."""

@@ -205,8 +205,9 @@ def _with_blocks(trace: Trace, key: int, selector: Selector) -> Selector:
     if selector.names is not None or selector.place is None:
         return selector
     beginnings = {text.rstrip("0123456789") for text in selector.test.texts}
-    blocks = _blocks(trace, key, selector.place.index)
-    if blocks is None or not all(map(BLOCKS.search, beginnings)):
+    beginnings = set(filter(BLOCKS.search, beginnings))
+    blocks = _blocks(trace, key, selector.place.index) if beginnings else None
+    if blocks is None:
         return selector
     names = tuple(
         f"{each}{number}.weight" for each in sorted(beginnings) for number in range(blocks)

@@ -138,7 +138,11 @@ class BuiltUnderNoGrad(Rule):
     name = "built-under-no-grad"
     level = Level.WARNING
     claims = (Claim("moves", "model.encoder.*"),)
-    triggers = (("no_grad", "inference_mode"), ("parameters(",), ("backward(", "training_step"))
+    triggers = (
+        ("no_grad", "inference_mode", "set_grad_enabled"),
+        ("parameters(",),
+        ("backward(", "training_step"),
+    )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
     events = ("OptimizerBuilt",)
 
