@@ -8,7 +8,7 @@ from freezelint.analysis.architectures import known_place, own_parameters
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import OF_CHILDREN, NameTest, is_total
+from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, NameTest, is_total
 from freezelint.analysis.training import (
     may_be_unknown,
     steps_after,
@@ -166,9 +166,12 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _is_all_children(predicate: Predicate) -> bool:
-    """Whether all children are meant, but for some that are named."""
+    """Whether all children are meant, but for some that are named, or for the last ones."""
+    but_last = any(isinstance(atom, AllButLast) for atom in predicate)
     return OF_CHILDREN in predicate and all(
         atom == OF_CHILDREN
+        or isinstance(atom, AllButLast)
+        or (but_last and atom == SOME)
         or (isinstance(atom, NameTest) and atom.kind == "child" and atom.negated)
         for atom in predicate
     )
