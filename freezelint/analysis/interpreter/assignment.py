@@ -121,6 +121,10 @@ def by_annotation(
     if isinstance(kind, ClassValue):
         return some_object(run, kind)
     if isinstance(kind, LibraryValue):
+        if _is_published_model(kind.name):
+            given = run.given_module(label)
+            given.library = kind.name
+            return ModuleValue(given.key)
         if kind.name in MODULE_BASES or _is_layer(kind.name):
             return ModuleValue(run.given_module(label).key)
         if kind.name in ("torch.optim.Optimizer", "torch.optim.optimizer.Optimizer"):
@@ -128,6 +132,11 @@ def by_annotation(
         if kind.name in ("torch.Tensor", "torch.FloatTensor"):
             return TensorValue()
     return value
+
+
+def _is_published_model(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    return name.startswith("transformers.") and last.endswith(("Model", "LMHeadModel"))
 
 
 def _is_layer(name: str) -> bool:

@@ -238,7 +238,7 @@ def _kind_in_model(run: Interpreter, module: ModuleObject, name: str) -> str | N
     """What the attribute holds in a model that a library built, or in a part of it."""
     while module.origin is Origin.CHILD and module.parent is not None:
         module = run.objects.module(module.parent)
-    if module.origin is not Origin.BUILT or module.library is None:
+    if module.origin not in (Origin.BUILT, Origin.GIVEN) or module.library is None:
         return None
     if module.library in timm.FACTORIES and timm.is_submodule(name):
         return "torch.nn.Module"

@@ -17,6 +17,7 @@ from freezelint.spelling import FOREIGN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Fix
 
@@ -24,6 +25,8 @@ _GUESSED = frozenset({"frozen", "freeze"})
 """Names that no framework has; a project may have given them a meaning in another file."""
 
 _INSIDE = (Origin.CHILD, Origin.ELEMENT, Origin.DERIVED)
+
+_OF_TORCH = MODULE_CONTAINERS | {"torch.nn.Module"}
 
 _MESSAGE = (
     "`{}` is an attribute that torch does not know: it is stored, nothing "
@@ -188,18 +191,25 @@ def _parts(trace: Trace, event: AttributeWritten) -> tuple[Part, ...]:
     module = trace.objects.module(event.receiver.key)
     if not module.is_module and event.attribute in _GUESSED:
         return ()
-    while module.library is None and module.attribute not in _NO_MODULES:
+    while _is_known_by_what_holds_it(module) and module.attribute not in _NO_MODULES:
         # What the submodules of a library's module are, the library knows.
         above = module.source if module.origin is Origin.DERIVED else module.parent
         if above is None or module.origin not in _INSIDE or module.owner_class is not None:
             return ()
         module = trace.objects.module(above)
-        if module.library in MODULE_CONTAINERS and module.origin is not Origin.CHILD:
+        if module.library in MODULE_CONTAINERS and module.origin is Origin.BUILT:
             # What is in a list may be of the project's own classes.
             return ()
     if not module.is_module or module.library is None or module.owner_class is not None:
         return ()
     return trace.objects.parts_of(event.receiver.key)
+
+
+def _is_known_by_what_holds_it(module: ModuleObject) -> bool:
+    """Whether nothing but what a module is taken from tells which library made it."""
+    return module.library is None or (
+        module.library in _OF_TORCH and module.origin in (Origin.CHILD, Origin.DERIVED)
+    )
 
 
 def _flag(event: AttributeWritten) -> bool | None:
