@@ -42,8 +42,9 @@ class ForeignFreezeAttribute(Rule):
 
     What it does:
         Reports a bool assigned to `trainable`, `stop_gradient`, `frozen` or `freeze` of a
-        parameter, or of a module that a library defines. For the last two, which are
-        no other framework's names, the finding is a warning.
+        parameter, or of a module that a library defines, and for the first two a value
+        that is computed as well. For the last two, which are no other framework's names,
+        the finding is a warning.
 
     Why is this bad:
         `trainable` belongs to Keras and Paddle, `stop_gradient` to Paddle. Tensors and
