@@ -93,6 +93,7 @@ def _is_literal(node: ast.expr) -> bool:
 
 def _is_table(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
-        is_dict = isinstance(node.func, ast.Name) and node.func.id == "dict"
-        return is_dict and not node.args and all(each.arg for each in node.keywords)
+        name = ast.unparse(node.func).rpartition(".")[2]
+        is_readable = all(each.arg for each in node.keywords)
+        return is_readable and (name == "partial" or (name == "dict" and not node.args))
     return isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict))

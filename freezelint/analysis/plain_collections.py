@@ -60,7 +60,7 @@ def is_worked_with(trace: Trace, owner: ModuleObject, attribute: str) -> bool:
     constructor = "\n".join(text for name, text, _ in texts if name == "__init__")
     filled = len(
         re.findall(
-            rf"self\.{attribute}(?:(?:: [^=\n]+)? ?=(?!=)|(?:\[[^\]\n]*\])?\.append\("
+            rf"self\.{attribute}(?:(?:: [^=\n]+)? ?\+?=(?!=)|(?:\[[^\]\n]*\])?\.(?:append|insert|extend)\("
             r"|\[[^\]\n]*\] ?=(?!=)) ?",
             constructor,
         )

@@ -11,6 +11,7 @@ from freezelint.analysis.values import (
     Constant,
     LibraryValue,
     MappingValue,
+    PartialValue,
     SequenceValue,
     Value,
 )
@@ -28,15 +29,27 @@ def value_of(run: Interpreter, node: ast.expr) -> Value:
     if isinstance(node, ast.Dict):
         return _mapping(run, node)
     if isinstance(node, ast.Call):
-        items = tuple((each.arg, value_of(run, each.value)) for each in node.keywords)
-        is_dict = isinstance(node.func, ast.Name) and node.func.id == "dict"
-        return MappingValue(items) if is_dict and not node.args else UNKNOWN
+        return _called(run, node)
     if isinstance(node, (ast.Name, ast.Attribute)):
         return _named(run, node)
     try:
         return Constant(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError):
         return UNKNOWN
+
+
+def _called(run: Interpreter, node: ast.Call) -> Value:
+    """``dict(...)``, or ``partial(function, flag=False)``."""
+    from freezelint.analysis.interpreter.arguments import Arguments
+
+    keywords = {str(each.arg): value_of(run, each.value) for each in node.keywords}
+    if isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        return MappingValue(tuple(keywords.items()))
+    function = node.func if isinstance(node.func, (ast.Name, ast.Attribute)) else None
+    if function is None or _named(run, function) != LibraryValue("functools.partial"):
+        return UNKNOWN
+    called, *rest = (value_of(run, each) for each in node.args)
+    return PartialValue(called, Arguments(tuple(rest), keywords, (), {}, complete=True))
 
 
 def _mapping(run: Interpreter, node: ast.Dict) -> Value:

@@ -143,7 +143,12 @@ class MergedStaysFrozen(Rule):
 
 def _gets_something_new(trace: Trace, event: AdaptersRemoved) -> bool:
     """Whether something is put into the model afterwards that may be what is meant to train."""
-    return any(added.base == event.base for added in trace.after(event, AdaptersAdded)) or any(
+    return any(
+        added.base == event.base
+        # In a loop each is merged in its turn.
+        and not any(added.adapters in each.adapters for each in trace.after(added, AdaptersRemoved))
+        for added in trace.after(event, AdaptersAdded)
+    ) or any(
         trace.objects.route(event.base, change.parent, change.index) is not None
         for change in trace.after(event, SubmoduleReplaced)
     )

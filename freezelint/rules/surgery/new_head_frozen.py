@@ -8,6 +8,7 @@ from freezelint.analysis.events import (
     BackwardRan,
     Event,
     FlagWritten,
+    MethodCalled,
     OptimizerBuilt,
     Stepped,
     SubmoduleReplaced,
@@ -192,22 +193,40 @@ def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> _Head | None:
 
 
 def _head_of_class(trace: Trace, freeze: FlagWritten, part: Part) -> _Head | None:
-    """A plain layer that the constructor of a class of the file put next to a loaded model."""
-    owner = trace.objects.module(part.key)
-    if owner.owner_class is None or owner.is_subject or owner.born < 0:
+    """A head that a constructor put into a loaded model, or a plain layer next to one."""
+    whole = trace.objects.module(part.key)
+    if whole.is_subject or whole.born < 0 or _is_trained_or_loaded(trace, freeze):
         return None
-    if any(
-        each.index < freeze.index for kind in (BackwardRan, Stepped) for each in trace.all(kind)
-    ):
-        return None
-    trace.look_inside(owner.key)
-    held = trace.objects.held_by(owner.key, freeze.index)
-    if not any(_is_loaded(trace, key) for key in held):
-        return None
-    for key in held:
-        if _is_plain_layer(trace, key) and is_born_trainable(trace, key, freeze.index):
-            return _Head(key, trace.objects.label(key), trace.objects.module(key).place)
+    trace.look_inside(part.key)
+    for module in trace.objects.below(part.key, freeze.index):
+        is_layer = module.origin is Origin.OWN_CLASS or _is_plain_layer(trace, module.key)
+        if not is_layer or not is_born_trainable(trace, module.key, freeze.index):
+            continue
+        for each in module.attachments:
+            if (
+                each.until is None
+                and each.since <= freeze.index
+                and _is_head_of(trace, module.key, each.parent, freeze.index)
+            ):
+                return _Head(module.key, trace.objects.label(module.key), module.place)
     return None
+
+
+def _is_trained_or_loaded(trace: Trace, freeze: FlagWritten) -> bool:
+    return any(
+        each.index < freeze.index for kind in (BackwardRan, Stepped) for each in trace.all(kind)
+    ) or any(call.name == "load_state_dict" for call in trace.before(freeze, MethodCalled))
+
+
+def _is_head_of(trace: Trace, key: int, parent: int, at: int) -> bool:
+    owner = trace.objects.module(parent)
+    if _is_loaded(trace, parent):
+        return True
+    return (
+        owner.owner_class is not None
+        and _is_plain_layer(trace, key)
+        and any(_is_loaded(trace, other) for other in trace.objects.held_by(parent, at))
+    )
 
 
 def _is_surgery(trace: Trace, change: SubmoduleReplaced) -> bool:
