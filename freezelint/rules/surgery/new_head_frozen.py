@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
-    BackwardRan,
     Event,
     FlagWritten,
-    MethodCalled,
     OptimizerBuilt,
-    Stepped,
     SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.torch import (
     FLAG_WRITES,
-    MODULE_CONTAINERS,
     OPTIMIZER_CONSTRUCTIONS,
 )
-from freezelint.analysis.objects import Origin
+from freezelint.analysis.new_heads import head_of_class, new_head
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
     flag_changes_after,
-    is_born_trainable,
     may_be_unknown,
-    trained_before,
 )
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -33,11 +27,8 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
-
-_NEW = (Origin.BUILT, Origin.OWN_CLASS)
 
 
 class NewHeadFrozen(Rule):
@@ -147,7 +138,7 @@ class NewHeadFrozen(Rule):
         for part in event.parts:
             if not is_total(part.predicate):
                 continue
-            head = _new_head(trace, event, part) or _head_of_class(trace, event, part)
+            head = new_head(trace, event, part) or head_of_class(trace, event, part)
             if head is not None and _stays_frozen(trace, event, part, head.key):
                 attached = head.attached
                 place = head.place
@@ -162,116 +153,6 @@ class NewHeadFrozen(Rule):
                     about=About((head.label,)),
                 )
                 return
-
-
-class _Head(NamedTuple):
-    """A fresh module in what is frozen."""
-
-    key: int
-    label: str
-    place: Place | None
-    attached: SubmoduleReplaced | None = None
-    """What put it there, unless that was a constructor in which nothing else happens."""
-
-
-def _new_head(trace: Trace, freeze: FlagWritten, part: Part) -> _Head | None:
-    """The latest fresh module below the part that was put there on purpose."""
-    for change in trace.before(freeze, SubmoduleReplaced):
-        if change.new is None or trace.objects.module(change.new).origin not in _NEW:
-            continue
-        if not trace.covers(part, change.new, freeze.index) or change.new == part.key:
-            continue
-        if not is_born_trainable(trace, change.new, freeze.index):
-            continue
-        if _is_loaded_after(trace, change, freeze):
-            continue
-        if _is_surgery(trace, change) or _is_beside_loaded(trace, change, freeze):
-            if trained_before(trace, freeze, change) is not None:
-                return None
-            return _Head(change.new, change.label, change.place, change)
-    return None
-
-
-def _head_of_class(trace: Trace, freeze: FlagWritten, part: Part) -> _Head | None:
-    """A head that a constructor put into a loaded model, or a plain layer next to one."""
-    whole = trace.objects.module(part.key)
-    if whole.is_subject or whole.born < 0 or _is_trained_or_loaded(trace, freeze):
-        return None
-    trace.look_inside(part.key)
-    for module in trace.objects.below(part.key, freeze.index):
-        is_layer = module.origin is Origin.OWN_CLASS or _is_plain_layer(trace, module.key)
-        if not is_layer or not is_born_trainable(trace, module.key, freeze.index):
-            continue
-        for each in module.attachments:
-            if (
-                each.until is None
-                and each.since <= freeze.index
-                and _is_head_of(trace, module.key, each.parent, freeze.index)
-            ):
-                return _Head(module.key, trace.objects.label(module.key), module.place)
-    return None
-
-
-def _is_trained_or_loaded(trace: Trace, freeze: FlagWritten) -> bool:
-    return any(
-        each.index < freeze.index for kind in (BackwardRan, Stepped) for each in trace.all(kind)
-    ) or any(call.name == "load_state_dict" for call in trace.before(freeze, MethodCalled))
-
-
-def _is_head_of(trace: Trace, key: int, parent: int, at: int) -> bool:
-    owner = trace.objects.module(parent)
-    if _is_loaded(trace, parent):
-        return True
-    return (
-        owner.owner_class is not None
-        and _is_plain_layer(trace, key)
-        and any(_is_loaded(trace, other) for other in trace.objects.held_by(parent, at))
-    )
-
-
-def _is_surgery(trace: Trace, change: SubmoduleReplaced) -> bool:
-    """Whether a module was made before, and something is put into it now."""
-    if change.old is not None:
-        return True
-    owner = trace.objects.module(change.parent)
-    is_list_in_sight = owner.origin is Origin.BUILT and owner.library in MODULE_CONTAINERS
-    is_built_so = owner.origin is Origin.OWN_CLASS or is_list_in_sight
-    return not is_built_so or "__init__" not in change.scopes
-
-
-def _is_loaded_after(trace: Trace, change: SubmoduleReplaced, freeze: FlagWritten) -> bool:
-    """Whether values for what was attached may have been loaded before the freeze."""
-    assert change.new is not None
-    times = (
-        trace.objects.module(each).loaded
-        for each in trace.objects.holders(change.new, freeze.index)
-    )
-    return any(at is not None and change.index <= at < freeze.index for at in times)
-
-
-def _is_beside_loaded(trace: Trace, change: SubmoduleReplaced, freeze: FlagWritten) -> bool:
-    """Whether a class puts the fresh module next to one that is loaded from a library."""
-    if change.new is None or not _is_plain_layer(trace, change.new):
-        return False
-    return any(
-        other.parent == change.parent and other.new is not None and _is_loaded(trace, other.new)
-        for other in trace.before(freeze, SubmoduleReplaced)
-    )
-
-
-def _is_plain_layer(trace: Trace, key: int) -> bool:
-    library = trace.objects.module(key).library
-    return library is not None and library.startswith("torch.nn.")
-
-
-def _is_loaded(trace: Trace, key: int) -> bool:
-    module = trace.objects.module(key)
-    library = module.library
-    return (
-        module.origin is Origin.BUILT
-        and library is not None
-        and not library.startswith("torch.nn.")
-    )
 
 
 def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: int) -> bool:
