@@ -12,6 +12,7 @@ from freezelint.analysis.knowledge.torch import (
     LIBRARY_FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
 )
+from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.toggles import is_left_off
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -140,6 +141,9 @@ class OptimizerBeforeFreeze(Rule):
             if freeze.value is not False or not freeze.certain:
                 continue
             for part in freeze.parts:
+                if any(not test.value for test in flag_tests(part.predicate)):
+                    # What had its flag off gets it off again.
+                    continue
                 if any(region_inside(trace, mine, part, freeze.index) for mine in held):
                     report = self._judge(event, freeze, part, trace)
                     if report is not None:
@@ -155,6 +159,8 @@ class OptimizerBeforeFreeze(Rule):
         if trace.is_frozen(part, built.index, built.path):
             return None
         if is_written_again(trace, freeze, True, trace.now):
+            return None
+        if freeze.activations != built.activations and _is_restored(trace, freeze, part):
             return None
         if is_rebuilt(trace, freeze, part, built.key) or is_dropped(trace, built):
             return None
@@ -183,6 +189,16 @@ class OptimizerBeforeFreeze(Rule):
             fix=_fix(built, trace),
             about=about_frozen(freeze),
         )
+
+
+def _is_restored(trace: Trace, freeze: FlagWritten, part: Part) -> bool:
+    """Whether the same call of a function gives some flags back what they were."""
+    return any(
+        write.value is not False
+        and write.activations == freeze.activations
+        and any(trace.parts_overlap(mine, part, write.index) for mine in write.parts)
+        for write in trace.after(freeze, FlagWritten)
+    )
 
 
 def _may_be_switched_on(
