@@ -19,6 +19,7 @@ from freezelint.analysis.knowledge.layers import (
     TRACKING_ARGUMENT,
     LayerKind,
 )
+from freezelint.analysis.knowledge.timm import DROPPING_ARGUMENTS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.values import Constant, ModuleValue
@@ -75,9 +76,11 @@ class _Question:
         if depth == 0 or module.origin in (Origin.ELEMENT, Origin.GIVEN):
             return None
         place = known_place(self._trace, key)
-        if place is not None:
-            return self._in_known(key, place, at, depth)
         root, steps = root_of(self._trace, module)
+        if place is not None:
+            if self._kind is LayerKind.DROPOUT and _says_how_much_it_drops(root):
+                return _drops(root) if root is module else None
+            return self._in_known(key, place, at, depth)
         if root.origin in (Origin.COPY, Origin.JOINED):
             return self._in_twins(module, root, steps, at, depth)
         if module.origin is Origin.DERIVED:
@@ -200,6 +203,18 @@ class _Question:
             if each.until is None or each.until > at:
                 attached.append(held)
         return attached, touched
+
+
+def _says_how_much_it_drops(root: ModuleObject) -> bool:
+    given = root.arguments
+    return given is not None and not DROPPING_ARGUMENTS.isdisjoint(given.keywords)
+
+
+def _drops(root: ModuleObject) -> bool | None:
+    """Whether a model was told to drop something; None where it may have been told not to."""
+    assert root.arguments is not None
+    rates = [root.arguments.keywords.get(each) for each in DROPPING_ARGUMENTS]
+    return True if any(isinstance(each, Constant) and each.value for each in rates) else None
 
 
 def _is_set(given: Arguments | None, position: int, name: str, *, default: bool) -> bool | None:

@@ -23,7 +23,9 @@ from freezelint.analysis.knowledge.torch import (
     SUBMODULE_ITERATORS,
 )
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import SOME
 from freezelint.analysis.tensors import graph_sources, operands_in, sources_of, tensors_in
+from freezelint.analysis.training import may_be_unknown
 from freezelint.analysis.values import (
     LibraryInstance,
     ModuleValue,
@@ -207,6 +209,8 @@ def place_of_switch(trace: Trace, cut: Event) -> Place:
             is_around = cut.activations[:depth] == context.activations
             value = context.value
             if is_around and isinstance(value, LibraryInstance) and value.name in GRAD_SWITCHES:
+                if context.is_decorator:
+                    return context.place
                 inner = (
                     cut.stack[depth - len(cut.activations) :]
                     if depth < len(cut.activations)
@@ -232,9 +236,26 @@ def unfreeze_inside(trace: Trace, key: int, event: Event) -> FlagWritten | None:
             continue
         for part in write.parts:
             is_inside = trace.objects.route(key, part.key, event.index) is not None
-            if is_inside and trace.flag(part, event.index, event.path).value is True:
+            if is_inside and _still_counts(trace, write, part, event):
                 return write
     return None
+
+
+def _still_counts(trace: Trace, write: FlagWritten, part: Part, event: Event) -> bool:
+    """Whether what a write switched on is still on at an event, in the runs that wrote."""
+    path = tuple(dict.fromkeys((*event.path, *write.path)))
+    if trace.flag(part, event.index, path).value is True:
+        return True
+    # Of some that a slice took, nobody can say more than that no later write may reach them.
+    return (
+        SOME in part.predicate
+        and not may_be_unknown(trace, part, write, event)
+        and not any(
+            later.value is not True
+            and any(trace.parts_overlap(mine, part, later.index) for mine in later.parts)
+            for later in trace.between(write, event, FlagWritten)
+        )
+    )
 
 
 def is_named(trace: Trace, parts: tuple[Part, ...], key: int, at: int) -> bool:

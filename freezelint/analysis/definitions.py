@@ -39,19 +39,16 @@ _LOUD = re.compile(
 _FIELD = re.compile(r"^[ \t]{1,4}\w+\s*(?::[^=\n(]+)?=(?!=)", re.MULTILINE)
 """An assignment in the body of a class."""
 
-_DOES_MORE = re.compile(
-    r"backward|\.step\(|loss|zero_grad|open\(|load|yield *(?:#.*)?$|requires_grad_?\(|requires_grad *=[^=]",
-    re.MULTILINE,
-)
-"""What a generator does that trains, reads data, or changes things between its turns."""
-
 _RECURRENT = re.compile(r"\bnn\.(?:LSTM|GRU|RNN)\(")
+
+_CUTS = re.compile(r"\bno_grad\b|inference_mode|\.detach\(|set_grad_enabled")
 
 _CALLED = re.compile(r"\bself\.(\w+)\(")
 
 _BUILDS = re.compile(
-    r"\bnn\.|parameters|from_pretrained|create_model|models?\b|deepcopy|add_module|lambda"
-    r"|return [\w.]+\(|return .*[\])]\(|return [\w.]+$|return [\[{]|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
+    r"\bnn\.|parameters|modules\(|children\(|\byield\b|from_pretrained|create_model|models?\b"
+    r"|deepcopy|add_module|lambda|return [\w.]+\(|return .*[\])]\(|return [\w.]+$|return [\[{]"
+    r"|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
     re.MULTILINE,
 )
 
@@ -95,11 +92,6 @@ class Definition:
     def is_loud(self) -> bool:
         """Whether the text names anything that changes flags, modes or optimizers."""
         return _LOUD.search(self.text) is not None
-
-    @functools.cached_property
-    def hands_out(self) -> bool:
-        """Whether a generator seems to go through the parts of modules, and to do no more."""
-        return _DOES_MORE.search(self.text) is None
 
     @functools.cached_property
     def may_build(self) -> bool:
@@ -160,6 +152,11 @@ class ClassDefinition:
     def makes_recurrent_layers(self) -> bool:
         """Whether the class builds layers whose mode decides if one can go backward through them."""
         return _RECURRENT.search(self.text) is not None
+
+    @functools.cached_property
+    def cuts_graphs(self) -> bool:
+        """Whether the class runs something without gradients, or detaches it."""
+        return _CUTS.search(self.text) is not None
 
     @functools.cached_property
     def bases(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from freezelint.analysis.values import TensorValue
+from freezelint.analysis.tensors import sources_of, tensors_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Path = tuple[tuple[int, int], ...]
 """The branches taken to get here: (branching point, arm)."""
+
+MODE_OVERRIDES = {"train": "train()", "eval": "eval()"}
+"""Scopes of methods by which a module sets its own mode, not to be taken for training loops."""
 
 EQUALS_ZERO = -1
 """The arm that is taken where something equals the literal 0."""
@@ -109,6 +112,8 @@ class ModeSet(Event):
     label: str
     overridden: tuple[int, ...] = ()
     """Submodules whose class has a ``train`` of its own, which was run for them."""
+    may_be_any: bool = False
+    """Called on elements of something unknown, so that nobody can tell which modules these are."""
 
 
 class ParameterGroup(NamedTuple):
@@ -221,13 +226,8 @@ class ForwardRan(Event):
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """Modules whose output it was called with, as far as that can be told."""
-        return tuple(
-            each
-            for value in self.arguments
-            if isinstance(value, TensorValue)
-            for each in value.modules
-        )
+        """Modules from whose output it was called with something, as far as that can be told."""
+        return tuple(each for value in tensors_in(self.arguments) for each in sources_of(value))
 
 
 class Borrowed(Event):
@@ -343,10 +343,11 @@ class KindsTested(Event):
 
 
 class ContextEntered(Event):
-    """``with value:``."""
+    """``with value:``, or a function that is decorated with it."""
 
     value: Value
     expression: cst.CSTNode
+    is_decorator: bool = False
 
 
 class Called(Event):

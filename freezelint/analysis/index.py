@@ -180,6 +180,15 @@ class Index:
             self._loud[definition] = known
         return known
 
+    @functools.cached_property
+    def classes_with_loud_forward(self) -> frozenset[ClassDefinition]:
+        """Those in whose forward pass something can happen that rules look at."""
+        return frozenset(
+            each
+            for each in self.classes.values()
+            if "forward" in each.methods and self.is_loud(each.methods["forward"])
+        )
+
     def is_irrelevant(self, definition: Definition | None) -> bool:
         """Whether nothing happens in a function, and it can hand out nothing of interest."""
         if definition is None or self.is_loud(definition):

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
+    MODE_OVERRIDES,
     AttributeWritten,
     BackwardRan,
     Event,
+    FlagWritten,
     ForwardRan,
     ModeSet,
     Stepped,
 )
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.trace import implies
-from freezelint.analysis.training import may_be_unknown
+from freezelint.analysis.training import has_no_parameters, may_be_unknown
 from freezelint.analysis.values import ModuleValue, Part
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ def put_into_evaluation(trace: Trace, part: Part, until: Event) -> ModeSet | Non
 
 def _put_into(trace: Trace, part: Part, until: Event, *, training: bool) -> ModeSet | None:
     for mode in trace.before(until, ModeSet):
+        if mode.may_be_any and mode.training is not training:
+            return None
         if not trace.parts_overlap(mode.part, part, mode.index):
             continue
         if mode.training is not training:
@@ -97,10 +102,24 @@ def sets_statistics_aside(trace: Trace, part: Part) -> bool:
 
 
 def is_set_up(trace: Trace, mode: ModeSet) -> bool:
-    """Whether an ``eval()`` is no part of an evaluation: nothing was trained before."""
-    if {"eval", "train"}.intersection(mode.scopes):
+    """Whether an ``eval()`` is no part of an evaluation: it begins a training, or another phase."""
+    if not set(MODE_OVERRIDES.values()).isdisjoint(mode.scopes):
         return False
-    return next(trace.before(mode, Stepped), None) is None
+    if next(trace.before(mode, Stepped), None) is None:
+        return True
+    return any(freeze_beside(trace, mode, each) for each in trace.all(FlagWritten))
+
+
+def freeze_beside(trace: Trace, mode: ModeSet, freeze: FlagWritten) -> bool:
+    """Whether an ``eval()`` goes with a freeze of the same: what is frozen shall stay as it is."""
+    return (
+        mode.training is False
+        and freeze.value is False
+        and freeze.certain
+        and freeze.activations == mode.activations
+        and freeze.loops == mode.loops
+        and any(trace.part_covers(part, mode.part, freeze.index) for part in freeze.parts)
+    )
 
 
 def _covers(trace: Trace, mode: ModeSet, part: Part) -> bool:
@@ -149,5 +168,20 @@ def is_teacher(trace: Trace, key: int) -> bool:
     return (
         bool(runs)
         and all(each.grad_enabled is False for each in runs)
-        and not any(key in each.inputs for each in trace.all(ForwardRan))
+        and not any(
+            key in each.inputs and not _only_computes(trace, each.key, each.index)
+            for each in trace.all(ForwardRan)
+        )
     )
+
+
+def _only_computes(trace: Trace, key: int, at: int) -> bool:
+    """Whether a module has nothing to train, as losses have not."""
+    if has_no_parameters(trace, key):
+        return True
+    module = trace.objects.module(key)
+    if module.origin is not Origin.OWN_CLASS or module.is_subject:
+        return False
+    trace.look_inside(key)
+    held = trace.objects.held_by(key, at)
+    return module.is_complete and all(_only_computes(trace, each, at) for each in held)

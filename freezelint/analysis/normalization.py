@@ -21,7 +21,7 @@ BATCH_NORM_CLASSES = frozenset(
 BATCH_NORM_BASES = frozenset({"_BatchNorm", "_NormBase"})
 """Those that all others derive from."""
 
-STATISTICS_WORDS = ("BatchNorm", "InstanceNorm", "torchvision")
+STATISTICS_WORDS = ("BatchNorm", "InstanceNorm", "torchvision", "timm")
 """Of a file without one of these it is not known that a module keeps statistics."""
 
 MODE_WORDS = (*STATISTICS_WORDS, "ropout", "Transformer", "MultiheadAttention")

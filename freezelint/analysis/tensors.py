@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.values import (
     BoundMethod,
     Constant,
+    ElementsValue,
     MappingValue,
     SequenceValue,
     TensorValue,
@@ -44,6 +45,8 @@ def operands_in(values: Iterable[Value]) -> Iterator[Value]:
             yield from operands_in(value.items)
         elif isinstance(value, MappingValue) and value.complete:
             yield from operands_in(each for _, each in value.items)
+        elif isinstance(value, ElementsValue):
+            yield from operands_in((value.element,))
         elif isinstance(value, BoundMethod):
             # An attribute that is read and not called, such as `.values`, is a tensor too.
             yield value.receiver

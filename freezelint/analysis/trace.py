@@ -232,6 +232,11 @@ class Trace:
                     return place
         return event.place
 
+    def common_place(self, event: Event, other: Event) -> Place:
+        """Where an event is caused by the code that, directly or by calls, caused another too."""
+        shared = _common_length(event.activations, other.activations) - 1
+        return event.stack[shared] if 0 <= shared < len(event.stack) else event.place
+
 
 def _index(event: Event) -> int:
     return event.index

@@ -31,6 +31,7 @@ from freezelint.analysis.values import (
     Constant,
     Counted,
     ElementsValue,
+    FlagValue,
     Form,
     InstanceValue,
     LibraryInstance,
@@ -262,7 +263,7 @@ def _first_argument(node: cst.CSTNode) -> cst.BaseExpression | None:
 
 def make_leaf(run: Interpreter, tensor: TensorValue, source: cst.CSTNode | None) -> TensorValue:
     """Let a tensor require a gradient; what is computed from it has a graph from here on."""
-    leaf = tensor._replace(cut_from=None, how="requires_grad")
+    leaf = tensor._replace(cut_from=None, how="requires_grad", made=run.trace.now - 1)
     if isinstance(source, cst.Name):
         run.bind(source.value, leaf)
     return leaf
@@ -277,6 +278,10 @@ def write_computed_flag(
 
     if isinstance(value, Constant):
         write_flag(run, receiver, value.value if isinstance(value.value, bool) else None, node)
+        return
+    if isinstance(value, FlagValue) and isinstance(source, cst.Name):
+        # What it was when the name took it, which may be long ago.
+        write_flag(run, receiver, None, node)
         return
     verdict = judge(run, source) if isinstance(source, cst.BaseExpression) else None
     if isinstance(verdict, ElementTest) and isinstance(receiver, ParameterValue):

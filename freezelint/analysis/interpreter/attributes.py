@@ -14,10 +14,12 @@ from freezelint.analysis.interpreter.classes import (
 )
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
-from freezelint.analysis.interpreter.graphs import take_up
+from freezelint.analysis.interpreter.graphs import compared, take_up
 from freezelint.analysis.interpreter.iteration import element_module
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
+from freezelint.analysis.interpreter.module_tables import TABLE_METHODS
 from freezelint.analysis.interpreter.names import by_use, uses_of
+from freezelint.analysis.interpreter.out_of_sight import FORGOTTEN
 from freezelint.analysis.interpreter.submodules import prove_holders
 from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
 from freezelint.analysis.knowledge import timm
@@ -42,6 +44,7 @@ from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
     ClassValue,
+    ComparisonValue,
     Constant,
     FlagValue,
     FunctionValue,
@@ -87,8 +90,6 @@ _OF_OBJECTS = frozenset(MODULE_ITERATORS) | frozenset(SUBMODULE_ITERATORS) | {"s
 _WITHOUT_GRAPH = frozenset({"shape", "device", "dtype", "ndim", "requires_grad", "is_cuda"})
 """Attributes of a tensor from which no graph leads back to it."""
 
-_DICT_METHODS = frozenset({"items", "values", "keys"})
-
 _WRAPPED = frozenset({"module", "_orig_mod"})
 
 
@@ -101,7 +102,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
     if isinstance(receiver, ParameterValue):
         prove_holders(run, receiver, name)
         return _of_parameter(run, receiver, name)
-    if isinstance(receiver, (TensorValue, BoundMethod)):
+    if isinstance(receiver, (TensorValue, BoundMethod, ComparisonValue)):
         return _of_tensor(run, receiver, name)
     if isinstance(receiver, InstanceValue):
         return _of_instance(run, receiver, name, node)
@@ -158,7 +159,7 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
             return constant
         if name in LIGHTNING_METHODS and is_lightning_class(run, module.owner_class):
             return BoundMethod(receiver, name)
-    if name in _MODULE_METHODS or (name in _DICT_METHODS and module.library in DICTIONARIES):
+    if name in _MODULE_METHODS or (name in TABLE_METHODS and module.library in DICTIONARIES):
         return BoundMethod(receiver, name)
     if name in ADAPTER_METHODS and (name == "merge_and_unload" or has_adapters(module)):
         return BoundMethod(receiver, name)
@@ -301,7 +302,12 @@ def _of_parameter(run: Interpreter, receiver: ParameterValue, name: str) -> Valu
     return BoundMethod(receiver, name)
 
 
-def _of_tensor(run: Interpreter, receiver: TensorValue | BoundMethod, name: str) -> Value:
+def _of_tensor(
+    run: Interpreter, receiver: TensorValue | BoundMethod | ComparisonValue, name: str
+) -> Value:
+    if isinstance(receiver, ComparisonValue):
+        truths = compared(run, receiver)
+        return UNKNOWN if truths is None else BoundMethod(truths, name)
     if isinstance(receiver, TensorValue):
         if name == "data" and receiver.kind is TensorKind.GRADIENT:
             # What is done to it is done to the gradient.
@@ -329,9 +335,10 @@ def _of_instance(run: Interpreter, receiver: InstanceValue, name: str, node: cst
         return _method_or_property(run, method, node)
     if _inherits(run, receiver, name):
         return BoundMethod(receiver, name)
-    constant = class_constant(run, receiver.owner, name) if value is None else UNKNOWN
-    if constant is not UNKNOWN:
-        return constant
+    if value is None and (receiver.key, FORGOTTEN) not in run.bindings:
+        constant = class_constant(run, receiver.owner, name)
+        if constant is not UNKNOWN:
+            return constant
     path = dotted(node)
     judged = UNKNOWN if path is None else by_use(run, uses_of(run, path), path)
     if judged is not UNKNOWN:

@@ -85,6 +85,9 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
             if isinstance(value, ModuleValue):
                 name = f"[+{value.key}]" if key is ANY_KEY else f"[{key!r}]"
                 _hold(run, module.key, name, value)
+        module.is_complete = values[0].complete and all(
+            isinstance(value, ModuleValue) for _, value in values[0].items
+        )
         return ModuleValue(module.key)
     if last == "ModuleList" and len(values) == 1:
         held = items_of(run, values[0])

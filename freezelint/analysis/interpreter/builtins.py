@@ -18,7 +18,7 @@ from freezelint.analysis.interpreter.iteration import (
     narrow_to_some,
     stands_for_several,
 )
-from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.out_of_sight import forget_fields, hand_over
 from freezelint.analysis.interpreter.somewhere import put_somewhere
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -238,6 +238,7 @@ def _dict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 def _vars(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """The attributes of an object as a dict, in which others may be put."""
     forget_options(run, arguments.positional)
+    forget_fields(run, arguments.positional)
     value = _first(arguments)
     return LibraryValue(f"{value.name}.__dict__") if isinstance(value, LibraryValue) else UNKNOWN
 

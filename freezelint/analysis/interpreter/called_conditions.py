@@ -9,7 +9,6 @@ import libcst as cst
 
 from freezelint.analysis.events import KindsTested
 from freezelint.analysis.interpreter.arguments import evaluate_arguments
-from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.element_tests import UNDECIDED, ElementTest, Verdict, name_test
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.judged_functions import judge_function
@@ -17,13 +16,12 @@ from freezelint.analysis.interpreter.names import look_up
 from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import PATTERNS, TypeTest
+from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     FIRST_STEP,
     BuiltinValue,
-    ClassValue,
     Constant,
     FunctionValue,
-    InstanceValue,
     LibraryInstance,
     LibraryValue,
     ModuleValue,
@@ -48,8 +46,8 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             return _judge_isinstance(run, node, arguments[0], arguments[1])
         if function.value == "hasattr" and len(arguments) == 2:
             return _judge_hasattr(run, arguments[0], arguments[1])
-    if isinstance(function, cst.Name) and arguments and run.element_names:
-        called = look_up(run, function.value)
+    if arguments and run.element_names and dotted(function) is not None:
+        called = evaluate(run, function)
         if isinstance(called, FunctionValue):
             return judge_function(run, called, evaluate_arguments(run, node))
     if isinstance(function, cst.Attribute) and arguments:
@@ -63,10 +61,6 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             return name_test(run, function.attr.value, texts, node)
         if run.element_names and isinstance(receiver, (LibraryValue, LibraryInstance)):
             return _judge_pattern(run, receiver, function.attr.value, node)
-        if run.element_names and isinstance(receiver, (ModuleValue, InstanceValue, ClassValue)):
-            method = _method_of(run, receiver, function.attr.value)
-            if method is not None:
-                return judge_function(run, method, evaluate_arguments(run, node))
     return None
 
 
@@ -89,18 +83,6 @@ def _judge_pattern(
     except re.error:
         return UNDECIDED
     return name_test(run, name, pattern, node)
-
-
-def _method_of(
-    run: Interpreter, receiver: ModuleValue | InstanceValue | ClassValue, name: str
-) -> FunctionValue | None:
-    owner: ClassValue | None
-    if isinstance(receiver, ModuleValue):
-        owner = run.objects.module(receiver.key).owner_class
-    else:
-        owner = receiver if isinstance(receiver, ClassValue) else receiver.owner
-    bound = None if isinstance(receiver, ClassValue) else receiver
-    return None if owner is None else find_method(run, owner, name, bound)
 
 
 def _judge_hasattr(

@@ -43,13 +43,13 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
         run.selection = outer
     _restore_names(run, before)
     is_lazy = isinstance(node, cst.GeneratorExp)
-    collected = collect(run, results, complete=complete, is_lazy=is_lazy)
+    together = collect(run, results, complete=complete, is_lazy=is_lazy)
     if isinstance(node, cst.DictComp):
-        return _as_mapping(collected)
-    if is_lazy and not isinstance(collected, ParameterSequence):
+        return _as_mapping(together)
+    if is_lazy and not isinstance(together, ParameterSequence):
         # What runs such a generator is a sum or a count on the same line.
         consume(run, evaluate(run, node.for_in.iter), node.for_in.iter)
-    return collected
+    return together
 
 
 def _as_mapping(collected: Value) -> Value:
@@ -147,7 +147,7 @@ def _element(
 
 
 def collect(run: Interpreter, results: list[Value], *, complete: bool, is_lazy: bool) -> Value:
-    """What the elements of a comprehension, or of a generator, are together."""
+    """What values that were found one by one make together."""
     parameters = [_parameter_in(each) for each in results]
     if results and all(each is not None for each in parameters):
         parts = tuple(part for each in parameters if each is not None for part in each.parts)

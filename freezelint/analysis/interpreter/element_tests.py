@@ -119,11 +119,12 @@ def element_parameters(
 ) -> set[str]:
     """The parameters of a function that stand for elements now, and what may be made of them."""
     names = {each.name.value for each in code.params.params}
-    given = {name for name in names if _is_element(run, run.bindings.get((frame, name)))}
+    given = {name for name in names if is_element(run, run.bindings.get((frame, name)))}
     return given | assigned_names(code.body) if given else given
 
 
-def _is_element(run: Interpreter, value: Value | None) -> bool:
+def is_element(run: Interpreter, value: Value | None) -> bool:
+    """Whether a value stands for each of several, or for the names of them."""
     if isinstance(value, ModuleValue):
         return run.objects.module(value.key).origin is Origin.ELEMENT
     return isinstance(value, ParameterName) or (

@@ -9,6 +9,7 @@ import libcst as cst
 from freezelint.analysis.interpreter import texts
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
 from freezelint.analysis.interpreter.graphs import (
+    compared,
     derived,
     hand_out,
     lone_parameter,
@@ -28,6 +29,7 @@ from freezelint.analysis.values import (
     ComparisonValue,
     Constant,
     Counted,
+    ElementsValue,
     FunctionValue,
     MappingValue,
     ModuleGroup,
@@ -52,7 +54,9 @@ def evaluate(run: Interpreter, node: cst.BaseExpression) -> Value:
     return UNKNOWN if handler is None else handler(run, node)
 
 
-_CARRIERS = frozenset({TensorValue, ParameterValue, BoundMethod, SequenceValue, MappingValue})
+_CARRIERS = frozenset(
+    {TensorValue, ParameterValue, BoundMethod, SequenceValue, MappingValue, ElementsValue}
+)
 """What a name may hold that has the output of a module in it."""
 
 
@@ -151,6 +155,8 @@ def _unary(run: Interpreter, node: cst.UnaryOperation) -> Value:
     is_number = isinstance(value, Constant) and isinstance(value.value, (int, float))
     if isinstance(node.operator, cst.Minus) and is_number:
         return Constant(-value.value)  # type: ignore[union-attr]
+    if isinstance(value, ComparisonValue):
+        return compared(run, value) or UNKNOWN
     if lone_parameter(run, value) is not None:
         return arithmetic(run, value, UNKNOWN)
     return value if isinstance(value, TensorValue) else UNKNOWN
@@ -297,6 +303,10 @@ def arithmetic(run: Interpreter, left: Value, right: Value) -> Value:
     """What a computation with two operands gives."""
     # An attribute that is read and not called, such as `.values`, is a tensor too.
     operands = [each.receiver if isinstance(each, BoundMethod) else each for each in (left, right)]
+    operands = [
+        (compared(run, each) or each) if isinstance(each, ComparisonValue) else each
+        for each in operands
+    ]
     tensors = [each for each in operands if isinstance(each, TensorValue)]
     graphs = [each.modules for each in tensors if each.cut_from is None]
     modules = tuple(dict.fromkeys(key for keys in graphs for key in keys))
@@ -332,7 +342,8 @@ def _yield(run: Interpreter, node: cst.Yield) -> Value:
     from freezelint.analysis.interpreter.generators import run_yield
 
     given = node.value.item if isinstance(node.value, cst.From) else node.value
-    return UNKNOWN if given is None else run_yield(run, node, evaluate(run, given))
+    value = Constant(None) if given is None else evaluate(run, given)
+    return run_yield(run, node, value)
 
 
 def _call(run: Interpreter, node: cst.Call) -> Value:

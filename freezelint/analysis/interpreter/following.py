@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import Borrowed
-from freezelint.analysis.interpreter import generators
+from freezelint.analysis.events import MODE_OVERRIDES, Borrowed, ContextEntered
 from freezelint.analysis.interpreter.arguments import (
     Arguments,
     annotate_parameters,
@@ -23,13 +22,14 @@ from freezelint.analysis.interpreter.joining import join, join_values
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.torch import GRAD_SWITCHES, INFERENCE_SWITCHES
 from freezelint.analysis.syntax import dotted
-from freezelint.analysis.tensors import graph_sources, tensors_in
+from freezelint.analysis.tensors import sources_of, tensors_in
 from freezelint.analysis.values import (
     UNKNOWN,
     ClassValue,
     Constant,
     FunctionValue,
     InstanceValue,
+    LibraryInstance,
     LibraryValue,
     ModuleValue,
     ParameterName,
@@ -39,6 +39,8 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freezelint.analysis.interpreter.machine import Interpreter
 
 _DEEPEST_CALL = 8
@@ -56,31 +58,32 @@ def follow(
         isinstance(node, cst.Call)
         and run.index.is_irrelevant(function.definition)
         and not _passes_selection(arguments)
+        and not _passes_output(arguments)
         and not _connects(run, arguments)
     ):
         _lend(run, function, arguments, node)
         return UNKNOWN
     code = code_of(function)
-    if (
-        code is None
-        or len(run.active) >= _DEEPEST_CALL
-        or code in run.active
-        or not is_short(function)
-    ):
+    if code is None or not is_followed(run, function, code):
         if isinstance(node, cst.Call):
             values = arguments.all
             if function.receiver is not None and code not in run.active:
                 values = (*values, function.receiver)
             hand_over(run, values, node)
         return UNKNOWN
-    if isinstance(node, cst.Call) and generators.is_generator(function, code):
-        if not generators.may_run_at_once(function, code, arguments):
-            hand_over(run, arguments.all, node)
-            return UNKNOWN
-        given: list[Value] = []
-        _activate(run, function, code, arguments, node, given)
-        return generators.collected(run, given)
-    return _activate(run, function, code, arguments, node)
+    if isinstance(node, cst.Call):
+        from freezelint.analysis.interpreter.generators import is_generator, run_generator
+
+        if is_generator(function, code):
+            return run_generator(run, function, code, arguments, node)
+    return activate(run, function, code, arguments, node)
+
+
+def is_followed(
+    run: Interpreter, function: FunctionValue, code: cst.FunctionDef | cst.Lambda
+) -> bool:
+    """Whether a function is run where it is called: it is short, and no call in its own course."""
+    return len(run.active) < _DEEPEST_CALL and code not in run.active and is_short(function)
 
 
 def _passes_selection(arguments: Arguments) -> bool:
@@ -92,24 +95,27 @@ def _passes_selection(arguments: Arguments) -> bool:
     )
 
 
+def _passes_output(arguments: Arguments) -> bool:
+    """Whether a function gets what a module computed, and may give back what has its graph."""
+    return any(sources_of(each) for each in tensors_in(arguments.all))
+
+
 def _connects(run: Interpreter, arguments: Arguments) -> bool:
-    """Whether a function that only computes gets a module of its own, and what others computed.
+    """Whether a function that only computes gets several modules, and one stands alone.
 
     What comes out of it leads back to that module, which nobody would hear of.
     """
     if run.grad_enabled is False:
         return False
     modules = [each.key for each in arguments.all if isinstance(each, ModuleValue)]
-    return any(map(run.objects.stands_alone, modules)) and (
-        len(modules) > 1 or any(graph_sources(each) for each in tensors_in(arguments.all))
-    )
+    return len(modules) > 1 and any(map(run.objects.stands_alone, modules))
 
 
 def _lend(run: Interpreter, function: FunctionValue, arguments: Arguments, node: cst.Call) -> None:
     """Say which modules a function may call that only computes."""
     values = (function.receiver, *arguments.all)
     keys = tuple(each.key for each in values if isinstance(each, ModuleValue))
-    if keys:
+    if keys and run.backdated is None:
         run.announce(Borrowed(place=run.place(node), keys=keys))
 
 
@@ -128,14 +134,16 @@ def code_of(function: FunctionValue) -> cst.FunctionDef | cst.Lambda | None:
     return code if isinstance(code, (cst.FunctionDef, cst.Lambda)) else None
 
 
-def _activate(
+def activate(
     run: Interpreter,
     function: FunctionValue,
     code: cst.FunctionDef | cst.Lambda,
     arguments: Arguments,
     node: cst.CSTNode,
-    given: list[Value] | None = None,
+    *,
+    on_yield: Callable[[Value, cst.Yield], None] | None = None,
 ) -> Value:
+    """Run the code of a function with these arguments; return what it returns."""
     from freezelint.analysis.interpreter.statements import run_body
 
     outer = run.frame
@@ -145,8 +153,7 @@ def _activate(
     exits, run.loop_exits = run.loop_exits, []
     place = run.place(node) if outer.chunk is not None else None
     frame = run.new_frame(function.chunk, run.frames[function.frame], code)
-    frame.receiver, frame.owner = function.receiver, function.owner
-    frame.yields = given
+    frame.receiver, frame.owner, frame.on_yield = function.receiver, function.owner, on_yield
     bind_parameters(run, frame.key, function, code.params, arguments)
     names_of_elements = element_parameters(run, frame.key, code)
     if names_of_elements:
@@ -159,6 +166,8 @@ def _activate(
     if function.definition is not None:
         run.entered.add(function.definition)
     name = code.name.value if isinstance(code, cst.FunctionDef) else "<lambda>"
+    if isinstance(function.receiver, ModuleValue):
+        name = MODE_OVERRIDES.get(name, name)
     run.scopes = (*run.scopes, name)
     run.activations = (*run.activations, run.objects.new_key())
     if place is not None:
@@ -166,6 +175,8 @@ def _activate(
     annotate_parameters(run, code.params)
     try:
         if isinstance(code, cst.Lambda):
+            if function.chunk is not outer.chunk:
+                run.statement = None
             result = evaluate(run, code.body)
         else:
             _switch_gradients(run, code)
@@ -218,6 +229,15 @@ def _switch_gradients(run: Interpreter, code: cst.FunctionDef) -> None:
             continue
         value = evaluate(run, name)
         if isinstance(value, LibraryValue) and value.name in GRAD_SWITCHES:
+            run.statement = code
+            run.announce(
+                ContextEntered(
+                    place=run.place(decorator),
+                    value=LibraryInstance(value.name, 0),
+                    expression=function,
+                    is_decorator=True,
+                )
+            )
             run.grad_enabled = GRAD_SWITCHES[value.name]
             run.is_inference = run.is_inference or value.name in INFERENCE_SWITCHES
 

@@ -79,9 +79,32 @@ def _own_forward(
     is_worth_it = (
         run.index.is_loud(method.definition)
         or known.owner_class.definition.makes_recurrent_layers
+        or known.owner_class.definition.cuts_graphs
         or any(each.is_inference for each in tensors_in(arguments.all))
+        or _is_loud_inside(run, known)
     )
     return method if is_worth_it else None
+
+
+def _is_loud_inside(run: Interpreter, module: ModuleObject) -> bool:
+    """Whether in the forward pass of a submodule something happens that rules look at."""
+    loud = run.index.classes_with_loud_forward
+    if not loud or module.owner_class is None:
+        return False
+    if loud <= {module.owner_class.definition}:
+        return False
+    pending, seen = [module.key], {module.key}
+    while pending:
+        key = pending.pop()
+        run.finish(key)
+        for held in run.objects.held_by(key, run.now):
+            owner = run.objects.module(held).owner_class
+            if owner is not None and owner.definition in loud:
+                return True
+            if held not in seen:
+                seen.add(held)
+                pending.append(held)
+    return False
 
 
 def _output(run: Interpreter, module: ModuleValue, arguments: Arguments) -> TensorValue:

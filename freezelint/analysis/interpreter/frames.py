@@ -10,7 +10,7 @@ from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
 from freezelint.analysis.syntax import dotted, inner_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from freezelint.analysis.syntax import Chunk
     from freezelint.analysis.values import ClassValue, Value
@@ -36,13 +36,13 @@ class Frame:
         "chunk",
         "exits",
         "key",
+        "on_yield",
         "owner",
         "parent",
         "passed",
         "receiver",
         "returns",
         "uses",
-        "yields",
     )
 
     def __init__(self, key: int, chunk: Chunk | None, parent: Frame | None, uses: Uses) -> None:
@@ -57,8 +57,8 @@ class Frame:
         self.exits: list[Bindings] = []
         self.passed: dict[str, tuple[Frame, str]] = {}
         """For a parameter, the caller and the dotted name that it passed."""
-        self.yields: list[Value] | None = None
-        """What a generator gives, one after the other; None where nobody collects it."""
+        self.on_yield: Callable[[Value, cst.Yield], None] | None = None
+        """What takes each value that a generator gives; None where nobody does."""
 
     def uses_of(self, name: str) -> set[str]:
         """The methods called on a dotted name here and in the enclosing scopes."""

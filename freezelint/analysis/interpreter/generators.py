@@ -1,4 +1,4 @@
-"""Generators: functions that give parameters, modules or groups one after the other."""
+"""Generator functions: what they give one after the other, and those that serve as contexts."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.interpreter.iteration import element_of, items_of
+from freezelint.analysis.interpreter.following import activate, code_of, is_followed
+from freezelint.analysis.interpreter.iteration import element_of, items_of, narrow_to_some
 from freezelint.analysis.interpreter.out_of_sight import hand_over
-from freezelint.analysis.syntax import inner_nodes
+from freezelint.analysis.syntax import dotted, inner_nodes
 from freezelint.analysis.values import (
     UNKNOWN,
+    FunctionValue,
     MappingValue,
     ModuleValue,
     ParameterSequence,
+    ParameterValue,
     SequenceValue,
+    Unknown,
     Value,
     same,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freezelint.analysis.interpreter.arguments import Arguments
+    from freezelint.analysis.interpreter.flow import Flow
     from freezelint.analysis.interpreter.machine import Interpreter
-    from freezelint.analysis.values import FunctionValue
 
 _HARMLESS_DECORATORS = frozenset({"staticmethod", "classmethod"})
-
-_ABOUT_PARAMETERS = ("param", "modules(", "children(", "requires_grad")
-"""One of these is in the text of a generator whose elements are worth following."""
 
 
 def is_generator(function: FunctionValue, code: cst.FunctionDef | cst.Lambda) -> bool:
@@ -43,42 +46,58 @@ def is_generator(function: FunctionValue, code: cst.FunctionDef | cst.Lambda) ->
     return bool(facts[fact])
 
 
-def may_run_at_once(
-    function: FunctionValue, code: cst.FunctionDef | cst.Lambda, arguments: Arguments
-) -> bool:
-    """Whether a generator goes over parameters or modules, and nothing else drives it.
-
-    What a decorator makes of it, such as a context manager, runs in two halves.
-    """
+def _decorators(code: cst.FunctionDef | cst.Lambda) -> list[str]:
     if not isinstance(code, cst.FunctionDef):
-        return False
-    names = {
-        each.decorator.value if isinstance(each.decorator, cst.Name) else ""
-        for each in code.decorators
-    }
-    if not names <= _HARMLESS_DECORATORS:
-        return False
-    if function.definition is not None:
-        text = function.definition.text
-        given = (function.receiver, *arguments.all)
-        if function.definition.hands_out and any(isinstance(each, ModuleValue) for each in given):
-            return True
-    else:
-        text = function.chunk.code(code)
-    return any(word in text for word in _ABOUT_PARAMETERS)
+        return []
+    return [dotted(each.decorator) or "" for each in code.decorators]
 
 
-def collected(run: Interpreter, given: list[Value]) -> Value:
-    """What a generator gives, as a generator expression would."""
+def run_generator(
+    run: Interpreter,
+    function: FunctionValue,
+    code: cst.FunctionDef | cst.Lambda,
+    arguments: Arguments,
+    node: cst.CSTNode,
+) -> Value:
+    """Call a generator function: all that it gives, as a generator expression would.
+
+    What a decorator makes of it runs in two halves, or otherwise: of that nothing is known.
+    """
     from freezelint.analysis.interpreter.comprehensions import collect
 
+    if not _HARMLESS_DECORATORS.issuperset(_decorators(code)):
+        hand_over(run, arguments.all, node)
+        return UNKNOWN
+    found: list[Value] = []
+    path = run.path
+
+    def keep(value: Value, source: cst.Yield) -> None:
+        values: tuple[Value, ...] = (value,)
+        if isinstance(source.value, cst.From):
+            items = items_of(run, value)
+            values = (element_of(run, value),) if items is None else items
+        if run.path != path:
+            # In some runs only.
+            values = tuple(_one_of(run, each) for each in values)
+        found.extend(values)
+
+    activate(run, function, code, arguments, node, on_yield=keep)
     different: list[Value] = []
-    for each in given:
+    for each in found:
         # The second round of a loop gives the same again.
         plain = _without_iterators(each)
         if not any(same(plain, _without_iterators(other)) for other in different):
             different.append(each)
-    return collect(run, different, complete=True, is_lazy=True) if different else UNKNOWN
+    is_complete = not any(isinstance(each, Unknown) for each in different)
+    return collect(run, different, complete=is_complete, is_lazy=True) if different else UNKNOWN
+
+
+def _one_of(run: Interpreter, value: Value) -> Value:
+    if isinstance(value, SequenceValue):
+        return value._replace(items=tuple(_one_of(run, each) for each in value.items))
+    if isinstance(value, (ParameterValue, ModuleValue)):
+        return narrow_to_some(run, value)
+    return value
 
 
 def _without_iterators(value: Value) -> Value:
@@ -95,13 +114,44 @@ def _without_iterators(value: Value) -> Value:
 
 def run_yield(run: Interpreter, node: cst.Yield, value: Value) -> Value:
     """``yield value``, or ``yield from value``."""
-    given = run.frame.yields
-    if given is None:
+    if run.frame.on_yield is None:
         # Whoever asked for it does what it likes until the next turn.
         hand_over(run, [value], node)
-    elif isinstance(node.value, cst.From):
-        items = items_of(run, value)
-        given.extend((element_of(run, value),) if items is None else items)
     else:
-        given.append(value)
+        run.frame.on_yield(value, node)
     return UNKNOWN
+
+
+def run_in_context(
+    run: Interpreter, node: cst.BaseExpression, body: Callable[[Value], Flow]
+) -> Flow | None:
+    """Run a block where the generator behind its context yields.
+
+    None where the context is no generator of the file.
+    """
+    from freezelint.analysis.interpreter.arguments import evaluate_arguments
+    from freezelint.analysis.interpreter.expressions import evaluate
+
+    if not isinstance(node, cst.Call):
+        return None
+    function = evaluate(run, node.func)
+    code = code_of(function) if isinstance(function, FunctionValue) else None
+    if not isinstance(function, FunctionValue) or code is None:
+        return None
+    if not any(each.endswith("contextmanager") for each in _decorators(code)):
+        return None
+    if not is_followed(run, function, code) or not is_generator(function, code):
+        return None
+    flows: list[Flow] = []
+    caller = run.place_of_run
+
+    def enter(value: Value, source: cst.Yield) -> None:
+        if flows:
+            return
+        inside = run.place_of_run
+        run.place_of_run = caller
+        flows.append(body(value))
+        run.place_of_run = inside
+
+    activate(run, function, code, evaluate_arguments(run, node), node, on_yield=enter)
+    return flows[0] if flows else body(UNKNOWN)

@@ -15,6 +15,8 @@ from freezelint.analysis.tensors import (
 )
 from freezelint.analysis.values import (
     BoundMethod,
+    ComparisonValue,
+    ElementsValue,
     MappingValue,
     ParameterValue,
     SequenceValue,
@@ -156,6 +158,8 @@ def _carried(
                 yield TensorValue(upstream=(key,))
         elif depth and isinstance(value, BoundMethod):
             yield from _carried(run, (value.receiver,), depth - 1)
+        elif depth and isinstance(value, ElementsValue):
+            yield from _carried(run, (value.element,), depth - 1)
         elif depth and isinstance(value, SequenceValue):
             yield from _carried(run, value.items, depth - 1)
         elif depth and isinstance(value, MappingValue):
@@ -172,8 +176,20 @@ def lone_parameter(run: Interpreter, value: Value) -> int | None:
 
 
 def _as_tensor(run: Interpreter, value: Value) -> Value:
+    if isinstance(value, ComparisonValue):
+        return compared(run, value) or value
     key = lone_parameter(run, value)
     return value if key is None else TensorValue(upstream=(key,))
+
+
+def compared(run: Interpreter, comparison: ComparisonValue) -> TensorValue | None:
+    """The tensor of truth values that comparing a tensor gives: it has no graph, whatever has."""
+    sides = [_as_tensor(run, each) for each in (comparison.left, comparison.right)]
+    tensors = [each for each in operands_in(sides) if isinstance(each, TensorValue)]
+    if not tensors:
+        return None
+    keys = dict.fromkeys(key for each in tensors for key in sources_of(each))
+    return TensorValue(cut_from=tuple(keys), is_inference=run.is_inference)
 
 
 def _may_have_graph(value: Value) -> bool:

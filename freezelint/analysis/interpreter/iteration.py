@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.joining import join_values
+from freezelint.analysis.interpreter.module_tables import entries_of, is_table
 from freezelint.analysis.interpreter.submodules import LENGTH
 from freezelint.analysis.knowledge.torch import DATA_LOADERS, PARAMETER_CONTAINERS
 from freezelint.analysis.objects import Origin
@@ -62,7 +63,10 @@ def stands_for_several(run: Interpreter, value: Value) -> bool:
 
 
 def _registered_items(run: Interpreter, value: ModuleValue) -> tuple[Value, ...] | None:
-    """The modules in a ``Sequential`` or ``ModuleList`` built in sight."""
+    """The modules in a ``Sequential`` or ``ModuleList`` built in sight, the keys of a table."""
+    if is_table(run, value):
+        entries = entries_of(run, value)
+        return None if entries is None else tuple(map(Constant, entries))
     if run.objects.module(value.key).library not in ("torch.nn.Sequential", "torch.nn.ModuleList"):
         return None
     if run.bindings.get((value.key, LENGTH)) == UNKNOWN:
@@ -83,7 +87,7 @@ def element_of(run: Interpreter, value: Value) -> Value:
     if isinstance(value, ModuleGroup):
         module = ModuleValue(element_module(run, value.key, value.predicate))
         return SequenceValue((ParameterName(1), module)) if value.named else module
-    if isinstance(value, SubmoduleTable):
+    if isinstance(value, SubmoduleTable) or is_table(run, value):
         return ParameterName(1)
     if isinstance(value, ElementsValue):
         return value.element

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter.graphs import lose_sight
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import SOME
 from freezelint.analysis.tensors import cut_sources
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -13,6 +14,7 @@ from freezelint.analysis.values import (
     Form,
     LibraryInstance,
     MappingValue,
+    ModuleGroup,
     ModuleValue,
     OptimizerValue,
     ParameterSequence,
@@ -90,6 +92,9 @@ def _join_collections(run: Interpreter, first: Value, second: Value) -> Value:
         return _join_sequences(run, first, second)
     if isinstance(first, MappingValue) and isinstance(second, MappingValue):
         return _join_mappings(run, first, second)
+    if isinstance(first, ModuleGroup) and isinstance(second, ModuleGroup):
+        is_same = first.key == second.key and first.named == second.named
+        return first._replace(predicate=(SOME,)) if is_same else UNKNOWN
     return UNKNOWN
 
 

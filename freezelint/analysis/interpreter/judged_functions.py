@@ -15,17 +15,18 @@ from freezelint.analysis.interpreter.element_tests import (
     Verdict,
     both,
     either,
+    is_element,
 )
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.following import code_of
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
-from freezelint.analysis.values import FunctionValue, ParameterName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.values import FunctionValue
 
     Step = cst.CSTNode | Callable[[], None]
 
@@ -38,9 +39,9 @@ class _Unread(Exception):
 
 
 def judge_function(run: Interpreter, function: FunctionValue, arguments: Arguments) -> Verdict:
-    """What a function says of the element whose name it is passed; None where it is passed none."""
+    """What a function says of the element that it is passed, or its name; None where it is passed none."""
     code = code_of(function)
-    if code is None or not any(isinstance(each, ParameterName) for each in arguments.all):
+    if code is None or not any(is_element(run, each) for each in arguments.all):
         return None
     if code in run.active:
         return None
@@ -71,6 +72,8 @@ def inside(
     run.frame = frame
     if isinstance(code, cst.FunctionDef):
         run.statement = code
+    elif function.chunk is not outer.chunk:
+        run.statement = None
     run.element_names.append({parameter.name.value for parameter in code.params.params})
     try:
         yield

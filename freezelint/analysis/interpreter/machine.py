@@ -104,6 +104,31 @@ class Interpreter:
             self.selection,
         ) = saved
 
+    @property
+    def place_of_run(self) -> tuple[object, ...]:
+        """Which code is run, for whom; all else about the run goes on when it is left for other."""
+        return (
+            self.frame,
+            self.statement,
+            self.stack,
+            self.activations,
+            self.scopes,
+            self.loop_exits,
+            self.element_names,
+        )
+
+    @place_of_run.setter
+    def place_of_run(self, saved: Any) -> None:
+        (
+            self.frame,
+            self.statement,
+            self.stack,
+            self.activations,
+            self.scopes,
+            self.loop_exits,
+            self.element_names,
+        ) = saved
+
     # -- frames and names -------------------------------------------------
 
     def _new_frame(self, chunk: Chunk | None, parent: Frame | None, uses: Uses) -> Frame:

@@ -20,6 +20,10 @@ from freezelint.analysis.interpreter.lightning_modules import (
     call_on_lightning_module,
     is_lightning_module,
 )
+from freezelint.analysis.interpreter.module_tables import (
+    TABLE_METHODS,
+    call_on_table,
+)
 from freezelint.analysis.interpreter.optimizers import clears_to_none
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.submodules import (
@@ -33,7 +37,6 @@ from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.torch import (
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,
-    PARAMETER_CONTAINERS,
     SAME_MODULE_METHODS,
     SUBMODULE_ITERATORS,
 )
@@ -50,7 +53,6 @@ from freezelint.analysis.values import (
     Part,
     PartialValue,
     StateDictValue,
-    SubmoduleTable,
     Value,
 )
 
@@ -86,6 +88,8 @@ def call_on_module(
     special = _SPECIAL.get(name)
     if special is not None:
         return special(run, receiver, arguments, node)
+    if name in TABLE_METHODS:
+        return call_on_table(run, receiver, name)
     if name in LIGHTNING_METHODS and is_lightning_module(run, receiver):
         return call_on_lightning_module(run, receiver, name, arguments, node)
     if name in ADAPTER_METHODS:
@@ -290,31 +294,7 @@ def _load(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: c
     return UNKNOWN
 
 
-def _elements(name: str) -> Special:
-    """``items()`` and its like, of a dict of modules or of parameters."""
-
-    def elements(
-        run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
-    ) -> Value:
-        named = name == "items"
-        if run.objects.module(receiver.key).library in PARAMETER_CONTAINERS:
-            parts = run.parts_of(receiver.key)
-            return (
-                ParameterSequence(parts, Form.COLLECTION, named=named)
-                if name != "keys"
-                else UNKNOWN
-            )
-        if name == "keys":
-            return SubmoduleTable(receiver.key)
-        return ModuleGroup(receiver.key, (OF_CHILDREN,), named=named)
-
-    return elements
-
-
 _SPECIAL: dict[str, Special] = {
-    "items": _elements("items"),
-    "values": _elements("values"),
-    "keys": _elements("keys"),
     "forward": run_forward,
     "zero_grad": _clear,
     "add_module": _register,

@@ -8,6 +8,7 @@ from freezelint.analysis.events import HandedOver
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import (
+    UNKNOWN,
     InstanceValue,
     MappingValue,
     ModuleGroup,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 def hand_over(run: Interpreter, values: Sequence[Value], node: cst.CSTNode) -> None:
     """Announce that modules or optimizers went out of sight."""
     forget_options(run, values)
+    forget_fields(run, values)
     keys, optimizers = keys_in(run, values)
     # Which of the elements it was is not known.
     keys = tuple(dict.fromkeys((*keys, *filter(None, (_container(run, key) for key in keys)))))
@@ -47,6 +49,17 @@ def hand_over(run: Interpreter, values: Sequence[Value], node: cst.CSTNode) -> N
 def _container(run: Interpreter, key: int) -> int | None:
     module = run.objects.module(key)
     return module.parent if module.origin is Origin.ELEMENT else None
+
+
+FORGOTTEN = "fields()"
+"""The attribute that says of an object that its class does not tell any more what it holds."""
+
+
+def forget_fields(run: Interpreter, values: Iterable[Value]) -> None:
+    """Note that code out of sight has objects in hands and may give them other attributes."""
+    for value in values:
+        if isinstance(value, InstanceValue):
+            run.bindings[value.key, FORGOTTEN] = UNKNOWN
 
 
 def keys_in(run: Interpreter, values: Iterable[Value]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -43,13 +43,42 @@ def call_on_sequence(
     if not isinstance(node.func, cst.Attribute) or not arguments.positional:
         return UNKNOWN
     value = arguments.positional[-1]
-    if name in ("append", "insert", "add"):
-        store(run, node.func.value, _appended(run, receiver, value, node))
-    elif name in ("extend", "update"):
-        store(run, node.func.value, concatenated(run, receiver, value, node))
-    elif name in ("remove", "pop", "clear", "discard"):
-        store(run, node.func.value, UNKNOWN)
+    if isinstance(node.func.value, cst.IfExp):
+        _change_either(run, node.func.value, name, value, node)
+        return UNKNOWN
+    changed = _changed(run, receiver, name, value, node)
+    if changed is not None:
+        store(run, node.func.value, changed)
     return UNKNOWN
+
+
+def _changed(
+    run: Interpreter,
+    receiver: ParameterSequence | SequenceValue,
+    name: str,
+    value: Value,
+    node: cst.Call,
+) -> Value | None:
+    """What a method makes of a list; None where it changes nothing."""
+    if name in ("append", "insert", "add"):
+        return _appended(run, receiver, value, node)
+    if name in ("extend", "update"):
+        return concatenated(run, receiver, value, node)
+    return UNKNOWN if name in ("remove", "pop", "clear", "discard") else None
+
+
+def _change_either(
+    run: Interpreter, choice: cst.IfExp, name: str, value: Value, node: cst.Call
+) -> None:
+    """``(these if test else those).append(value)``: each list gets some of the values."""
+    from freezelint.analysis.interpreter.expressions import evaluate
+
+    for arm in (choice.body, choice.orelse):
+        receiver = evaluate(run, arm)
+        if isinstance(receiver, (ParameterSequence, SequenceValue)):
+            changed = _changed(run, receiver, name, narrow_to_some(run, value), node)
+            if changed is not None:
+                store(run, arm, changed)
 
 
 def _appended(

@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.adapted_methods import leave_context
 from freezelint.analysis.interpreter.conditions import judge, judge_constants
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
+from freezelint.analysis.interpreter.generators import run_in_context
 from freezelint.analysis.interpreter.names import absolute, look_up
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import remove_child
@@ -232,25 +233,44 @@ def _while(run: Interpreter, node: cst.While) -> Flow:
 
 
 def _with(run: Interpreter, node: cst.With) -> Flow:
+    return _enter(run, node, node.items)
+
+
+def _enter(run: Interpreter, node: cst.With, items: Sequence[cst.WithItem]) -> Flow:
+    """Run the block of a ``with`` in these contexts, one in the other."""
     before = run.grad_enabled, run.is_inference, run.attempt
-    entered: list[tuple[LibraryInstance, cst.BaseExpression]] = []
-    for item in node.items:
-        value = evaluate(run, item.item)
-        run.announce(
-            events.ContextEntered(place=run.place(item.item), value=value, expression=item.item)
-        )
-        if _expects_error(item.item):
-            run.attempt = 0
-        if isinstance(value, LibraryInstance):
-            entered.append((value, item.item))
-            _switch_gradients(run, value)
+    flow = _enter_first(run, node, items)
+    run.grad_enabled, run.is_inference, run.attempt = before
+    return flow
+
+
+def _enter_first(run: Interpreter, node: cst.With, items: Sequence[cst.WithItem]) -> Flow:
+    if not items:
+        return run_body(run, node.body)
+    item, *others = items
+
+    def inside(value: Value) -> Flow:
         if item.asname is not None:
-            assignment.assign(run, item.asname.name, UNKNOWN, item.item)
-    flow = run_body(run, node.body)
+            assignment.assign(run, item.asname.name, value, item.item)
+        return _enter(run, node, others)
+
+    flow = run_in_context(run, item.item, inside)
+    if flow is not None:
+        return flow
+    context = evaluate(run, item.item)
+    run.announce(
+        events.ContextEntered(place=run.place(item.item), value=context, expression=item.item)
+    )
+    if _expects_error(item.item):
+        run.attempt = 0
+    if not isinstance(context, LibraryInstance):
+        return inside(UNKNOWN)
+    before = run.grad_enabled, run.is_inference, run.attempt
+    _switch_gradients(run, context)
+    flow = inside(UNKNOWN)
     run.grad_enabled, run.is_inference, run.attempt = before
     run.statement = node
-    for context, expression in reversed(entered):
-        leave_context(run, context, expression)
+    leave_context(run, context, item.item)
     return flow
 
 

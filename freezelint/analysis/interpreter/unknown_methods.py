@@ -33,6 +33,7 @@ from freezelint.analysis.values import (
     UNKNOWN,
     InstanceValue,
     LibraryInstance,
+    Part,
     SequenceValue,
     Value,
 )
@@ -102,6 +103,9 @@ def call_on_unknown(
     name = function.attr.value
     if name in LIST_CHANGES:
         note_edited_groups(run, function.value)
+    if name == "eval" and _is_element(run, function.value):
+        _pin_something(run, node)
+        return UNKNOWN
     if name in MODULE_ITERATORS:
         # Whatever this is, it yields parameters.
         module = guessed_module(run, run.label(function.value))
@@ -141,6 +145,25 @@ def _handed_back(name: str, arguments: Arguments) -> Value | None:
     if (name == "scale" and len(passed) == 1) or (name == "unwrap_model" and passed):
         return passed[0]
     return None
+
+
+def _is_element(run: Interpreter, node: cst.BaseExpression) -> bool:
+    chunk = run.frame.chunk
+    return isinstance(node, cst.Name) and chunk is not None and chunk.loop_over(node) is not None
+
+
+def _pin_something(run: Interpreter, node: cst.Call) -> None:
+    """Announce that modules go into evaluation mode of which it is not known which they are."""
+    module = run.given_module(None)
+    run.announce(
+        events.ModeSet(
+            place=run.place(node),
+            part=Part(module.key),
+            training=False,
+            label="",
+            may_be_any=True,
+        )
+    )
 
 
 def _binds_saving(run: Interpreter, node: cst.Call) -> bool:

@@ -18,7 +18,15 @@ FACTORIES = frozenset(
     {"timm.create_model", "timm.models.create_model", "timm.models.factory.create_model"}
 )
 
-PLAIN_ARGUMENTS = frozenset(
+DROPPING_ARGUMENTS = frozenset(
+    {
+        *("drop_rate", "drop_path_rate", "drop_block_rate", "attn_drop_rate", "proj_drop_rate"),
+        *("pos_drop_rate", "patch_drop_rate"),
+    }
+)
+"""Arguments that say how much a model drops in training mode; without them, most drop nothing."""
+
+PLAIN_ARGUMENTS = DROPPING_ARGUMENTS | frozenset(
     {
         *("model_name", "pretrained", "num_classes", "in_chans", "checkpoint_path", "cache_dir"),
         *("img_size", "pretrained_cfg", "pretrained_cfg_overlay", "scriptable", "exportable"),

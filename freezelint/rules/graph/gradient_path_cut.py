@@ -141,7 +141,7 @@ class GradientPathCut(Rule):
         if event.repeated or event.is_attempt or not isinstance(event.loss, TensorValue):
             return
         keys = tuple(dict.fromkeys(cut_sources(event.loss)))
-        if not keys or _is_made_leaf(event, trace):
+        if _is_made_leaf(event, trace):
             return
         for built in trace.all(OptimizerBuilt):
             step = next(steps_after(trace, event, built.key), None)
@@ -151,7 +151,8 @@ class GradientPathCut(Rule):
             if event.loss.cut_from is not None:
                 yield from training.without_graph(keys)
             elif _has_known_graph(event.loss, trace):
-                for key in (*keys, *training.parameters_in(keys)):
+                others = (*training.parameters_in(keys), *training.kept_elsewhere(keys))
+                for key in (*keys, *others):
                     yield from training.behind_cut(key)
 
 
@@ -217,6 +218,18 @@ class _Training(NamedTuple):
             and part.key not in keys
             and any(trace.objects.route(key, part.key, self.built.index) for key in keys)
         )
+
+    def kept_elsewhere(self, keys: tuple[int, ...]) -> tuple[int, ...]:
+        """Modules with a group of their own that only run without gradients, as to fill a table."""
+        trace = self.trace
+        found = []
+        for part in dict.fromkeys(self.built.parts):
+            if part.key in keys or part.predicate or not self.has_group(part.key):
+                continue
+            runs = [each for each in trace.all(ForwardRan) if each.key == part.key]
+            if runs and all(each.grad_enabled is False for each in runs):
+                found.append(part.key)
+        return tuple(found)
 
     def behind_cut(self, key: int) -> Iterator[Report]:
         """Report a module that is meant to train, and that no gradient can reach."""

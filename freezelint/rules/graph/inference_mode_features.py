@@ -175,7 +175,7 @@ def _report(event: Event, tensor: TensorValue, reason: str, trace: Trace) -> Rep
         None,
     )
     return Report(
-        event.place,
+        event.place if made is None else trace.common_place(event, made),
         f"this uses what was made under `inference_mode`, and {reason}: it raises a RuntimeError",
         "use `torch.no_grad()` there instead, or `.clone()` what it made",
         () if made is None else ((made.place, "made under `inference_mode` here"),),

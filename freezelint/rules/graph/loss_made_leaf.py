@@ -137,7 +137,7 @@ class LossMadeLeaf(Rule):
     def _check_backward(self, event: BackwardRan, trace: Trace) -> Iterator[Report]:
         if not isinstance(event.loss, TensorValue) or event.loss.made is None:
             return
-        made = trace.events[event.loss.made]
+        made = trace.events[event.loss.made] if event.loss.made >= 0 else None
         if not isinstance(made, Called) or made.name not in _CUTTING or not made.arguments:
             return
         source = made.arguments[0]
@@ -158,7 +158,8 @@ class LossMadeLeaf(Rule):
 
 def _report(event: Event, name: str, trace: Trace, *, is_leaf: bool = False) -> Iterator[Report]:
     for backward in trace.after(event, BackwardRan):
-        if backward.label == name and backward.scope == event.scope:
+        is_same = backward.label == name and backward.scope == event.scope
+        if is_same or _is_handed_back(event, backward):
             if is_leaf and not _is_followed_by_step(trace, event, backward):
                 # Made from numbers to be differentiated by, as tests do.
                 return
@@ -171,6 +172,15 @@ def _report(event: Event, name: str, trace: Trace, *, is_leaf: bool = False) -> 
                 ((backward.place, "differentiated here"),),
             )
             return
+
+
+def _is_handed_back(event: Event, backward: BackwardRan) -> bool:
+    """Whether what certainly had no graph goes to `backward()` under another name."""
+    assert isinstance(event, (AttributeWritten, MethodCalled))
+    receiver, loss = event.receiver, backward.loss
+    if not isinstance(receiver, TensorValue) or not receiver.cut_from:
+        return False
+    return isinstance(loss, TensorValue) and loss.made == event.index
 
 
 def _is_followed_by_step(trace: Trace, event: Event, backward: BackwardRan) -> bool:

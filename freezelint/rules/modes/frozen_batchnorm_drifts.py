@@ -13,6 +13,7 @@ from freezelint.analysis.frozen_statistics import (
 )
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.modes import (
+    freeze_beside,
     is_set_up,
     is_teacher,
     sets_statistics_aside,
@@ -180,8 +181,11 @@ def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Repo
 def _is_half_way(trace: Trace, freeze: FlagWritten) -> bool:
     """Whether something was trained before: then the statistics are this training's own.
 
-    What was trained before the frozen model was made does not count.
+    What was trained before the frozen model was made does not count, and an `eval()` beside the
+    freeze says that they are to stay.
     """
+    if any(freeze_beside(trace, mode, freeze) for mode in trace.all(ModeSet)):
+        return False
     born = min(
         trace.objects.module(root).born
         for part in freeze.parts
