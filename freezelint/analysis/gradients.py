@@ -20,13 +20,16 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.optimizers import traits_of
+from freezelint.analysis.knowledge.torch import INDEXED
+from freezelint.analysis.library_events import FlagsSetByLibrary
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.trace import compatible
-from freezelint.analysis.training import region_inside
+from freezelint.analysis.training import freeze_of_all, has_no_parameters, region_inside
 from freezelint.analysis.values import Constant, ModuleValue, Part, TensorValue
 
 if TYPE_CHECKING:
-    from freezelint.analysis.events import ParameterGroup
+    from freezelint.analysis.events import ParameterGroup, Path
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
@@ -201,3 +204,60 @@ def _mentions(trace: Trace, forward: ForwardRan, key: int) -> bool:
     names = {each.attribute for each in trace.objects.module(key).attachments}
     # One in which gradients may be switched off was run; then what it calls counts for itself.
     return method is not None and not method.is_loud and not names.isdisjoint(method.words)
+
+
+def needs_no_gradient(trace: Trace, value: Value, event: Event) -> bool:
+    """Whether what something is given at an event certainly does not require a gradient.
+
+    It was cut from its graph, or computed from nothing but data and what is frozen.
+    """
+    if isinstance(value, Constant):
+        return True
+    if not isinstance(value, TensorValue):
+        return False
+    if value.cut_from is not None:
+        return True
+    return value.is_traced and all(
+        _leads_nowhere(trace, key, event) for key in graph_sources(value)
+    )
+
+
+def _leads_nowhere(trace: Trace, key: int, event: Event) -> bool:
+    """Whether everything is frozen that the latest pass of a module may have computed with."""
+    module = trace.objects.module(key)
+    if module.origin is Origin.PARAMETER:
+        return trace.flag(Part(key), event.index, event.path).value is False
+    if has_no_parameters(trace, key):
+        return True
+    run = next((each for each in trace.before(event, ForwardRan) if each.key == key), None)
+    if run is None:
+        # A method of its own computed with all of it, or some.
+        run_index, path, is_followed = event.index, event.path, False
+    else:
+        run_index, path, is_followed = run.index, run.path, run.is_followed
+    if is_followed:
+        # What happened inside counts for itself.
+        return True
+    weight = trace.objects.known_child(key, "weight") if module.library in INDEXED else None
+    if weight is not None:
+        return trace.flag(Part(weight.key), run_index, path).value is False
+    if module.origin is Origin.ELEMENT:
+        # It stands for each of several, of which nobody can tell more than that all are frozen.
+        parts = trace.objects.parts_of(key)
+        return all(trace.flag(part, run_index, path).value is False for part in parts)
+    if any(
+        trace.overlaps(part, key, each.index)
+        for each in trace.before(event, FlagsSetByLibrary)
+        for part in each.parts
+    ):
+        return False
+    inner = (each.key for each in trace.objects.below(key, run_index))
+    return _is_frozen_throughout(trace, key, run_index, path) and all(
+        trace.flag(Part(each), run_index, path).value is False or has_no_parameters(trace, each)
+        for each in inner
+    )
+
+
+def _is_frozen_throughout(trace: Trace, key: int, at: int, path: Path) -> bool:
+    born_frozen = trace.flag(Part(key), at, path) == (False, None)
+    return born_frozen or freeze_of_all(trace, key, at, path) is not None

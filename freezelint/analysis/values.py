@@ -159,6 +159,8 @@ class TensorValue(NamedTuple):
     """Modules whose output went into it without a graph, whatever else may have one."""
     is_inference: bool = False
     """Made under ``inference_mode``, or a view of what was."""
+    is_traced: bool = False
+    """No graph leads anywhere but to the modules named here."""
 
 
 class OptimizerValue(NamedTuple):

@@ -13,7 +13,7 @@ from freezelint.analysis.interpreter.graphs import derived, replace, with_ancest
 from freezelint.analysis.interpreter.optimizers import add_group_to_any
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge import transformers
-from freezelint.analysis.knowledge.torch import LAYERS_WITHOUT_PARAMETERS
+from freezelint.analysis.knowledge.torch import INDEXED, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.tensors import sources_of, tensors_in
@@ -57,6 +57,7 @@ def run_forward(
         result = follow(run, method, arguments, node)
         if not isinstance(result, Unknown):
             return _passed_through(run, module, result)
+        return _output(run, module, arguments)._replace(is_traced=False)
     package, _, last = (known.library or "").rpartition(".")
     if package == "torch.nn" and last in LAYERS_WITHOUT_PARAMETERS:
         output = TensorValue(TensorKind.OUTPUT, modules=(module.key,))
@@ -109,8 +110,13 @@ def _is_loud_inside(run: Interpreter, module: ModuleObject) -> bool:
 
 def _output(run: Interpreter, module: ModuleValue, arguments: Arguments) -> TensorValue:
     """What a module computes: with gradients on, its own parameters make for a graph."""
+    known = run.objects.module(module.key)
     output = TensorValue(TensorKind.OUTPUT, modules=(module.key,))
     output = with_ancestry(run, output, arguments.all)
+    if known.library in INDEXED:
+        output = output._replace(is_traced=True)
+    elif known.hidden or not known.proof or not arguments.complete:
+        output = output._replace(is_traced=False)
     if run.grad_enabled is False:
         return output._replace(cut_from=sources_of(output), upstream=(), severed=())
     return output

@@ -15,12 +15,14 @@ from freezelint.analysis.tensors import (
 )
 from freezelint.analysis.values import (
     BoundMethod,
+    ChoiceValue,
     ComparisonValue,
     ElementsValue,
     MappingValue,
     ParameterValue,
     SequenceValue,
     TensorValue,
+    TypedValue,
     Value,
 )
 
@@ -67,8 +69,10 @@ def with_ancestry(run: Interpreter, result: TensorValue, values: Iterable[Value]
     values = tuple(values)
     upstream: dict[int, None] = {}
     severed: dict[int, None] = {}
+    is_traced = True
     for operand in operands_in(values):
         each = _as_tensor(run, operand)
+        is_traced = is_traced and _is_traced(each)
         if isinstance(each, TensorValue):
             upstream.update(dict.fromkeys(graph_sources(each)))
             severed.update(dict.fromkeys(cut_sources(each)))
@@ -78,6 +82,7 @@ def with_ancestry(run: Interpreter, result: TensorValue, values: Iterable[Value]
         upstream=others,
         severed=tuple(severed),
         is_inference=run.is_inference,
+        is_traced=is_traced,
     )
     take_up(run, operands_in(values))
     hand_out(run, (made,))
@@ -179,7 +184,14 @@ def _as_tensor(run: Interpreter, value: Value) -> Value:
     if isinstance(value, ComparisonValue):
         return compared(run, value) or value
     key = lone_parameter(run, value)
-    return value if key is None else TensorValue(upstream=(key,))
+    return value if key is None else TensorValue(upstream=(key,), is_traced=True)
+
+
+def _is_traced(value: Value) -> bool:
+    """Whether it is known where each graph behind a value leads."""
+    if isinstance(value, TensorValue):
+        return value.cut_from is not None or value.is_traced
+    return isinstance(value, (TypedValue, ChoiceValue))
 
 
 def compared(run: Interpreter, comparison: ComparisonValue) -> TensorValue | None:

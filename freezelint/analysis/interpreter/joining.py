@@ -146,11 +146,14 @@ def _join_tensors(run: Interpreter, first: Value, second: Value) -> Value:
         upstream=tuple(upstream),
         severed=tuple(dict.fromkeys(severed)),
         is_inference=one.is_inference and other.is_inference,
+        is_traced=all(each.is_traced or each.cut_from is not None for each in tensors),
     )
 
 
 def _without_history(tensor: TensorValue) -> TensorValue:
-    return tensor._replace(cut_from=None, upstream=(), severed=(), is_inference=False)
+    return tensor._replace(
+        cut_from=None, upstream=(), severed=(), is_inference=False, is_traced=False
+    )
 
 
 def _join_sequences(run: Interpreter, first: SequenceValue, second: SequenceValue) -> Value:

@@ -9,6 +9,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter.batches import note_batches
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.iteration import (
@@ -63,6 +64,7 @@ def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
 
     def iteration() -> Flow:
         assignment.assign(run, node.target, element, node.iter)
+        note_batches(run, node)
         return body(run, node.body)
 
     return repeat(run, iteration, lambda: _other_rounds(run, node))

@@ -421,6 +421,9 @@ LAYERS_WITHOUT_PARAMETERS = frozenset(
     }
 )
 
+INDEXED = frozenset({"torch.nn.Embedding", "torch.nn.EmbeddingBag"})
+"""Layers whose input is whole numbers, which never require a gradient."""
+
 QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
 """Pattern of the flag's name as a string, as ``setattr`` takes it."""
 

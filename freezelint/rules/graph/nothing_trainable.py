@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.cuts import WITHOUT_FORWARD
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
     FlagWritten,
     GroupAdded,
+    MethodCalled,
     OptimizerBuilt,
     Stepped,
+    SubmoduleReplaced,
 )
+from freezelint.analysis.gradients import needs_no_gradient
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.training import (
     filters_by_flag,
     lasting_freeze,
     shares_activation,
     steps_after,
 )
+from freezelint.analysis.values import ModuleValue, Part, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -130,6 +137,10 @@ class NothingTrainable(Rule):
         assert isinstance(event, BackwardRan)
         if event.repeated or event.is_attempt:
             return
+        frozen = _frozen_behind(trace, event)
+        if frozen is not None:
+            yield _report_loss(event, frozen, trace)
+            return
         for built in trace.before(event, OptimizerBuilt):
             step = next(steps_after(trace, event, built.key), None)
             if step is None or not _is_first(trace, event, step, built):
@@ -138,6 +149,52 @@ class NothingTrainable(Rule):
             if freeze is not None:
                 yield _report(event, built, freeze, trace)
                 return
+
+
+def _frozen_behind(trace: Trace, event: BackwardRan) -> int | None:
+    """A module that a loss was computed from, where nothing that it was computed from trains."""
+    loss = event.loss
+    if not isinstance(loss, TensorValue) or loss.cut_from is not None or not graph_sources(loss):
+        return None
+    if event.grad_enabled is not True or not needs_no_gradient(trace, loss, event):
+        return None
+    if any(filters_by_flag(part) for built in trace.all(OptimizerBuilt) for part in built.parts):
+        # Built after the freeze, it is empty, and its constructor has raised.
+        return None
+    if any(_is_changed(trace, key, event) for key in graph_sources(loss)):
+        return None
+    return next(
+        (key for key in graph_sources(loss) if trace.is_frozen(Part(key), event.index, event.path)),
+        None,
+    )
+
+
+def _is_changed(trace: Trace, key: int, event: BackwardRan) -> bool:
+    """Whether a head was exchanged, which other rules judge, or unknown methods may do more."""
+    return any(
+        change.old is not None and trace.objects.route(key, change.parent, change.index) is not None
+        for change in trace.before(event, SubmoduleReplaced)
+    ) or any(
+        isinstance(call.receiver, ModuleValue)
+        and call.name not in WITHOUT_FORWARD
+        and trace.related(call.receiver.key, key, call.index)
+        and trace.objects.module(call.receiver.key).origin is Origin.GIVEN
+        for call in trace.before(event, MethodCalled)
+    )
+
+
+def _report_loss(event: BackwardRan, frozen: int, trace: Trace) -> Report:
+    label = trace.objects.label(frozen)
+    write = trace.flag(Part(frozen), event.index, event.path).write
+    evidence = () if write is None else ((write.place, "frozen here"),)
+    return Report(
+        event.place,
+        f"the loss was computed from data and from what is frozen, as `{label}` is: `backward()` "
+        "raises a RuntimeError",
+        "let what is meant to change require a gradient: an input by `requires_grad_()`, a part of "
+        "the model by leaving it out of the freeze",
+        evidence,
+    )
 
 
 def _is_first(trace: Trace, event: BackwardRan, step: Stepped, built: OptimizerBuilt) -> bool:

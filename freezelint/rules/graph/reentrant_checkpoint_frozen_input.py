@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import BackwardRan, Called, Event, ForwardRan, MethodCalled
+from freezelint.analysis.events import BackwardRan, Called, Event, MethodCalled
+from freezelint.analysis.gradients import needs_no_gradient
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import has_parameters
-from freezelint.analysis.values import (
-    Constant,
-    ModuleValue,
-    Part,
-    TensorKind,
-    TensorValue,
-)
+from freezelint.analysis.values import Constant, ModuleValue, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -22,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Value
     from freezelint.findings import Fix
 
 _CHECKPOINTS = {
@@ -35,9 +29,6 @@ _HOOKS = frozenset(
     {"register_forward_hook", "register_forward_pre_hook", "enable_input_require_grads"}
 )
 """Methods by which inputs may be made to require a gradient."""
-
-_INDEXED = frozenset({"torch.nn.Embedding", "torch.nn.EmbeddingBag"})
-"""Layers whose input is whole numbers, which never require a gradient."""
 
 
 class ReentrantCheckpointFrozenInput(Rule):
@@ -136,7 +127,7 @@ class ReentrantCheckpointFrozenInput(Rule):
         block = event.arguments[0]
         if not isinstance(block, ModuleValue) or not _trains(trace, block.key, event):
             return
-        if not all(_needs_no_gradient(trace, each, event) for each in inputs):
+        if not all(needs_no_gradient(trace, each, event) for each in inputs):
             return
         for backward in trace.after(event, BackwardRan):
             yield _report(event, backward, block.key, trace)
@@ -174,36 +165,6 @@ def _is_trainable(trace: Trace, key: int, event: Event) -> bool:
     return (is_parameter or has_parameters(trace, key, event.index)) and (
         trace.flag(Part(key), event.index, event.path).value is True
     )
-
-
-def _needs_no_gradient(trace: Trace, value: Value, event: Event) -> bool:
-    """Whether what a block is given certainly does not require a gradient."""
-    if isinstance(value, Constant):
-        return True
-    if not isinstance(value, TensorValue):
-        return False
-    if value.cut_from is not None:
-        return True
-    if value.kind is not TensorKind.OUTPUT or value.how or len(value.modules) != 1:
-        return False
-    (key,) = value.modules
-    return _is_frozen_on_data(trace, key, event)
-
-
-def _is_frozen_on_data(trace: Trace, key: int, event: Event) -> bool:
-    """Whether the output of a module was computed from constants and frozen parameters only."""
-    for forward in trace.before(event, ForwardRan):
-        if forward.key != key:
-            continue
-        is_table = trace.objects.module(key).library in _INDEXED
-        weight = trace.objects.known_child(key, "weight") if is_table else None
-        owner = key if weight is None else weight.key
-        if trace.flag(Part(owner), forward.index, forward.path).value is not False:
-            return False
-        if is_table:
-            return True
-        return all(_needs_no_gradient(trace, each, forward) for each in forward.arguments)
-    return False
 
 
 def _report(event: Called, backward: BackwardRan, key: int, trace: Trace) -> Report:
