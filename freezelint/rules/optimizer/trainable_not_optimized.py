@@ -15,7 +15,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import holders_of
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import DICTIONARIES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.loss_weights import weighs_losses
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, tensors_in
@@ -142,7 +142,7 @@ class TrainableNotOptimized(Rule):
         assert isinstance(event, BackwardRan)
         if event.repeated or not isinstance(event.loss, TensorValue):
             return
-        sources = map(trace.objects.container_of, graph_sources(event.loss))
+        sources = [_whole(each, event.index, trace) for each in graph_sources(event.loss)]
         for key in dict.fromkeys(sources):
             is_loss = key in event.loss.modules and _is_a_loss_that_trains(key, event, trace)
             if is_loss or _is_between(key, event, trace) or _is_lone(key, event, trace):
@@ -181,12 +181,21 @@ def _is_a_loss_that_trains(key: int, backward: BackwardRan, trace: Trace) -> boo
     return not _is_fixed(key, backward, trace)
 
 
+def _whole(key: int, index: int, trace: Trace) -> int:
+    """The module itself, or the one that it is an element or an entry of."""
+    container = trace.objects.container_of(key)
+    for root in trace.objects.roots(container, index):
+        if trace.objects.module(root).library in DICTIONARIES:
+            return root
+    return container
+
+
 def _runs_with_graph(trace: Trace, key: int) -> list[ForwardRan]:
     """The calls of a module, but for those of an evaluation; of an element, of all of these."""
     return [
         each
         for each in trace.all(ForwardRan)
-        if trace.objects.container_of(each.key) == key and each.grad_enabled is not False
+        if _whole(each.key, each.index, trace) == key and each.grad_enabled is not False
     ]
 
 
