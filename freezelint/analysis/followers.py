@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
+_CALLED = re.compile(r"(?<![\w.])(\w+)$")
+
+_ONLY_LOOKING = frozenset(
+    {"zip", "enumerate", "list", "tuple", "len", "reversed", "iter", "next", "isinstance", "print"}
+    | {"range", "sorted", "type", "id", "repr", "str", "hasattr"}
+)
+"""Built-in functions: what they are called with stays as it is, and goes nowhere."""
+
 
 def follows_another(trace: Trace, key: int) -> bool:
     """Whether a module is a copy of another, or its weights are written or copied by hand.
@@ -54,10 +62,21 @@ def _is_passed_on(trace: Trace, attachment: Attachment) -> bool:
         return False
     passed = re.compile(rf"[(,=]\s*self\.{attachment.attribute}\s*[,)]")
     return any(
-        passed.search(method.text) is not None
+        _taker(method.text, found.start()) not in _ONLY_LOOKING
         for name, method in owner.definition.methods.items()
         if name != "__init__" and attachment.attribute in method.words
+        for found in passed.finditer(method.text)
     )
+
+
+def _taker(text: str, at: int) -> str:
+    """The name of what is called with what stands behind a bracket or comma."""
+    opening, depth = at, int(text[at] != "(")
+    while depth and opening > 0:
+        opening -= 1
+        depth += (text[opening] == ")") - (text[opening] == "(")
+    called = _CALLED.search(text[:opening])
+    return "" if called is None else called[1]
 
 
 def _writes_weights(call: MethodCalled) -> bool:

@@ -12,7 +12,14 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import FlagWritten, SubmoduleReplaced
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import AllButLast, NameTest, OfChildren, Some, is_total
+from freezelint.analysis.predicates import (
+    AllButLast,
+    NameTest,
+    OfChildren,
+    Some,
+    decide,
+    is_total,
+)
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.values import Part
 
@@ -98,6 +105,8 @@ def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
         return is_total(part.predicate) and all(
             _is_without_statistics(trace, each, at) for each, at in later
         )
+    if place.parameter_names is None:
+        return _stages_stay_frozen(trace, part, place, later)
     layers = [
         name
         for name in place.parameter_names or ()
@@ -114,6 +123,36 @@ def _stays_frozen(trace: Trace, part: Part, freeze: FlagWritten) -> bool:
     stages = {name.partition(".")[0] for name in layers}
     trained = {name.partition(".")[0] for name in set(layers).difference(frozen)}
     return not place.path and len(stages - trained) >= _ENOUGH * len(stages)
+
+
+def _stages_stay_frozen(
+    trace: Trace, part: Part, place: KnownPlace, later: list[tuple[Part, int]]
+) -> bool:
+    """The same of a model of which no more is known than what hangs directly below it."""
+    stages = [
+        name
+        for name in place.submodule_names or ()
+        if place.below(name).holds(LayerKind.BATCH_NORM)
+    ]
+    if not stages:
+        # What lies deeper is as a whole what it is.
+        return is_total(part.predicate) and not later
+    frozen = [
+        name
+        for name in stages
+        if decide(part.predicate, name) is True
+        and not any(_may_reach_stage(trace, each, at, part.key, name) for each, at in later)
+    ]
+    return len(frozen) >= _ENOUGH * len(stages)
+
+
+def _may_reach_stage(trace: Trace, part: Part, at: int, key: int, name: str) -> bool:
+    """Whether a part may hold parameters of the submodule of this name."""
+    down = trace.objects.route(key, part.key, at)
+    if down:
+        return down.partition(".")[0] == name
+    up = trace.objects.route(part.key, key, at)
+    return up is None or decide(part.predicate, f"{up}.{name}" if up else name) is not False
 
 
 def _first_parameters(

@@ -186,7 +186,9 @@ class Index:
         return frozenset(
             each
             for each in self.classes.values()
-            if "forward" in each.methods and self.is_loud(each.methods["forward"])
+            if each.makes_recurrent_layers
+            or each.cuts_graphs
+            or ("forward" in each.methods and self.is_loud(each.methods["forward"]))
         )
 
     def is_irrelevant(self, definition: Definition | None) -> bool:

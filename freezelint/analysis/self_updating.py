@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
 
 _BUFFER = re.compile(r"register_buffer\(\s*[\"'](\w+)[\"']")
-_IN_TRAINING_ONLY = re.compile(r"^\s*if self\.training:\s*$", re.MULTILINE)
+_IN_TRAINING_ONLY = re.compile(
+    r"^\s*if (?:torch\.is_grad_enabled\(\) and )?self\.training"
+    r"(?: and self\.\w+ ?[<>!=]=? ?[\d.]+)*:\s*(?:#[^\n]*)?$"
+    r"|^\s*if not self\.training:\s*(?:#[^\n]*)?\n\s*return\b",
+    re.MULTILINE,
+)
+"""Where nothing but the mode decides, or a number that the constructor was given."""
 _MAX_NORM = (3, "max_norm")
 """Where embeddings are told to clip: position and name, also in ``from_pretrained``."""
 

@@ -160,7 +160,7 @@ def _is_name(node: cst.BaseExpression, name: str) -> bool:
 
 def _judge_isinstance(
     run: Interpreter,
-    node: cst.Call,
+    node: cst.BaseExpression,
     tested: cst.BaseExpression,
     classes: cst.BaseExpression,
 ) -> Verdict:
@@ -184,6 +184,21 @@ def _judge_isinstance(
     if module.library is not None and module.library.startswith("torch.nn."):
         return True if module.library in texts else None
     return None
+
+
+def judge_type(run: Interpreter, node: cst.Comparison) -> Verdict:
+    """``type(module) is nn.BatchNorm2d``, and its like; None for any other comparison."""
+    if not isinstance(node.left, cst.Call) or len(node.comparisons) != 1:
+        return None
+    function, arguments = node.left.func, node.left.args
+    if not isinstance(function, cst.Name) or function.value != "type" or len(arguments) != 1:
+        return None
+    comparison = node.comparisons[0]
+    is_negated = isinstance(comparison.operator, (cst.IsNot, cst.NotEqual, cst.NotIn))
+    verdict = _judge_isinstance(run, node, arguments[0].value, comparison.comparator)
+    if isinstance(verdict, ElementTest):
+        return verdict.negation if is_negated else verdict
+    return verdict is not is_negated if isinstance(verdict, bool) else None
 
 
 def _is_builtin(value: Value, names: set[str]) -> bool | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter.called_conditions import judge_call
+from freezelint.analysis.interpreter.called_conditions import judge_call, judge_type
 from freezelint.analysis.interpreter.element_tests import (
     UNDECIDED,
     ElementTest,
@@ -61,6 +61,10 @@ def _judge(run: Interpreter, node: cst.BaseExpression) -> Verdict:
         return _judge_pair(run, node)
     if isinstance(node, cst.Call):
         verdict = judge_call(run, node)
+        if verdict is not None:
+            return verdict
+    if isinstance(node, cst.Comparison):
+        verdict = judge_type(run, node)
         if verdict is not None:
             return verdict
     value = evaluate(run, node)

@@ -42,11 +42,14 @@ def filter_elements(run: Interpreter, arguments: Arguments, node: cst.Call) -> V
     if len(arguments.positional) != 2:
         return UNKNOWN
     test, sequence = arguments.positional
-    if not isinstance(sequence, ParameterSequence):
-        return ModuleGroup(sequence.key, (SOME,)) if isinstance(sequence, ModuleGroup) else UNKNOWN
+    if not isinstance(sequence, (ParameterSequence, ModuleGroup)):
+        return UNKNOWN
     outer, run.selection = run.selection, node
     predicate = _predicate_of(run, test, sequence)
     run.selection = outer
+    if isinstance(sequence, ModuleGroup):
+        picked = (SOME,) if predicate is None else predicate
+        return sequence._replace(predicate=conjunction(sequence.predicate, picked))
     if predicate is None:
         return sequence._replace(parts=(), form=Form.COLLECTION, iterator=None)
     parts = tuple(
@@ -57,7 +60,9 @@ def filter_elements(run: Interpreter, arguments: Arguments, node: cst.Call) -> V
     )
 
 
-def _predicate_of(run: Interpreter, test: Value, sequence: ParameterSequence) -> Predicate | None:
+def _predicate_of(
+    run: Interpreter, test: Value, sequence: ParameterSequence | ModuleGroup
+) -> Predicate | None:
     """What the test of a ``filter`` picks; None when it picks nothing."""
     with entered(run, test, passing(element_of(run, sequence))) as body:
         verdict = None if body is None else judge(run, body)

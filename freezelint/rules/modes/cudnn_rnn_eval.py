@@ -15,6 +15,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.modes import put_into_evaluation, step_of
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable
 from freezelint.analysis.values import Constant, LibraryValue, ModuleValue, Part, Value
 from freezelint.findings import Level
@@ -153,6 +154,10 @@ def _needs_gradient(trace: Trace, forward: ForwardRan) -> bool:
             continue
         seen.add(each.index)
         for key in each.inputs:
+            if trace.objects.module(key).origin is Origin.PARAMETER:
+                if trace.flag(Part(key), each.index, each.path).value is True:
+                    return True
+                continue
             source = next((run for run in trace.before(each, ForwardRan) if run.key == key), None)
             if source is None or source.grad_enabled is not True:
                 continue

@@ -124,7 +124,7 @@ class ForwardUpdatedBuffer(Rule):
     claims = (Claim("drifts", "model.body.*"),)
     triggers = (("requires_grad", "from_pretrained"), ("step(", "backward("))
     trigger_patterns = (
-        (r"max_norm\s*=", r"spectral_norm\(", r"register_buffer\("),
+        (r"max_norm\s*=", r"spectral_norm(?:\(|[ ]as[ ])", r"register_buffer\("),
         (*FLAG_WRITES, r"Embedding\.from_pretrained\(", r"EmbeddingBag\.from_pretrained\("),
         (r"\.backward\(", r"\.step\("),
     )

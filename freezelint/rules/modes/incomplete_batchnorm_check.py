@@ -133,12 +133,14 @@ class IncompleteBatchnormCheck(Rule):
     name = "incomplete-batchnorm-check"
     level = Level.WARNING
     claims = (Claim("drifts", "encoder.vector.*"),)
-    triggers = (("isinstance(",), ("BatchNorm",), ("eval(", "train(False", "train(mode=False"))
+    triggers = (
+        ("isinstance(", "type("),
+        ("BatchNorm",),
+        ("eval(", "train(False", "train(mode=False"),
+    )
     trigger_patterns = (
-        (
-            r"isinstance\([^()]*\(?[^()]*BatchNorm[123]d[,)\s]",
-            r"isinstance\([^()]*\(?[^()]*SyncBatchNorm[,)\s]",
-        ),
+        # As a class, not as what makes a layer.
+        (r"BatchNorm[123]d\s*[,)\]}:\n]", r"SyncBatchNorm\s*[,)\]}:\n]"),
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
     )
     fix = "safe"
