@@ -54,6 +54,7 @@ _KNOWN_BY_THEMSELVES = (
     Origin.BUILT,
     Origin.OWN_CLASS,
     Origin.COPY,
+    Origin.DERIVED,
     Origin.CHILD,
     Origin.GIVEN,
     Origin.PARAMETER,
@@ -166,7 +167,10 @@ def entrances(trace: Trace, key: int) -> Iterator[ForwardRan | MethodCalled]:
     calls: tuple[ForwardRan | MethodCalled, ...]
     calls = (*trace.all(ForwardRan), *trace.all(MethodCalled))
     for call in calls:
-        if any(_leads_to(trace, each, key) for each in operands_in(call.arguments)):
+        values = call.arguments
+        if isinstance(call, MethodCalled):
+            values = (*values, *call.keywords.values())
+        if any(_leads_to(trace, each, key) for each in operands_in(values)):
             yield call
 
 

@@ -32,7 +32,7 @@ _LOUD = re.compile(
     r"|weight_norm|spectral_norm"
     r"|[pP]eft_?[mM]odel|(?:disable|set|load|add)_adapter|merge_and_unload|kbit_training|mark_only_lora"
     r"|track_running_stats|\.momentum ?="
-    r"|\bcheckpoint\("
+    r"|\)\.data\b|\b(?:ckpt|checkpoint|checkpoint_sequential)\("
     r"|zip\(self\.[\w.]+parameters\(|load_state_dict\(self\."
 )
 

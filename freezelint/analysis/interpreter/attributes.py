@@ -14,7 +14,7 @@ from freezelint.analysis.interpreter.classes import (
 )
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
-from freezelint.analysis.interpreter.graphs import compared, take_up
+from freezelint.analysis.interpreter.graphs import compared, detached, take_up
 from freezelint.analysis.interpreter.iteration import element_module
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
 from freezelint.analysis.interpreter.module_tables import TABLE_METHODS
@@ -40,6 +40,7 @@ from freezelint.analysis.knowledge.torchvision import child_kind
 from freezelint.analysis.objects import ModuleObject, Origin
 from freezelint.analysis.predicates import SOME, OwnTest, conjunction
 from freezelint.analysis.syntax import dotted
+from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
@@ -103,7 +104,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         prove_holders(run, receiver, name)
         return _of_parameter(run, receiver, name)
     if isinstance(receiver, (TensorValue, BoundMethod, ComparisonValue)):
-        return _of_tensor(run, receiver, name)
+        return _of_tensor(run, receiver, name, node)
     if isinstance(receiver, InstanceValue):
         return _of_instance(run, receiver, name, node)
     if isinstance(receiver, (Constant, NamespaceValue, ClassValue)):
@@ -303,7 +304,10 @@ def _of_parameter(run: Interpreter, receiver: ParameterValue, name: str) -> Valu
 
 
 def _of_tensor(
-    run: Interpreter, receiver: TensorValue | BoundMethod | ComparisonValue, name: str
+    run: Interpreter,
+    receiver: TensorValue | BoundMethod | ComparisonValue,
+    name: str,
+    node: cst.CSTNode,
 ) -> Value:
     if isinstance(receiver, ComparisonValue):
         truths = compared(run, receiver)
@@ -312,6 +316,8 @@ def _of_tensor(
         if name == "data" and receiver.kind is TensorKind.GRADIENT:
             # What is done to it is done to the gradient.
             return receiver
+        if name == "data" and graph_sources(receiver):
+            return detached(run, receiver, name, node)
         if name in _WITHOUT_GRAPH:
             take_up(run, (receiver,))
         return FlagValue(receiver) if name == "requires_grad" else BoundMethod(receiver, name)
@@ -322,7 +328,7 @@ def _of_tensor(
     if output.cut_from:
         return BoundMethod(output, name)
     if output.kind is TensorKind.OUTPUT:
-        return _of_tensor(run, output._replace(how="."), name)
+        return _of_tensor(run, output._replace(how="."), name, node)
     return UNKNOWN
 
 

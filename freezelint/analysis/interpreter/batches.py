@@ -64,13 +64,14 @@ def _facts(run: Interpreter, node: cst.For) -> tuple[frozenset[str], frozenset[s
     facts = run.place(node).chunk.facts
     fact = ("batches", id(node))
     if fact not in facts:
-        texts, passed = set(), set()
+        texts: set[str] = set()
+        passed: set[str] = set()
         for each in walk(node.body):
             if type(each) is cst.Attribute:
                 before = each.value.value if isinstance(each.value, cst.Name) else ""
                 texts.add(f"{before}.{each.attr.value}")
-            elif type(each) is cst.Arg and isinstance(each.value, cst.Name):
-                passed.add(each.value.value)
+            elif type(each) is cst.Arg:
+                passed |= {name.value for name in walk(each.value) if type(name) is cst.Name}
         facts[fact] = frozenset(texts), frozenset(passed)
     found: tuple[frozenset[str], frozenset[str]] = facts[fact]
     return found

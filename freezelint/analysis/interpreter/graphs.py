@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from freezelint.analysis.events import OutputDetached
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import (
     cut_sources,
@@ -21,6 +22,7 @@ from freezelint.analysis.values import (
     MappingValue,
     ParameterValue,
     SequenceValue,
+    TensorKind,
     TensorValue,
     TypedValue,
     Value,
@@ -169,6 +171,19 @@ def _carried(
             yield from _carried(run, value.items, depth - 1)
         elif depth and isinstance(value, MappingValue):
             yield from _carried(run, (each for _, each in value.items), depth - 1)
+
+
+def detached(run: Interpreter, tensor: TensorValue, how: str, node: cst.CSTNode) -> TensorValue:
+    """What ``detach()`` and ``data`` make of the output of modules."""
+    take_up(run, (tensor,))
+    keys = tensor.modules + tensor.upstream
+    run.announce(OutputDetached(place=run.place(node), keys=keys))
+    return TensorValue(
+        TensorKind.TEMPORARY,
+        how,
+        cut_from=sources_of(tensor),
+        is_inference=tensor.is_inference,
+    )
 
 
 def lone_parameter(run: Interpreter, value: Value) -> int | None:

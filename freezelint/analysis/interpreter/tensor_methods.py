@@ -10,7 +10,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
 from freezelint.analysis.interpreter.gradients import call_on_gradient
-from freezelint.analysis.interpreter.graphs import derived, lone_parameter, take_up
+from freezelint.analysis.interpreter.graphs import derived, detached, lone_parameter, take_up
 from freezelint.analysis.interpreter.training_loop import run_backward
 from freezelint.analysis.knowledge.torch import (
     CONVERSIONS,
@@ -18,7 +18,6 @@ from freezelint.analysis.knowledge.torch import (
     ONE_TENSOR_METHODS,
     VIEW_METHODS,
 )
-from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
@@ -103,15 +102,7 @@ def call_on_tensor(
         take_up(run, (receiver,))
         return UNKNOWN
     if name == "detach" and (receiver.modules or receiver.upstream):
-        keys = receiver.modules + receiver.upstream
-        take_up(run, (receiver,))
-        run.announce(events.OutputDetached(place=run.place(node), keys=keys))
-        return TensorValue(
-            TensorKind.TEMPORARY,
-            name,
-            cut_from=sources_of(receiver),
-            is_inference=receiver.is_inference,
-        )
+        return detached(run, receiver, name, node)
     operands = () if name in ONE_TENSOR_METHODS else arguments.all
     is_discrete = name in DISCRETE_METHODS or name == "detach"
     result = TensorValue()

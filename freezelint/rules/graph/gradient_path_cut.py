@@ -124,12 +124,15 @@ class GradientPathCut(Rule):
     level = Level.ERROR
     claims = (Claim("cut", "adapter.*"), Claim("dead", "adapter.*"))
     triggers = (
-        ("no_grad", "inference_mode", "detach()", "set_grad_enabled"),
+        ("no_grad", "inference_mode", "detach()", "set_grad_enabled", ").data"),
         ("backward(", "training_step"),
         ("parameters(", "Parameter("),
     )
     trigger_patterns = (
-        (r"no_grad\(", r"inference_mode\(", r"detach\(\)", r"set_grad_enabled\("),
+        (
+            *(r"no_grad\(", r"inference_mode\(", r"detach\(\)", r"set_grad_enabled\("),
+            *(r"@torch\.no_grad\n", r"\)\.data\b"),
+        ),
         (r"backward\((?<!def backward\()", r"training_step\("),
         OPTIMIZER_CONSTRUCTIONS,
     )
@@ -186,7 +189,7 @@ class _Training(NamedTuple):
             cut = next((each for each in cuts_of(trace, key) if each.index < backward.index), None)
             if cut is not None and self._is_for_another_phase(cut):
                 return
-            place = backward.place if cut is None else cut.place
+            place = backward.place if cut is None else place_of_switch(trace, cut)
             label = trace.objects.label(key)
             evidence = [] if cut is None else [(backward.place, "differentiated here")]
             yield Report(

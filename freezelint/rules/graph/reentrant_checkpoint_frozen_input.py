@@ -108,7 +108,11 @@ class ReentrantCheckpointFrozenInput(Rule):
     claims = (Claim("cut", "block.*"), Claim("dead", "block.*"))
     triggers = (("checkpoint",), ("backward", "training_step"), ("step(", "optim", "Optim"))
     trigger_patterns = (
-        (r"checkpoint\((?<!\wcheckpoint\()", r"checkpoint_sequential\("),
+        (
+            r"checkpoint\((?<!\wcheckpoint\()",
+            r"checkpoint_sequential\(",
+            r"partial\([\w.]*checkpoint",
+        ),
         (r"backward\((?<!def backward\()", r"training_step\("),
     )
     fix = "unsafe"
