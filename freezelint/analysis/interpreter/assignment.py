@@ -286,7 +286,7 @@ def write_computed_flag(
         write_flag(run, receiver, None, node)
         return
     verdict = judge(run, source) if isinstance(source, cst.BaseExpression) else None
-    if isinstance(verdict, ElementTest) and isinstance(receiver, ParameterValue):
+    if isinstance(verdict, ElementTest) and isinstance(receiver, (ParameterValue, ModuleValue)):
         write_flag(run, narrowed(receiver, verdict.when_true, run), True, node)
         write_flag(run, narrowed(receiver, verdict.when_false, run), False, node)
     else:

@@ -115,7 +115,7 @@ def _output(run: Interpreter, module: ModuleValue, arguments: Arguments) -> Tens
     output = with_ancestry(run, output, arguments.all)
     if known.library in INDEXED:
         output = output._replace(is_traced=True)
-    elif known.hidden or not known.proof:
+    elif known.hidden or not (known.proof or known.origin is Origin.CHILD):
         output = output._replace(is_traced=False)
     if run.grad_enabled is False:
         return output._replace(cut_from=sources_of(output), upstream=(), severed=())

@@ -122,7 +122,10 @@ def _change(
     if name in ("train", "eval"):
         _set_mode(run, receiver, name, arguments, node)
     elif name == "requires_grad_":
-        assignment.write_flag(run, receiver, _flag(arguments.get(0, "requires_grad")), node)
+        choice = arguments.get(0, "requires_grad")
+        source = arguments.node(0, "requires_grad")
+        value = Constant(True) if choice is None else choice
+        assignment.write_computed_flag(run, receiver, value, node, source)
     elif name == "apply" and arguments.positional:
         _apply(run, receiver, arguments.positional[0], node)
 
