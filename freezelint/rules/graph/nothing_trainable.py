@@ -42,6 +42,8 @@ class NothingTrainable(Rule):
     What it does:
         Reports `backward()` where all parameters that the stepping optimizer holds are
         frozen: the whole model was frozen, and nothing was unfrozen or attached after.
+        So it does where the loss was computed from data and from frozen networks only,
+        as when an input that is to change does not require a gradient.
 
     Why is this bad:
         No gradient has anywhere to go. `backward()` raises a RuntimeError ("element 0
@@ -107,7 +109,7 @@ class NothingTrainable(Rule):
             optimizer.step()
 
     When it is silent:
-        Optimizers over an input, as in attacks and style transfer, parts that are
+        Inputs that require a gradient, as in attacks and style transfer, parts that are
         unfrozen, attached or handed to other code after the freeze, an `unfreeze` that
         is defined beside it, models of which only a part is known, and networks that
         were trained before the freeze, as in GANs.
