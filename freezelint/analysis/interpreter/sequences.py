@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -108,7 +109,10 @@ def store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
         frame = run.frame
         while frame.parent is not None and (frame.key, target.value) not in run.bindings:
             frame = frame.parent
+        old = run.bindings.get((frame.key, target.value))
         run.bindings[frame.key, target.value] = value
+        if old is not None:
+            renew(run, old, value)
     elif isinstance(target, cst.Attribute):
         receiver = evaluate(run, target.value)
         if isinstance(receiver, ModuleValue):
@@ -121,6 +125,34 @@ def store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
         store(run, target.orelse, UNKNOWN)
     elif isinstance(target, cst.Subscript) and dotted(target.value) is not None:
         store(run, target.value, _with_element(run, target, value))
+
+
+def renew(run: Interpreter, old: Value, new: Value) -> None:
+    """Let the lists and dicts that hold a changed list or dict hold it as it is now."""
+    if not isinstance(old, (SequenceValue, MappingValue, ParameterSequence)):
+        return
+    for name, value in list(run.bindings.items()):
+        if isinstance(value, (SequenceValue, MappingValue)):
+            renewed = _renewed(value, old, new)
+            if renewed is not value:
+                run.bindings[name] = renewed
+
+
+def _renewed(value: Value, old: Value, new: Value, depth: int = 3) -> Value:
+    # Nothing is known of what is alike either, if it may be the same.
+    if value is old or (new is UNKNOWN and value == old):
+        return new
+    if depth == 0:
+        return value
+    if isinstance(value, SequenceValue):
+        items = tuple(_renewed(each, old, new, depth - 1) for each in value.items)
+        is_same = all(map(operator.is_, items, value.items))
+        return value if is_same else value._replace(items=items)
+    if isinstance(value, MappingValue):
+        pairs = tuple((key, _renewed(each, old, new, depth - 1)) for key, each in value.items)
+        is_same = all(one[1] is other[1] for one, other in zip(pairs, value.items, strict=True))
+        return value if is_same else value._replace(items=pairs)
+    return value
 
 
 def _with_element(run: Interpreter, target: cst.Subscript, value: Value) -> Value:

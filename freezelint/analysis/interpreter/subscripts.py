@@ -18,7 +18,7 @@ from freezelint.analysis.interpreter.iteration import (
     stands_for_several,
 )
 from freezelint.analysis.interpreter.out_of_sight import hand_over
-from freezelint.analysis.interpreter.sequences import store, with_entry
+from freezelint.analysis.interpreter.sequences import renew, store, with_entry
 from freezelint.analysis.interpreter.submodules import (
     add_element,
     element_name,
@@ -376,6 +376,7 @@ def call_on_table(
 
 
 def _forget(run: Interpreter, target: cst.BaseExpression) -> None:
+    renew(run, evaluate(run, target), UNKNOWN)
     if isinstance(target, cst.Name):
         run.bind(target.value, UNKNOWN)
     elif isinstance(target, cst.Attribute):
