@@ -201,7 +201,7 @@ def _outer_name(run: Interpreter, function: FunctionValue, name: str) -> Value:
     """What a name that a default mentions holds around the function."""
     value = run.bindings.get((function.frame, name))
     if value is not None:
-        return value if isinstance(value, (Constant, SequenceValue, LibraryValue)) else UNKNOWN
+        return value if isinstance(value, _LASTING) else UNKNOWN
     index = run.index
     if name in index.classes:
         return ClassValue(index.classes[name])
@@ -209,6 +209,10 @@ def _outer_name(run: Interpreter, function: FunctionValue, name: str) -> Value:
         return LibraryValue(absolute(run, index.imports[name]))
     constant = index.constants.get(name)
     return UNKNOWN if constant is None else value_of(run, constant)
+
+
+_LASTING = (Constant, SequenceValue, MappingValue, LibraryValue)
+"""Values that are at a call what they were where the function was defined."""
 
 
 def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:
