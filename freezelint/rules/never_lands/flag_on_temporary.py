@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
@@ -125,7 +126,7 @@ class FlagOnTemporary(Rule):
             node = event.receiver_node
             if event.attribute != "requires_grad" or node is None:
                 return
-            if not _is_kept(node) or _is_used_for_nothing_else(event):
+            if not _is_kept(node) or _is_used_for_nothing_else(event, trace.file.text):
                 yield from _report(event, event.receiver)
         elif isinstance(event, ExpressionDiscarded):
             function = getattr(event.expression, "func", None)
@@ -143,11 +144,30 @@ def _is_kept(node: object) -> bool:
     return isinstance(node, Name)
 
 
-def _is_used_for_nothing_else(event: AttributeWritten) -> bool:
-    """Whether a name is bound to the tensor only to freeze it."""
-    name, value = event.receiver_name, event.value
-    is_name = name is not None and name.isidentifier()
-    return is_name and value == Constant(False) and event.place.chunk.mentions(str(name)) == 2
+def _is_used_for_nothing_else(event: AttributeWritten, text: str) -> bool:
+    """Whether a name is bound to the tensor only to fill it, to look at it and to freeze it."""
+    name = event.receiver_name
+    if name is None or not name.isidentifier() or event.value != Constant(False):
+        return False
+    # A global name may be used in all of the file.
+    where = event.place.chunk.text if event.scope else text
+    mentioned = len(re.findall(rf"\b{name}\b", where))
+    return mentioned == sum(
+        len(re.findall(rf"(?<![\w.]){each.format(name=name)}", where, re.MULTILINE))
+        for each in _HARMLESS
+    )
+
+
+_HARMLESS = (
+    r"{name} = [^=\n]*\.(?:data|detach\(\))[ \t]*(?:#.*)?$",
+    r"{name}\.requires_grad\b",
+    r"{name}\.(?:shape|dtype|device|ndim)\b",
+    r"{name}\.(?:size|dim|numel)\(",
+    r"^[ \t]*{name}(?:\[[^\]\n]*\])?\.(?!requires_grad_)\w+_\(",
+    r"^[ \t]*{name}\[[^\]\n]*\] = ",
+    r"(?:\w+\.)*init\.\w+_\({name}\b",
+)
+"""What is done with a tensor that shares its memory with a parameter, and hands it to nobody."""
 
 
 def _report(event: Event, value: object) -> Iterator[Report]:
