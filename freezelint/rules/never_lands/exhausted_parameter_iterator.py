@@ -157,7 +157,8 @@ class ExhaustedParameterIterator(Rule):
             return
         first = earlier[0]
         label = event.label
-        if first.place.node is event.place.node:
+        place, taken = trace.meeting_place(event, first), trace.meeting_place(first, event)
+        if taken.node is place.node:
             yield Report(
                 event.place,
                 f"`{label}` is a one-shot iterator made outside of this loop: from the second "
@@ -167,11 +168,11 @@ class ExhaustedParameterIterator(Rule):
             )
             return
         yield Report(
-            event.place,
+            place,
             f"`{first.label}` is a one-shot iterator and already used up: this gets none of its "
             "parameters",
             f"make it a list: `{first.label} = list(...)`",
-            ((first.place, "all its parameters are taken here"),),
+            ((taken, "all its parameters are taken here"),),
             fix=_fix(first, trace),
             about=About(tuple(trace.objects.label(part.key) for part in first.parts)),
         )
