@@ -178,8 +178,10 @@ def _is_for_flags(name: str, text: str) -> bool:
     harmless = (
         rf"{name} = ",
         rf"{name}\.(?:items|values|keys)\(\)",
-        rf"{name}\[[^\]\n]*\]\.requires_grad",
-        rf"(?<= in ){name}:",
+        rf"{name}\[[^\]\n]*\]\.{_ASKED}",
+        rf"(?<= in ){name}\b(?![.\[(])",
+        rf"(?<=\bset\(){name}\)",
+        rf"(?<=\blen\(){name}\)",
         rf"(?<=load_state_dict\(){name}\)",
     )
     mentioned = len(re.findall(rf"\b{re.escape(name)}\b", text))
