@@ -9,7 +9,11 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import gradients
-from freezelint.analysis.interpreter.classes import defines_attribute, some_object
+from freezelint.analysis.interpreter.classes import (
+    defines_attribute,
+    is_plain_module_class,
+    some_object,
+)
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.hidden import note_collection
@@ -120,6 +124,8 @@ def by_annotation(
     kind = evaluate(run, annotation)
     label = dotted(name)
     if isinstance(kind, ClassValue):
+        if is_plain_module_class(run, kind):
+            return ModuleValue(run.given_module(label).key)
         return some_object(run, kind)
     if isinstance(kind, LibraryValue):
         if _is_published_model(kind.name):

@@ -49,6 +49,32 @@ def is_module_class(run: Interpreter, value: ClassValue) -> bool:
     return any(_is_module_base(base) for base in library_bases(run, value))
 
 
+def is_plain_module_class(run: Interpreter, value: ClassValue) -> bool:
+    """Whether instances are modules that hand out and switch their parameters as all modules do."""
+    return is_module_class(run, value) and not any(
+        each.definition.methods.keys() & _METHODS_OF_ALL for each in lineage(run, value)
+    )
+
+
+_METHODS_OF_ALL = frozenset(
+    {
+        "parameters",
+        "named_parameters",
+        "modules",
+        "named_modules",
+        "children",
+        "named_children",
+        "state_dict",
+        "load_state_dict",
+        "requires_grad_",
+        "train",
+        "eval",
+        "zero_grad",
+        "__getattr__",
+    }
+)
+
+
 def _is_module_base(name: str) -> bool:
     last = name.rpartition(".")[2]
     if name in MODULE_BASES:
