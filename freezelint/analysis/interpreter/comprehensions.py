@@ -37,7 +37,8 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
     run.element_names.append(set())
     outer, run.selection = run.selection, run.selection or node
     try:
-        results, complete = _clause(run, node, node.for_in)
+        iterable = evaluate(run, node.for_in.iter)
+        results, complete = _clause(run, node, node.for_in, iterable)
     finally:
         run.element_names.pop()
         run.selection = outer
@@ -48,7 +49,7 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
         return _as_mapping(together)
     if is_lazy and not isinstance(together, ParameterSequence):
         # What runs such a generator is a sum or a count on the same line.
-        consume(run, evaluate(run, node.for_in.iter), node.for_in.iter)
+        consume(run, iterable, node.for_in.iter)
     return together
 
 
@@ -81,8 +82,9 @@ def _restore_names(run: Interpreter, before: dict[tuple[int, str], Value]) -> No
             run.bindings[key] = value
 
 
-def _clause(run: Interpreter, node: cst.BaseComp, clause: cst.CompFor) -> tuple[list[Value], bool]:
-    iterable = evaluate(run, clause.iter)
+def _clause(
+    run: Interpreter, node: cst.BaseComp, clause: cst.CompFor, iterable: Value
+) -> tuple[list[Value], bool]:
     if not isinstance(node, cst.GeneratorExp):
         iterable = consume(run, iterable, clause.iter)
     items = items_of(run, iterable)
@@ -137,7 +139,8 @@ def _element(
         elif verdict is None:
             narrow(run, (SOME,))
     if clause.inner_for_in is not None:
-        return _clause(run, node, clause.inner_for_in)
+        inner = clause.inner_for_in
+        return _clause(run, node, inner, evaluate(run, inner.iter))
     if isinstance(node, cst.DictComp):
         key, value = evaluate(run, node.key), evaluate(run, node.value)
         is_known = isinstance(key, Constant) and isinstance(value, ModuleValue)
