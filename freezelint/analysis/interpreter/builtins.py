@@ -16,6 +16,7 @@ from freezelint.analysis.interpreter.iteration import (
     element_of,
     items_of,
     narrow_to_some,
+    parameters_in,
     stands_for_several,
 )
 from freezelint.analysis.interpreter.out_of_sight import forget_fields, hand_over
@@ -121,8 +122,8 @@ def _zip(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     for number, value in enumerate(arguments.positional):
         consumed = consume(run, value, arguments.node(number, "") or node)
         elements.append(element_of(run, consumed))
-        if isinstance(consumed, ParameterSequence):
-            sequences.append(consumed)
+        if (sequence := parameters_in(consumed)) is not None:
+            sequences.append(sequence)
     if len(sequences) > 1:
         run.announce(
             ParametersPaired(

@@ -29,6 +29,7 @@ from freezelint.analysis.values import (
     RangeValue,
     SequenceValue,
     SubmoduleTable,
+    TensorKind,
     TensorValue,
     Value,
 )
@@ -127,6 +128,23 @@ def element_module(run: Interpreter, container: int, predicate: Predicate) -> in
         element.label = f"{label}[...]"
     run.mark_birth(element)
     return element.key
+
+
+def parameters_in(value: Value) -> ParameterSequence | None:
+    """Parameters, or the ones of which a list holds copies, each in its place."""
+    if isinstance(value, ParameterSequence):
+        return value
+    if isinstance(value, ElementsValue):
+        copied = value.element
+    elif isinstance(value, SequenceValue) and value.complete and len(value.items) == 1:
+        copied = value.items[0]
+    else:
+        return None
+    if not isinstance(copied, TensorValue) or not copied.parts:
+        return None
+    if copied.kind not in (TensorKind.TEMPORARY, TensorKind.CONVERTED):
+        return None
+    return ParameterSequence(copied.parts, Form.COLLECTION)
 
 
 def settle_flags(run: Interpreter, parts: tuple[Part, ...]) -> tuple[Part, ...]:
