@@ -258,6 +258,17 @@ def _embeddings(
     return table
 
 
+def _half(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    """The way of transformers to the encoder or decoder, where nobody goes there by attributes."""
+    function = node.func
+    name = function.attr.value if isinstance(function, cst.Attribute) else ""
+    if arguments.all or run.index.mentions_attribute(name.removeprefix("get_")):
+        return UNKNOWN
+    half = run.child(receiver.key, f"{name}()")
+    run.prove(half)
+    return half
+
+
 def _new_head(
     run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
 ) -> Value:
@@ -310,5 +321,7 @@ _SPECIAL: dict[str, Special] = {
     "load_state_dict": _load,
     "get_classifier": _head,
     "get_input_embeddings": _embeddings,
+    "get_encoder": _half,
+    "get_decoder": _half,
     "reset_classifier": _new_head,
 }

@@ -71,6 +71,8 @@ HARMLESS_MODULE_METHODS = frozenset(
         "keys",
         "values",
         "items",
+        "get_encoder",
+        "get_decoder",
         "get_input_embeddings",
         "get_output_embeddings",
         "gradient_checkpointing_enable",
