@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.events import (
+    Aliased,
     BackwardRan,
     Event,
     FlagWritten,
@@ -28,7 +29,6 @@ from freezelint.analysis.values import ModuleValue, Part
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.events import Aliased
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
 
@@ -72,7 +72,7 @@ def compared_with_itself(trace: Trace, alias: Aliased) -> tuple[ForwardRan, Forw
         if still.grad_enabled is not False:
             continue
         for moving in passes:
-            if moving.grad_enabled is not True or not _are_told_apart(still, moving, alias):
+            if moving.grad_enabled is not True or not _are_told_apart(trace, still, moving, alias):
                 continue
             if any(_trains_both(trace, still, moving, built) for built in trained):
                 return still, moving
@@ -107,8 +107,12 @@ def _names(place: Place) -> Iterator[str]:
 
 def _name_of(event: Event, alias: Aliased, *labels: str) -> str | None:
     """By which of its two names an event got hold of the module; None if that is not clear."""
+    return _name_among(event, {alias.name, alias.other}, *labels)
+
+
+def _name_among(event: Event, names: set[str], *labels: str) -> str | None:
     mentioned = {name for place in (*event.stack, event.place) for name in _names(place)}
-    found = mentioned.union(labels) & {alias.name, alias.other}
+    found = mentioned.union(labels) & names
     return found.pop() if len(found) == 1 else None
 
 
@@ -144,16 +148,26 @@ def _holds(trace: Trace, built: OptimizerBuilt, key: int) -> bool:
     return any(trace.part_covers(part, Part(key), built.index) for part in built.parts)
 
 
-def _are_told_apart(still: ForwardRan, moving: ForwardRan, alias: Aliased) -> bool:
+def _are_told_apart(trace: Trace, still: ForwardRan, moving: ForwardRan, alias: Aliased) -> bool:
     """Whether two passes happen through one name each, in one piece of code."""
-    first, second = _name_of(still, alias), _name_of(moving, alias)
-    if first is not None and second is not None:
-        return first != second
+    for names in ({alias.name, alias.other}, *_beside(trace, alias)):
+        first, second = _name_among(still, names), _name_among(moving, names)
+        if first is not None and second is not None:
+            return first != second
     # A function that got both.
     return any(
         one.node is other.node and {alias.name, alias.other} <= set(_names(one))
         for one, other in zip(still.stack, moving.stack, strict=False)
     )
+
+
+def _beside(trace: Trace, alias: Aliased) -> Iterator[set[str]]:
+    """The name with another: two attributes of one object that one module was given to."""
+    owner, _, _ = alias.name.rpartition(".")
+    for each in trace.before(alias, Aliased):
+        has_owner = owner and each.name.rpartition(".")[0] == owner
+        if has_owner and each.key == alias.key and each.name != alias.name:
+            yield {alias.name, each.name}
 
 
 def _trains_both(
