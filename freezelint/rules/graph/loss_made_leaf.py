@@ -14,7 +14,13 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
-from freezelint.analysis.values import Constant, ParameterValue, SequenceValue, TensorValue
+from freezelint.analysis.values import (
+    Constant,
+    ElementsValue,
+    ParameterValue,
+    SequenceValue,
+    TensorValue,
+)
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -141,7 +147,9 @@ class LossMadeLeaf(Rule):
         if not isinstance(made, Called) or made.name not in _CUTTING or not made.arguments:
             return
         source = made.arguments[0]
-        is_data = isinstance(source, (Constant, SequenceValue))
+        is_data = isinstance(source, Constant)
+        if isinstance(source, (SequenceValue, ElementsValue)):
+            is_data = not _collects_losses(source, event, trace)
         if isinstance(source, TensorValue) and source.is_fresh:
             is_data = True
         if is_data or made.keywords.get("requires_grad") != Constant(True):
@@ -154,6 +162,18 @@ class LossMadeLeaf(Rule):
             "call `backward()` on the loss itself",
             ((event.place, "differentiated here"),),
         )
+
+
+def _collects_losses(
+    numbers: SequenceValue | ElementsValue, backward: BackwardRan, trace: Trace
+) -> bool:
+    """Whether a list holds what was computed, and a step of other parameters is to follow."""
+    items = numbers.items if isinstance(numbers, SequenceValue) else ()
+    if items and all(isinstance(each, Constant) for each in items):
+        return False
+    loss = backward.loss
+    is_bare = isinstance(loss, TensorValue) and not (loss.upstream or loss.modules)
+    return is_bare and _is_followed_by_step(trace, backward, backward)
 
 
 def _report(event: Event, name: str, trace: Trace, *, is_leaf: bool = False) -> Iterator[Report]:
@@ -185,7 +205,6 @@ def _is_handed_back(event: Event, backward: BackwardRan) -> bool:
 
 def _is_followed_by_step(trace: Trace, event: Event, backward: BackwardRan) -> bool:
     """Whether an optimizer that does not hold the leaf itself steps after it in the same scope."""
-    assert isinstance(event, AttributeWritten)
     return any(
         step.keys and step.scope == event.scope and _trains_modules(trace, step)
         for step in trace.after(backward, Stepped)
