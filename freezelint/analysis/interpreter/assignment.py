@@ -26,7 +26,7 @@ from freezelint.analysis.interpreter.somewhere import (
     put_somewhere,
 )
 from freezelint.analysis.interpreter.submodules import name_object, prove_holders, replace_child
-from freezelint.analysis.knowledge.torch import MODULE_BASES
+from freezelint.analysis.knowledge.torch import MODULE_BASES, VALUES_WITH_INDICES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -97,6 +97,8 @@ def _unpack(
         items = (value,) * width
     elif isinstance(value, TensorValue) and value.kind is TensorKind.OUTPUT:
         items = (value._replace(how="[...]"),) * width
+        if value.how in VALUES_WITH_INDICES:
+            items = (value._replace(how=""), *items[1:])
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value
         assign(run, inner, items[number] if items else UNKNOWN, source)

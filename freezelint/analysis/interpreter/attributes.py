@@ -35,6 +35,7 @@ from freezelint.analysis.knowledge.torch import (
     PARAMETER_ATTRIBUTES,
     SAME_MODULE_METHODS,
     SUBMODULE_ITERATORS,
+    VALUES_WITH_INDICES,
 )
 from freezelint.analysis.knowledge.torchvision import child_kind
 from freezelint.analysis.objects import ModuleObject, Origin
@@ -318,6 +319,8 @@ def _of_tensor(
             return receiver
         if name == "data" and graph_sources(receiver):
             return detached(run, receiver, name, node)
+        if name == "values" and receiver.how in VALUES_WITH_INDICES:
+            return receiver._replace(how="")
         if name in _WITHOUT_GRAPH:
             take_up(run, (receiver,))
         return FlagValue(receiver) if name == "requires_grad" else BoundMethod(receiver, name)

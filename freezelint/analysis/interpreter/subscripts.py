@@ -26,7 +26,11 @@ from freezelint.analysis.interpreter.submodules import (
     replace_child,
     submodule_name,
 )
-from freezelint.analysis.knowledge.torch import MODULE_CONTAINERS, PARAMETER_CONTAINERS
+from freezelint.analysis.knowledge.torch import (
+    MODULE_CONTAINERS,
+    PARAMETER_CONTAINERS,
+    VALUES_WITH_INDICES,
+)
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, conjunction
 from freezelint.analysis.syntax import dotted
@@ -71,6 +75,8 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
     if isinstance(receiver, TensorValue):
         if receiver.is_inference and not _is_view(node):
             return receiver._replace(is_inference=False)
+        if receiver.how in VALUES_WITH_INDICES and receiver.kind is TensorKind.OUTPUT:
+            return receiver._replace(how="" if _is_first(node) else "[...]")
         return receiver
     if isinstance(receiver, BoundMethod) and isinstance(receiver.receiver, TensorValue):
         # An attribute that is read and not called: the output of a model has several.
@@ -93,6 +99,12 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
         return name
     value = _indexed(run, receiver, index)
     return by_path(run, value, node)
+
+
+def _is_first(node: cst.Subscript) -> bool:
+    index = node.slice[0].slice
+    number = index.value if isinstance(index, cst.Index) else None
+    return len(node.slice) == 1 and isinstance(number, cst.Integer) and number.value == "0"
 
 
 def _split_name(run: Interpreter, node: cst.BaseExpression) -> ParameterName | None:

@@ -288,6 +288,11 @@ ONE_TENSOR_METHODS = CONVERSIONS | frozenset(
 )
 """Methods of a tensor that take no other tensor."""
 
+VALUES_WITH_INDICES = frozenset(
+    {"cummax", "cummin", "kthvalue", "max", "median", "min", "mode", "sort", "topk"}
+)
+"""Methods of a tensor that give values, which have its graph, and where these were."""
+
 VIEW_METHODS = frozenset({"detach", "view", "squeeze", "unsqueeze", "expand", "chunk", "split"})
 """Methods of a tensor whose result shares its memory, whatever its layout is."""
 

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 _BARE_NAME = "|".join(rf"(?<=\s\w{{{length}}}\.requires_grad)" for length in range(1, 17))
 """What stands before the attribute: lookbehinds have to have one length each."""
 
+_REAL = frozenset(
+    {"", "amax", "amin", "clamp", "gather", "index_select", "logsumexp", "masked_fill"}
+)
+"""Methods whose result has a graph wherever the tensor has one; "" for those that say nothing."""
+
 _TRUE, _FALSE = Constant(True), Constant(False)
 
 
@@ -133,7 +138,7 @@ def _judge(event: Event, receiver: Value, flag: Value, trace: Trace) -> Iterator
         return
     if receiver.kind is TensorKind.PIECE:
         yield from _judge_piece(event, receiver, flag)
-    elif receiver.kind is TensorKind.OUTPUT and flag == _FALSE and not receiver.how:
+    elif receiver.kind is TensorKind.OUTPUT and flag == _FALSE and receiver.how in _REAL:
         yield from _judge_output(event, receiver, trace)
 
 
