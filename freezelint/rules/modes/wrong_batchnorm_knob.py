@@ -11,8 +11,9 @@ from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.modes import step_of
 from freezelint.analysis.normalization import is_batch_norm, picked_batch_norms
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import OwnTest
 from freezelint.analysis.trace import compatible
-from freezelint.analysis.values import Constant, ModuleValue
+from freezelint.analysis.values import Constant, ModuleValue, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Part
 
 
 class WrongBatchnormKnob(Rule):
@@ -184,7 +184,8 @@ def _freeze_of(trace: Trace, event: AttributeWritten, part: Part) -> FlagWritten
             continue
         if write.value is False:
             if write.certain and any(
-                _is_of_layers(trace, write, each, part) for each in write.parts
+                _is_of_layers(trace, write, _of_each(write, event, each), part)
+                for each in write.parts
             ):
                 found = write
         elif any(_may_train(trace, write, each, part) for each in write.parts):
@@ -198,6 +199,14 @@ def _may_train(trace: Trace, write: FlagWritten, trained: Part, part: Part) -> b
     )
 
 
+def _of_each(write: FlagWritten, event: AttributeWritten, frozen: Part) -> Part:
+    """What a loop over modules freezes: of each its own, and so all of what the knob is on."""
+    is_same = write.label == event.receiver_name and write.scope == event.scope
+    if not is_same or event.receiver_name is None:
+        return frozen
+    return frozen._replace(predicate=tuple(test for test in frozen.predicate if test != OwnTest()))
+
+
 def _is_of_layers(trace: Trace, write: FlagWritten, frozen: Part, part: Part) -> bool:
     if trace.part_covers(frozen, part, write.index):
         return True
@@ -206,15 +215,20 @@ def _is_of_layers(trace: Trace, write: FlagWritten, frozen: Part, part: Part) ->
 
 def _trains_in_training_mode(trace: Trace, event: AttributeWritten, part: Part) -> bool:
     """Whether the layers are in training mode: when they are trained with, or for all one sees."""
+    # The layers of a slice are in the network that it was taken from.
+    pieces = [part, *(Part(key) for key in trace.objects.sources(part.key, event.index))]
     modes = [
         mode
         for mode in trace.all(ModeSet)
-        if compatible(mode.path, event.path) and trace.parts_overlap(mode.part, part, mode.index)
+        if compatible(mode.path, event.path)
+        and any(trace.parts_overlap(mode.part, each, mode.index) for each in pieces)
     ]
     passes = [
         forward
         for forward in trace.after(event, ForwardRan)
-        if trace.objects.route(forward.key, part.key, forward.index) is not None
+        if any(
+            trace.objects.route(forward.key, each.key, forward.index) is not None for each in pieces
+        )
         and step_of(trace, forward) is not None
     ]
     if not passes:
@@ -222,7 +236,9 @@ def _trains_in_training_mode(trace: Trace, event: AttributeWritten, part: Part) 
     for forward in passes:
         before = [mode for mode in modes if mode.index < forward.index]
         if before and before[-1].training is True:
-            return trace.part_covers(before[-1].part, part, before[-1].index)
+            return any(
+                trace.part_covers(before[-1].part, each, before[-1].index) for each in pieces
+            )
         if not before and trace.objects.module(part.key).origin is not Origin.GIVEN:
             return True
     return False
