@@ -28,6 +28,23 @@ if TYPE_CHECKING:
 _POLICIES = ("transformer_auto_wrap_policy", "ModuleWrapPolicy")
 
 
+_LAYERS = ("DecoderLayer", "EncoderLayer", "BertLayer", "RobertaLayer", "ViTLayer", "Block")
+"""Ends of the names of classes of which each has an attention and a network of layers."""
+
+_IN_A_LAYER = frozenset(
+    {
+        *("mlp", "self_attn", "attn", "attention", "crossattention"),
+        *("q_proj", "k_proj", "v_proj", "o_proj", "out_proj", "c_attn", "query_key_value"),
+        *("gate_proj", "up_proj", "down_proj", "fc1", "fc2", "c_fc", "lora", "lora_A", "lora_B"),
+        *("input_layernorm", "post_attention_layernorm", "layernorm", "LayerNorm"),
+    }
+)
+"""What a name has in it that belongs to a piece of each layer.
+
+Source: the names of parameters of the models in transformers 5.
+"""
+
+
 def classes_apart(policy: Value) -> frozenset[str] | None:
     """The classes of which each module becomes a unit of its own; None where they are not known."""
     if policy == Constant(None):
@@ -71,6 +88,8 @@ def are_mixed_in_a_unit(
     ):
         # The weight and the bias of a layer are in one unit.
         return True
+    if _cuts_through_layers(trace, key, part, apart, negated=True):
+        return True
     if {True, False} <= _flags_in_the_root(trace, wrap, key, apart):
         return True
     return _is_all_but_the_head(trace, trace.objects.module(key), part, apart)
@@ -88,6 +107,8 @@ def is_beside_frozen(
         part: What was switched on again, and not all.
         apart: The classes that are units of their own.
     """
+    if _cuts_through_layers(trace, key, part, apart, negated=False):
+        return True
     if {True, False} <= _flags_in_the_root(trace, wrap, key, apart):
         return True
     model, piece = trace.objects.module(key), trace.objects.module(part.key)
@@ -97,6 +118,23 @@ def is_beside_frozen(
         heads = HEADS | {"lm_head", *(transformers.facts(library) or {}).get("heads", ())}
         return piece.parent == key and piece.attribute in heads
     return not apart and library.startswith("torchvision.")
+
+
+def _cuts_through_layers(
+    trace: Trace, key: int, part: Part, apart: frozenset[str], *, negated: bool
+) -> bool:
+    """Whether names pick some of what each layer of a transformer consists of, and not all."""
+    if part.key != key or len(part.predicate) != 1:
+        return False
+    (test,) = part.predicate
+    if not isinstance(test, NameTest) or test.negated is not negated or test.kind != "contains":
+        return False
+    library = trace.objects.module(key).library or ""
+    if not library.startswith("transformers.") or not apart:
+        return False
+    is_of_layers = all(name.endswith(_LAYERS) for name in apart)
+    picked = {text.strip("._").rpartition(".")[2] for text in test.texts}
+    return is_of_layers and len(picked) == 1 and picked <= _IN_A_LAYER
 
 
 def _flags_in_the_root(
