@@ -17,6 +17,7 @@ from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest, is_total
+from freezelint.analysis.syntax import dotted
 from freezelint.analysis.training import (
     flag_changes_after,
     happens_whenever,
@@ -30,11 +31,16 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
 
 
 _NO_LORA = HEADS | {"bias"}
 """Names of what is trained beside LoRA."""
+
+
+_MARKER = "mark_only_lora_as_trainable"
+"""What the function is called in all libraries, and in files that have taken it over."""
 
 
 class LoraMarkerOneWay(Rule):
@@ -147,7 +153,7 @@ class LoraMarkerOneWay(Rule):
             return
         label = trace.objects.label(model.key)
         yield Report(
-            trace.meeting_place(event, freeze),
+            _call_of_copy(event) or trace.meeting_place(event, freeze),
             f"{function} only freezes: the LoRA parameters of `{label}` stay frozen as they are",
             "leave out the freeze before: this freezes all the rest by itself",
             ((trace.meeting_place(freeze, event), "they were frozen here, with all the rest"),),
@@ -174,7 +180,21 @@ def _marked(event: Event) -> tuple[Part, str] | None:
         and all("lora" in text for text in test.texts)
         for test in part.predicate
     )
-    return (Part(part.key), "this loop") if spares_lora else None
+    function = "this loop" if _call_of_copy(event) is None else f"`{_MARKER}`"
+    return (Part(part.key), function) if spares_lora else None
+
+
+def _call_of_copy(event: Event) -> Place | None:
+    """Where a file calls its own copy of the function, if the event happens in one."""
+    calls = event.stack if isinstance(event, FlagWritten) else ()
+    return next((place for place in reversed(calls) if _calls_marker(place.node)), None)
+
+
+def _calls_marker(node: object) -> bool:
+    from libcst import Call
+
+    called = dotted(node.func) if isinstance(node, Call) else None
+    return called is not None and called.rpartition(".")[2] == _MARKER
 
 
 def _freeze_of_all(trace: Trace, marker: Event, model: Part) -> FlagWritten | None:
