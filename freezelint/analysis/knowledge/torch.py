@@ -434,6 +434,9 @@ INDEXED = frozenset({"torch.nn.Embedding", "torch.nn.EmbeddingBag"})
 QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
 """Pattern of the flag's name as a string, as ``setattr`` takes it."""
 
+TRAINS_AS_GIVEN = r"\.train\((?<!super\(\)\.train\()(?!False)\w+\)"
+"""A mode that a variable holds; that an override passes its own on says nothing."""
+
 FLAG_WRITES = (r"\.requires_grad(?:_\(|\s*=(?!=))", QUOTED_FLAG)
 """Patterns of source text that may set a flag."""
 

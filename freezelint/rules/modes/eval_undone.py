@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ForwardRan, ModeSet, OptimizerBuilt
 from freezelint.analysis.knowledge.layers import LayerKind
+from freezelint.analysis.knowledge.torch import TRAINS_AS_GIVEN
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.modes import (
     is_set_up,
@@ -131,7 +132,7 @@ class EvalUndone(Rule):
     )
     trigger_patterns = (
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
-        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)",),
+        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)", TRAINS_AS_GIVEN),
     )
     events = ("ModeSet",)
 

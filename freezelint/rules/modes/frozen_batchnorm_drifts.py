@@ -11,7 +11,7 @@ from freezelint.analysis.frozen_statistics import (
     frozen_with_statistics,
     keeps_statistics,
 )
-from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, TRAINS_AS_GIVEN
 from freezelint.analysis.modes import (
     freeze_beside,
     is_set_up,
@@ -135,7 +135,7 @@ class FrozenBatchnormDrifts(Rule):
     )
     trigger_patterns = (
         FLAG_WRITES,
-        (r"\.train\((?:True|mode=True)?\)",),
+        (r"\.train\((?:True|mode=True)?\)", TRAINS_AS_GIVEN),
         (r"\.backward\(", r"\.step\(", r"def training_step\("),
     )
     events = ("ModeSet",)
