@@ -91,8 +91,6 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
         return ModuleValue(module.key)
     if last == "ModuleList" and len(values) == 1:
         held = items_of(run, values[0])
-        if isinstance(values[0], ElementsValue) and isinstance(values[0].element, ModuleValue):
-            _hold(run, module.key, f"[+{values[0].element.key}]", values[0].element)
         values = held if held is not None else values
     in_sight = in_sight and all(isinstance(each, ModuleValue) for each in values)
     run.bindings[module.key, LENGTH] = Constant(len(values)) if in_sight else UNKNOWN
@@ -100,6 +98,9 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
     for number, value in enumerate(values):
         if isinstance(value, ModuleValue):
             _hold(run, module.key, f"[{number}]", value)
+        elif isinstance(value, ElementsValue) and isinstance(value.element, ModuleValue):
+            # ``*(block(width) for width in widths)``: one stands for each.
+            _hold(run, module.key, f"[+{value.element.key}]", value.element)
         elif isinstance(value, ModuleGroup):
             module.has_own = len(values) > 1
             module.origin = Origin.DERIVED

@@ -143,9 +143,9 @@ def _defaultdict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Valu
 
 
 def _ordered(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
-    """``OrderedDict()``, empty or from pairs."""
-    if not arguments.all and arguments.complete:
-        return MappingValue(())
+    """``OrderedDict()``, empty, from pairs or from keywords."""
+    if not arguments.positional and arguments.complete:
+        return MappingValue(tuple(arguments.keywords.items()))
     pairs = arguments.positional[0] if len(arguments.all) == 1 and arguments.positional else UNKNOWN
     if isinstance(pairs, MappingValue):
         return pairs
