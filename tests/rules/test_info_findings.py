@@ -72,6 +72,45 @@ def test_norms_of_a_loaded_model_that_a_freeze_of_norms_does_not_know(
 
 
 @pytest.mark.parametrize(
+    ("kind", "layers", "is_found"),
+    [
+        ("nn.BatchNorm2d", "", True),
+        ("nn.modules.batchnorm._BatchNorm", "", False),
+        ("nn.BatchNorm2d", "self.norm = nn.BatchNorm2d(8)", False),
+    ],
+)
+def test_norms_of_whatever_a_class_is_mixed_into(kind: str, layers: str, is_found: bool) -> None:
+    found = infos(
+        f"""
+        from torch import nn
+
+        class FixedStages:
+            def __init__(self):
+                super().__init__()
+                {layers or "pass"}
+
+            def train(self, mode=True):
+                super().train(mode)
+                for name in self.fixed:
+                    for layer in self.get_submodule(name).modules():
+                        if isinstance(layer, {kind}):
+                            layer.eval()
+                return self
+
+            def fix(self, names):
+                self.fixed = tuple(names)
+                for name in names:
+                    self.get_submodule(name).requires_grad_(False)
+
+
+        class Backbone(FixedStages, nn.Module):
+            pass
+        """
+    )
+    assert found == ([("FZ405", 12)] if is_found else [])
+
+
+@pytest.mark.parametrize(
     ("frozen", "other", "is_found"),
     [
         ("transformer.wte", "transformer.wpe", True),

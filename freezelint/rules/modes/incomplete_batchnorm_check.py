@@ -194,7 +194,7 @@ class IncompleteBatchnormCheck(Rule):
                 _HELP,
                 level=Level.INFO,
             )
-        elif trace.objects.module(key).origin is Origin.GIVEN and event.scope:
+        elif event.scope and _is_of_others(trace, key, event.index):
             yield Report(
                 _place(trace, event, picked),
                 f"this picks {names} only: other kinds of BatchNorm in `{label}` would stay in "
@@ -227,6 +227,16 @@ def _conversion_before(trace: Trace, event: ModeSet) -> Wrapped | None:
         ):
             return each
     return None
+
+
+def _is_of_others(trace: Trace, key: int, at: int) -> bool:
+    """Whether the layers are not in sight: of an argument, or of a class that is mixed in."""
+    module = trace.objects.module(key)
+    if module.origin is Origin.GIVEN:
+        return True
+    return module.is_subject and not any(
+        each.origin in (Origin.BUILT, Origin.OWN_CLASS) for each in trace.objects.below(key, at)
+    )
 
 
 def _is_loaded(trace: Trace, event: ModeSet) -> bool:
