@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place, root_of
+from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.knowledge.layers import (
     BATCH_NORMS,
     CONTAINERS,
@@ -156,6 +157,8 @@ class _Question:
         package, _, layer = (module.library or "").rpartition(".")
         if package == "torch.nn" and layer != "Module" and layer not in CONTAINERS:
             return self._in_layer(module, layer, at, depth)
+        if self._kind is LayerKind.DROPOUT and _drops_by_default(module):
+            return True
         self._trace.look_inside(module.key)
         is_complete = module.is_complete and not module.is_subject
         attached, _ = self._changes(module.key, at)
@@ -215,6 +218,17 @@ def _drops(root: ModuleObject) -> bool | None:
     assert root.arguments is not None
     rates = [root.arguments.keywords.get(each) for each in DROPPING_ARGUMENTS]
     return True if any(isinstance(each, Constant) and each.value for each in rates) else None
+
+
+def _drops_by_default(module: ModuleObject) -> bool:
+    """Whether a model is of transformers and its configuration, which has dropout, is kept."""
+    library, given = module.library or "", module.arguments
+    if not library.startswith("transformers.") or given is None or not given.complete:
+        return False
+    if any("drop" in name or "config" in name for name in given.keywords):
+        return False
+    loaded = given.get(0, "pretrained_model_name_or_path")
+    return transformers.drops(library, loaded.value if isinstance(loaded, Constant) else None)
 
 
 def _is_set(given: Arguments | None, position: int, name: str, *, default: bool) -> bool | None:

@@ -17,6 +17,16 @@ _HAS_HEAD = re.compile(r"(?:LMHeadModel|DoubleHeadsModel|For[A-Z]\w+)$")
 
 _LOADERS = (".from_pretrained", ".from_config", "._from_config")
 
+_DROPPING = re.compile(
+    r"transformers\.(?:Distil)?(?:Bert|Roberta|Electra|Camembert)(?:Model|For[A-Z])"
+)
+
+_DROPPING_CHECKPOINT = re.compile(r"(?:^|/)(?:distil)?(?:bert|roberta|camembert|xlm-roberta)[-_]")
+"""Checkpoints whose configuration has dropout: 0.1 in all that are published under such names."""
+
+DROPPING_WORDS = ("bert", "Bert", "oberta", "Electra")
+"""Without one of these, no such model is in a file."""
+
 _ALWAYS_TIED = (
     *("GPT2", "Bert", "Roberta", "XLMRoberta", "DistilBert", "Albert", "Electra", "Camembert"),
     *("OPT", "Bart", "MBart", "Pegasus", "Marian", "Bloom", "GPTNeoFor", "Gemma", "CodeGen"),
@@ -79,6 +89,23 @@ def facts(library: str) -> Facts | None:
 def is_class_with_head(name: str) -> bool:
     """Whether a dotted name is that of a model class in the table."""
     return facts(name) is not None and not name.endswith(_LOADERS)
+
+
+def drops(library: str, checkpoint: object) -> bool:
+    """Whether a model certainly has dropout, unless it was told otherwise.
+
+    Args:
+        library: A loader of a class, by its dotted name.
+        checkpoint: What is loaded, if that is known.
+
+    Source: the default configurations of transformers 5, which these checkpoints keep.
+    """
+    if not library.endswith(".from_pretrained"):
+        return False
+    if _DROPPING.match(library):
+        return True
+    is_any = library.startswith("transformers.AutoModel") and isinstance(checkpoint, str)
+    return is_any and _DROPPING_CHECKPOINT.search(str(checkpoint)) is not None
 
 
 def frozen_by(library: str, method: str) -> tuple[str, ...] | None:

@@ -8,6 +8,7 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ModeSet, SubmoduleReplaced
 from freezelint.analysis.followers import follows_another
 from freezelint.analysis.knowledge.layers import LayerKind
+from freezelint.analysis.knowledge.transformers import DROPPING_WORDS
 from freezelint.analysis.modes import is_teacher, training_passes
 from freezelint.analysis.normalization import MODE_WORDS
 from freezelint.analysis.values import Part
@@ -126,7 +127,7 @@ class TeacherFollowsTrain(Rule):
     triggers = (
         ("train(",),
         ("requires_grad",),
-        MODE_WORDS,
+        (*MODE_WORDS, *DROPPING_WORDS),
         ("step(", "backward("),
         ("no_grad", "inference_mode", "grad_enabled"),
     )
