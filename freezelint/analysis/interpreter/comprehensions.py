@@ -47,7 +47,8 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
     together = collect(run, results, complete=complete, is_lazy=is_lazy)
     if isinstance(node, cst.DictComp):
         return _as_mapping(together)
-    if is_lazy and not isinstance(together, ParameterSequence):
+    is_written_down = isinstance(node.for_in.iter, (cst.Tuple, cst.List))
+    if is_lazy and not is_written_down and not isinstance(together, ParameterSequence):
         # What runs such a generator is a sum or a count on the same line.
         consume(run, iterable, node.for_in.iter)
     return together

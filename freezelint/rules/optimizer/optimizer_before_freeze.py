@@ -172,6 +172,8 @@ class OptimizerBeforeFreeze(Rule):
             return None
         if _is_stage(trace, freeze, built) or freeze.repeated:
             return None
+        if set(freeze.loops) - set(built.loops) and _chooses(trace, freeze):
+            return None
         if _was_handed_on_before(trace, built, freeze):
             return None
         if not shares_activation(built, freeze) and not steps:
@@ -189,6 +191,16 @@ class OptimizerBeforeFreeze(Rule):
             fix=_fix(built, trace),
             about=about_frozen(freeze),
         )
+
+
+def _chooses(trace: Trace, freeze: FlagWritten) -> bool:
+    """Whether the same line switches some on and the others off."""
+    return any(
+        write.value is True
+        and write.place.node is freeze.place.node
+        and write.activations == freeze.activations
+        for write in trace.all(FlagWritten)
+    )
 
 
 def _is_restored(trace: Trace, freeze: FlagWritten, part: Part) -> bool:
