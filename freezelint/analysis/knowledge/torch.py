@@ -475,9 +475,10 @@ CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 MODULE_CONTAINERS = frozenset(f"torch.nn.{name}" for name in CONTAINERS)
 
 PARAMETER_CONTAINERS = frozenset({"torch.nn.ParameterList", "torch.nn.ParameterDict"})
+"""Modules of which the elements are parameters."""
 
 DICTIONARIES = frozenset({"torch.nn.ModuleDict", "torch.nn.ParameterDict"})
-"""Modules of which the elements are parameters."""
+"""Modules whose elements have names."""
 
 PARAMETER_ATTRIBUTES = frozenset({"weight", "bias"})
 """Attributes that are parameters in every layer of torch that has them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import (
     ChoiceValue,
     Constant,
@@ -119,8 +120,13 @@ class NonBooleanFlag(Rule):
         (
             (
                 r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?"
-                r"(?:\d|None|[\"']|int\(|\w+\[|(?!self\.)\w+\.(?!requires_grad)\w+\)?\s*(?:#.*)?\n"
-                r"|(?!True|False|not\b|requires_grad)\w+\)?\s*(?:#.*)?\n)"
+                r"(?:\d|None|[\"']|int\(|\w+\[|(?!self\.)\w+\.(?!requires_grad)\w+\)?\s*(?:#.*)?\n)"
+            ),
+            LinePattern(
+                "requires_grad",
+                r"[^\n]*requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?"
+                r"(?!True|False|not\b|requires_grad)(?P<name>\w+)\)?\s*(?:#.*)?\n",
+                unless=r"\b{name}(?:: bool\b| ?= ?(?:True|False|not|any|all|bool)\b)",
             ),
         ),
     )

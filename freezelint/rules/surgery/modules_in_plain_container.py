@@ -163,7 +163,7 @@ class ModulesInPlainContainer(Rule):
             r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|[\w.]*[dD]ict\(|tuple\()",
             # A method that makes the list.
             r"= \[\]\n(?:[^\n]*\n){1,12}? +return [a-z]\w*\n",
-            r"return \[[^\n]*\bfor ",
+            r"return \[(?:\w+\.)*[A-Z]\w*\([^\n]*\bfor ",
         ),
     )
     reads_classes = True
