@@ -11,7 +11,7 @@ from freezelint.analysis.interpreter.classes import some_object
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.literals import value_of
-from freezelint.analysis.interpreter.names import absolute, judge_instance
+from freezelint.analysis.interpreter.names import defined_by_file, judge_instance
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -202,12 +202,10 @@ def _outer_name(run: Interpreter, function: FunctionValue, name: str) -> Value:
     value = run.bindings.get((function.frame, name))
     if value is not None:
         return value if isinstance(value, _LASTING) else UNKNOWN
-    index = run.index
-    if name in index.classes:
-        return ClassValue(index.classes[name])
-    if name in index.imports:
-        return LibraryValue(absolute(run, index.imports[name]))
-    constant = index.constants.get(name)
+    defined = defined_by_file(run, name)
+    if defined is not None:
+        return UNKNOWN if isinstance(defined, FunctionValue) else defined
+    constant = run.index.constants.get(name)
     return UNKNOWN if constant is None else value_of(run, constant)
 
 

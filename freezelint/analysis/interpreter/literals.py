@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from freezelint.analysis.values import (
     UNKNOWN,
-    ClassValue,
     Constant,
     LibraryValue,
     MappingValue,
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def value_of(run: Interpreter, node: ast.expr) -> Value:
-    """The value of an expression in which nothing is called but ``dict``."""
+    """The value of an expression in which nothing is called but ``dict`` and ``partial``."""
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         if any(isinstance(each, ast.Starred) for each in node.elts):
             return UNKNOWN
@@ -62,18 +61,11 @@ def _mapping(run: Interpreter, node: ast.Dict) -> Value:
 
 
 def _named(run: Interpreter, node: ast.Name | ast.Attribute) -> Value:
-    from freezelint.analysis.interpreter.names import absolute
+    from freezelint.analysis.interpreter.names import defined_by_file
 
     if isinstance(node, ast.Attribute):
         inner = node.value
         holder = _named(run, inner) if isinstance(inner, (ast.Name, ast.Attribute)) else UNKNOWN
         is_library = isinstance(holder, LibraryValue)
         return LibraryValue(f"{holder.name}.{node.attr}") if is_library else UNKNOWN  # type: ignore[union-attr]
-    index = run.index
-    if node.id in index.functions:
-        return run.function_value(index.functions[node.id])
-    if node.id in index.classes:
-        return ClassValue(index.classes[node.id])
-    if node.id in index.imports:
-        return LibraryValue(absolute(run, index.imports[node.id]))
-    return UNKNOWN
+    return defined_by_file(run, node.id) or UNKNOWN

@@ -32,6 +32,7 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.frames import Frame
     from freezelint.analysis.interpreter.machine import Interpreter
+    from freezelint.analysis.values import FunctionValue
 
 _NOTHING: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 """Neither modules nor optimizers."""
@@ -92,6 +93,19 @@ def look_up(run: Interpreter, name: str) -> Value:
                 return judge_by_use(run, frame, name)
             return value
         frame = frame.parent
+    defined = defined_by_file(run, name)
+    if defined is not None:
+        return defined
+    if name in _BUILTINS:
+        return BuiltinValue(name)
+    constant = run.index.constants.get(name)
+    return value_of(run, constant) if constant is not None else judge_by_use(run, run.frame, name)
+
+
+def defined_by_file(
+    run: Interpreter, name: str
+) -> FunctionValue | ClassValue | LibraryValue | None:
+    """What the file defines or imports under a name."""
     index = run.index
     if name in index.functions:
         return run.function_value(index.functions[name])
@@ -99,10 +113,7 @@ def look_up(run: Interpreter, name: str) -> Value:
         return ClassValue(index.classes[name])
     if name in index.imports:
         return LibraryValue(absolute(run, index.imports[name]))
-    if name in _BUILTINS:
-        return BuiltinValue(name)
-    constant = index.constants.get(name)
-    return value_of(run, constant) if constant is not None else judge_by_use(run, run.frame, name)
+    return None
 
 
 def frame_of(run: Interpreter, name: str) -> Frame | None:
