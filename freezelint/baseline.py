@@ -11,10 +11,11 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from freezelint.discovery import reason_of, shown_path
 from freezelint.findings import Finding, Level, Span
+from freezelint.records import NamedTuple
 from freezelint.reports.excerpts import Excerpts
 from freezelint.sources.python import UnreadableSource, decode
 from freezelint.writing import write_atomically

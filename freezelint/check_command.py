@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from freezelint.configuration import ADD_NOQA
 from freezelint.exit_codes import CLEAN, FAILED, FOUND, INTERRUPTED, failed
+from freezelint.records import NamedTuple
 from freezelint.settings import PlacedPattern
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.findings import Problem
 from freezelint.ignore_files import IgnoreFiles
+from freezelint.records import NamedTuple
 from freezelint.sources.document import DOCS, NOTEBOOK
 
 if TYPE_CHECKING:

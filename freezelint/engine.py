@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.discovery import discover
 from freezelint.examination import Outcome, examine
+from freezelint.records import NamedTuple
 from freezelint.survey import Survey
 
 if TYPE_CHECKING:

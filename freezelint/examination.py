@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.gate import Gate
 from freezelint.analysis.outline import LONG
 from freezelint.discovery import reason_of
 from freezelint.findings import Finding, Problem
+from freezelint.records import NamedTuple
 from freezelint.sources.document import is_python, read_document
 from freezelint.sources.python import UnreadableSource, decode
 from freezelint.sources.syntax import syntax_problem

@@ -7,7 +7,9 @@ column points one past the last character, as editors and SARIF expect.
 from __future__ import annotations
 
 import enum
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from freezelint.records import NamedTuple
 
 Consequence = Literal[
     "moves", "drifts", "dead", "cut", "raises", "wastes", "random", "differs", "diverges"

@@ -7,10 +7,10 @@ check the same project.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from freezelint.findings import Problem
 from freezelint.ignore_patterns import Patterns
+from freezelint.records import NamedTuple
 
 
 class IgnoreFiles(NamedTuple):

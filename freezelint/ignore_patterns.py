@@ -11,7 +11,9 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

@@ -6,10 +6,11 @@ import ast
 import warnings
 from bisect import bisect_left
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.findings import Edit, Span
 from freezelint.fixes import apply_edits
+from freezelint.records import NamedTuple
 from freezelint.sources.comments import stretches
 from freezelint.sources.syntax import CANNOT_PARSE
 from freezelint.suppressions import IGNORE, NOQA, UnusedSuppression

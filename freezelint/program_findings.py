@@ -9,9 +9,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from freezelint.findings import Problem
+from freezelint.records import NamedTuple
 from freezelint.stored_findings import restored, stored
 
 if TYPE_CHECKING:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NamedTuple
+from typing import Any
+
+from freezelint.records import NamedTuple
 
 SETTINGS_FILES = ("freezelint.toml", "pyproject.toml")
 """What a file of settings is called; the first counts if a folder has both."""

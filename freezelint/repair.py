@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.fixes import apply_edits, inputs_after, without_overlaps
+from freezelint.records import NamedTuple
 from freezelint.sources.syntax import syntax_problem
 
 if TYPE_CHECKING:

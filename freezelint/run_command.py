@@ -6,13 +6,14 @@ import atexit
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from freezelint.exit_codes import CLEAN, FAILED, FOUND, failed
 from freezelint.findings import Level
 from freezelint.program_findings import Asked, CannotCheck
+from freezelint.records import NamedTuple
 from freezelint.reports import checked_run, training
 from freezelint.reports.excerpts import Excerpts
 from freezelint.reports.snippet import Painter

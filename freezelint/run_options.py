@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from freezelint.records import NamedTuple
 from freezelint.settings import RUNTIME, Kind, Setting, checked_table
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from freezelint.findings import Finding, Level, Span
+from freezelint.records import NamedTuple
 from freezelint.sources.comments import stretches
 
 if TYPE_CHECKING:

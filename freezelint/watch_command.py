@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from freezelint.config import UnknownCode
 from freezelint.discovery import discover, reason_of
 from freezelint.exit_codes import CLEAN, INTERRUPTED, failed
 from freezelint.project_file import SETTINGS_FILES, BadSettings
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

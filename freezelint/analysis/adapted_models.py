@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Event, HandedOver, MethodCalled, OptimizerBuilt
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
@@ -14,6 +14,7 @@ from freezelint.analysis.training import (
     without_flag_tests,
 )
 from freezelint.analysis.values import ModuleValue, Part
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

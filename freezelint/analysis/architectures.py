@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.knowledge import timm, torchvision
 from freezelint.analysis.knowledge.zoo import is_built_from_configuration
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import Constant, LibraryInstance
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.arguments import Arguments

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from freezelint.analysis.tensors import sources_of, tensors_in
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,10 +7,11 @@ use; what is moved is the text, with the comments that belong to it.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.definitions import dotted_name, lines_of
 from freezelint.findings import Edit, Span
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
     BackwardRan,
@@ -16,6 +16,7 @@ from freezelint.analysis.knowledge.torch import MODULE_CONTAINERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, trained_before
 from freezelint.analysis.values import ModuleValue
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.syntax import Place

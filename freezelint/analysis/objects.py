@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.predicates import SOME, Predicate, conjunction
 from freezelint.analysis.values import Part
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

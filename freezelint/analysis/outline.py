@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import NamedTuple
+
+from freezelint.records import NamedTuple
 
 LONG = 40_000
 """Characters from which on a file is outlined; below, it is parsed as a whole."""

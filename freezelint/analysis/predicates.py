@@ -6,7 +6,9 @@ A predicate is a conjunction of atoms; the empty one means every parameter.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.syntax import Place

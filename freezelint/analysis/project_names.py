@@ -7,7 +7,9 @@ says that it freezes the modules it is given.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from typing import TypeAlias

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import MethodCalled, NamesTested, Wrapped
 from freezelint.analysis.parameter_names import parameter_names
 from freezelint.analysis.predicates import PATTERNS, NameTest, NotAll, fits_pattern
 from freezelint.analysis.trace import implies
 from freezelint.analysis.values import ModuleValue
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,12 +8,13 @@ and positions are computed for a piece when a finding in it is reported.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from freezelint.analysis.parsing import parse
 from freezelint.findings import Span
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

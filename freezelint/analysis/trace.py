@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, Path
 from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT
@@ -11,6 +11,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import Predicate, decide, excludes, is_met_by, without_names
 from freezelint.analysis.predicates import implies as implied
 from freezelint.analysis.values import Part
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

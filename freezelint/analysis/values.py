@@ -8,7 +8,9 @@ optimizers) are referred to by key; what is known of them lives in the
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.definitions import ClassDefinition, Definition

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from freezelint.judgement.found import Found
 from freezelint.judgement.measures import MEASURES, Measurement, parameters_in
 from freezelint.judgement.memory import Digests
 from freezelint.judgement.observation import Observation
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from freezelint.records import NamedTuple
 from freezelint.reports.summary import counted
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 from freezelint.judgement.tensors import has_values, own_values
+from freezelint.records import NamedTuple
 from freezelint.runtime.fingerprint import Digester, has_bits
 from freezelint.runtime.quiet import quietly
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from freezelint.judgement.tensors import tensors_within
+from freezelint.records import NamedTuple
 from freezelint.runtime.quiet import quietly
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor, nn, strided
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.names import matches
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from freezelint.records import NamedTuple
 
 
 class Presentation(NamedTuple):

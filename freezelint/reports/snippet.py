@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from freezelint.findings import Level, Span
+from freezelint.records import NamedTuple
 from freezelint.reports.display import displayed, safe
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from typing import NamedTuple
+
+from freezelint.records import NamedTuple
 
 HEADINGS = {
     "What it does": "what",

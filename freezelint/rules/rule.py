@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.shards import own_values
 from freezelint.runtime.structure import instead_of_freezing, parameters_of
 

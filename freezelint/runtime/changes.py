@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.causes import (
     may_have_moved,
     place_of,

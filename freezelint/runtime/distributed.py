@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch.distributed as dist
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.contract import Role
 from freezelint.runtime.peers import Peers
 from freezelint.runtime.shards import first_alike, is_shared_out

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.inventory import storage_of, version_of
 from freezelint.runtime.turns import LISTENED, TURNS
 from freezelint.runtime.violations import Kind, Violation

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.fingerprint import Digester, read
 from freezelint.runtime.quiet import quietly
 

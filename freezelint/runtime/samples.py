@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.fingerprint import has_bits, is_dense
 from freezelint.runtime.shards import own_values
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.checkpoints import CheckpointError, open_checkpoint
 from freezelint.runtime.names import aligned
 from freezelint.runtime.stored_digest import digest_of_pieces

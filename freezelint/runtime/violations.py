@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
 
 from freezelint.findings import Level
+from freezelint.records import NamedTuple
 
 
 class Kind(str, enum.Enum):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from freezelint.records import NamedTuple
 from freezelint.runtime.partial_digest import digest_of_parts, parts_of
 from freezelint.runtime.shards import is_shared_out, pieces_of
 

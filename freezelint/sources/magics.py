@@ -8,8 +8,8 @@ that is Python as it stands stays as it is.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from freezelint.records import NamedTuple
 from freezelint.sources.syntax import syntax_problem
 
 _SUSPECT = re.compile(r"^[ \t]*[%!?,;/]|\?[ \t]*(?:#.*)?$|=[ \t]*[!%]", re.MULTILINE)

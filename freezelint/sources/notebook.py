@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import codecs
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from freezelint.findings import Span
+from freezelint.records import NamedTuple
 from freezelint.sources.document import Document, MappedDocument
 from freezelint.sources.magics import with_magics, without_magics
 from freezelint.sources.python import Source, UnreadableSource, split_lines

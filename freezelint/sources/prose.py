@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import difflib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.findings import Span
+from freezelint.records import NamedTuple
 from freezelint.sources.document import MARKDOWN, Document, MappedDocument
 from freezelint.sources.python import Source, UnreadableSource, split_lines
 from freezelint.sources.syntax import syntax_problem

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from typing import NamedTuple
+
+from freezelint.records import NamedTuple
 
 _UTF8_BOM = codecs.BOM_UTF8
 

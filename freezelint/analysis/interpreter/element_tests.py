@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
@@ -32,6 +32,7 @@ from freezelint.analysis.values import (
     SequenceValue,
     Value,
 )
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from freezelint.analysis.events import EQUALS_ZERO
 from freezelint.analysis.syntax import walk
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,12 +6,13 @@ nobody here, and all that matters is what comes before the question whether ther
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from freezelint.analysis.interpreter.gradient_questions import Question, question
 from freezelint.analysis.syntax import dotted, walk
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

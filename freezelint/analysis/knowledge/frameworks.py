@@ -9,7 +9,8 @@ they leave modes as they were. The current behaviour is assumed.
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+
+from freezelint.records import NamedTuple
 
 
 class Act(enum.Enum):

@@ -7,7 +7,7 @@ https://docs.pytorch.org/docs/stable/optim.html.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from freezelint.records import NamedTuple
 
 
 class OptimizerTraits(NamedTuple):

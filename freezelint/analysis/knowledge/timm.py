@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
+
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.knowledge.layers import LayerKind

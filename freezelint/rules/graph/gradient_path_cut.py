@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.cuts import (
     cuts_around,
@@ -38,6 +38,7 @@ from freezelint.analysis.training import (
 )
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
 from freezelint.findings import About, Level
+from freezelint.records import NamedTuple
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ForwardRan, ModeSet, OptimizerBuilt
@@ -20,6 +20,7 @@ from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import may_be_unknown, trained_before
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
+from freezelint.records import NamedTuple
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import root_of
 from freezelint.analysis.events import Event, FlagWritten
@@ -13,6 +13,7 @@ from freezelint.analysis.predicates import OwnTest
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.selectors import selectors
 from freezelint.findings import About, Level
+from freezelint.records import NamedTuple
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
