@@ -18,16 +18,16 @@ from freezelint.records import NamedTuple
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-_SPECIAL = re.compile(r"[][*?\\]")
-_BEGINNING = re.compile(r"[^][*?]*")
-_ENDING = re.compile(r"(?P<plain>[^][*?]*)(?:\[(?P<one>\w+)\](?P<rest>[^][*?]*))?$")
+_SPECIAL = r"[][*?\\]"
+_BEGINNING = r"[^][*?]*"
+_ENDING = r"(?P<plain>[^][*?]*)(?:\[(?P<one>\w+)\](?P<rest>[^][*?]*))?$"
 
 
 class Patterns:
     """Patterns for absolute paths, compiled when something is first compared with them."""
 
     def __init__(self, outer: Patterns | None, folder: str, texts: list[str]) -> None:
-        base = _SPECIAL.sub(r"\\\g<0>", os.path.abspath(folder).replace(os.sep, "/").strip("/"))
+        base = re.sub(_SPECIAL, r"\\\g<0>", os.path.abspath(folder).replace(os.sep, "/").strip("/"))
         self._outer = outer
         self._lines = [_placed(text, base + "/" if base else "") for text in texts]
         self.edges: _Edges = _edges(texts) if outer is None else outer.edges | _edges(texts)
@@ -80,13 +80,13 @@ def _edges_of(text: str) -> _Edges:
     name = text.rpartition("/")[2]
     if "\\" in text or text.count("[") > 1:
         return _Edges(beginnings=("",))
-    ending = _ENDING.search(name)
+    ending = re.search(_ENDING, name)
     if ending and ending["one"]:
         letters = ending["one"]
         return _Edges(endings=tuple(ending["plain"] + one + ending["rest"] for one in letters))
     if ending and ending["plain"]:
         return _Edges(endings=(ending["plain"],))
-    beginning = _BEGINNING.match(name)
+    beginning = re.match(_BEGINNING, name)
     return _Edges(beginnings=(beginning[0] if beginning else "",))
 
 

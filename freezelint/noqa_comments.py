@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from bisect import bisect_left
 from collections import Counter
@@ -104,7 +105,7 @@ def with_codes(comment: str, codes: Sequence[str]) -> str:
     """Return a comment that silences some rules as well, in the list that it has if it has one."""
     added = ", ".join(codes)
     for pattern in (NOQA, IGNORE):
-        match = pattern.search(comment)
+        match = re.search(pattern, comment)
         if match is None or match["codes"] is None:
             continue
         before, after = comment[: match.end("codes")].rstrip(" ,"), comment[match.end("codes") :]

@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
 _WORDS = re.compile(r"freezelint\s*:|noqa", re.IGNORECASE)
-_SKIP_FILE = re.compile(r"#\s*freezelint\s*:\s*skip-file\b")
-IGNORE = re.compile(r"#\s*freezelint\s*:\s*ignore\b(?:\s*\[(?P<codes>[^\]]*)\])?")
-NOQA = re.compile(
-    r"#\s*noqa\b(?:\s*:\s*(?P<codes>[A-Z]+[0-9]+\b(?:[,\s]+[A-Z]+[0-9]+\b)*))?", re.IGNORECASE
-)
-_SEPARATOR = re.compile(r"[,\s]+")
+_SKIP_FILE = r"#\s*freezelint\s*:\s*skip-file\b"
+IGNORE = r"#\s*freezelint\s*:\s*ignore\b(?:\s*\[(?P<codes>[^\]]*)\])?"
+NOQA = r"(?i)#\s*noqa\b(?:\s*:\s*(?P<codes>[A-Z]+[0-9]+\b(?:[,\s]+[A-Z]+[0-9]+\b)*))?"
+_SEPARATOR = r"[,\s]+"
 
 
 class UnusedSuppression:
@@ -89,7 +87,7 @@ class Suppressions(NamedTuple):
         for stretch in stretches(text):
             for token in stretch.comments:
                 alone = not token.line[: token.start[1]].strip()
-                skip_file = skip_file or (alone and bool(_SKIP_FILE.match(token.string)))
+                skip_file = skip_file or (alone and bool(re.match(_SKIP_FILE, token.string)))
                 comments += _comments_in(token, stretch.first)
         return cls(skip_file, tuple(comments))
 
@@ -170,7 +168,7 @@ def _unused(path: str, comment: Comment, message: str) -> Finding:
 
 def _comments_in(token: tokenize.TokenInfo, first_line: int) -> Iterator[Comment]:
     for pattern in (IGNORE, NOQA):
-        match = pattern.search(token.string)
+        match = re.search(pattern, token.string)
         if match is None:
             continue
         line, column = token.start
@@ -178,5 +176,5 @@ def _comments_in(token: tokenize.TokenInfo, first_line: int) -> Iterator[Comment
         listed = match["codes"]
         codes = None
         if listed is not None:
-            codes = tuple(code.upper() for code in _SEPARATOR.split(listed) if code)
+            codes = tuple(code.upper() for code in re.split(_SEPARATOR, listed) if code)
         yield Comment(span, codes, is_noqa=pattern is NOQA, first_line=first_line)

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.definitions import ClassDefinition
 
-_CALL = re.compile(r"\bself\.(\w+)(?:\[[^\]\n]*\])?\(")
-_ASSIGNED = re.compile(r"\s*((?:\w+\s*,\s*)*\w+)\s*(?::[^=\n]+)?=(?!=)(.*)", re.DOTALL)
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_CALL = r"\bself\.(\w+)(?:\[[^\]\n]*\])?\("
+_ASSIGNED = r"(?s)\s*((?:\w+\s*,\s*)*\w+)\s*(?::[^=\n]+)?=(?!=)(.*)"
+_WORD = r"[A-Za-z_]\w*"
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
@@ -37,10 +37,10 @@ def fed_by(definition: ClassDefinition, attribute: str) -> frozenset[str]:
         for name, inner in _calls(line):
             if name not in sources and _carries(inner, sources, carriers):
                 fed |= _behind(definition, name)
-        assigned = _ASSIGNED.match(line)
+        assigned = re.match(_ASSIGNED, line)
         if assigned is None:
             continue
-        names = set(_WORD.findall(assigned[1]))
+        names = set(re.findall(_WORD, assigned[1]))
         if _carries(assigned[2], sources, carriers):
             carriers |= names
         else:
@@ -55,14 +55,14 @@ def _behind(definition: ClassDefinition, name: str) -> frozenset[str]:
 
 
 def _carries(text: str, sources: set[str], carriers: set[str]) -> bool:
-    if any(call[1] in sources for call in _CALL.finditer(text)):
+    if any(call[1] in sources for call in re.finditer(_CALL, text)):
         return True
-    return not carriers.isdisjoint(_WORD.findall(text))
+    return not carriers.isdisjoint(re.findall(_WORD, text))
 
 
 def _calls(line: str) -> Iterator[tuple[str, str]]:
     """What is called on ``self``, and with what."""
-    for call in _CALL.finditer(line):
+    for call in re.finditer(_CALL, line):
         depth, end = 1, call.end()
         while end < len(line) and depth:
             depth += (line[end] in _OPENING) - (line[end] in _CLOSING)

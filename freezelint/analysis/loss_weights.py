@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from freezelint.analysis.definitions import ClassDefinition
 
-_LEARNED = re.compile(r"\bself\.(\w+)\s*=\s*(?:torch\.)?nn\.Parameter(?:List|Dict)?\(")
+_LEARNED = r"\bself\.(\w+)\s*=\s*(?:torch\.)?nn\.Parameter(?:List|Dict)?\("
 
-_PAIRED = re.compile(r"\bfor ([\w, ()]+) in (?:zip\()?([^\n:\]]+)")
+_PAIRED = r"\bfor ([\w, ()]+) in (?:zip\()?([^\n:\]]+)"
 
 _WEIGHS = (
     r"\bexp\(\s*-\s*(?:[\d.]+\s*\*\s*)?PARAMETER\s*\)",
@@ -32,7 +32,7 @@ def weighs_losses(definition: ClassDefinition) -> bool:
         return False
     return any(
         re.search(way.replace("PARAMETER", alias), forward.text)
-        for name in _LEARNED.findall(constructor.text)
+        for name in re.findall(_LEARNED, constructor.text)
         for alias in _aliases(name, forward.text)
         for way in _WEIGHS
     )
@@ -43,7 +43,7 @@ def _aliases(name: str, text: str) -> list[str]:
     own = rf"\bself\.{name}(?:\[[^\]]*\])?"
     found = [own] if re.search(own, text) else []
     found += [rf"\b{each}" for each in re.findall(rf"\b(\w+) = {own}", text)]
-    for targets, sources in _PAIRED.findall(text):
+    for targets, sources in re.findall(_PAIRED, text):
         columns = zip(targets.split(","), sources.split(","), strict=False)
         found += [
             rf"\b{target.strip(' ()')}\b"

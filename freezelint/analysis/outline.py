@@ -16,11 +16,9 @@ from freezelint.records import NamedTuple
 LONG = 40_000
 """Characters from which on a file is outlined; below, it is parsed as a whole."""
 
-_DEFINITION = re.compile(r"\s*(?:(class)|(?:async\s+)?def)\s+(\w+)")
-_CLASS_HEADER = re.compile(
-    r"^class\s+\w+\s*(?:\((?:[^()#]|\([^()#]*\))*\))?\s*:[ \t]*(?:#.*)?\n", re.M
-)
-_BODY_MARGIN = re.compile(r"(?:[ \t]*(?:#.*)?\n)*([ \t]+)(?=\S)")
+_DEFINITION = r"\s*(?:(class)|(?:async\s+)?def)\s+(\w+)"
+_CLASS_HEADER = r"(?m)^class\s+\w+\s*(?:\((?:[^()#]|\([^()#]*\))*\))?\s*:[ \t]*(?:#.*)?\n"
+_BODY_MARGIN = r"(?:[ \t]*(?:#.*)?\n)*([ \t]+)(?=\S)"
 _TRIPLE_QUOTES = ('"""', "'''")
 
 
@@ -50,7 +48,7 @@ def outline(text: str, margin: str = "", first_line: int = 1) -> list[Segment] |
         if text[start + len(margin)] == "@":
             decorated_since = line if decorated_since is None else decorated_since
             continue
-        definition = _DEFINITION.match(text, start)
+        definition = re.compile(_DEFINITION).match(text, start)
         if definition is None:
             if decorated_since is not None:
                 return None
@@ -70,8 +68,8 @@ def outline(text: str, margin: str = "", first_line: int = 1) -> list[Segment] |
 
 def class_outline(text: str) -> list[Segment] | None:
     """Split the body of a class at its margin; None when that cannot be trusted."""
-    header = _CLASS_HEADER.search(text)
-    margin = header and _BODY_MARGIN.match(text, header.end())
+    header = re.search(_CLASS_HEADER, text)
+    margin = header and re.compile(_BODY_MARGIN).match(text, header.end())
     if header is None or margin is None:
         return None
     return outline(text[header.end() :], margin[1], 1 + text.count("\n", 0, header.end()))

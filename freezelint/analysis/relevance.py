@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from freezelint.rules.rule import Rule
 
 
-_EVENTFUL = re.compile(
+_EVENTFUL = (
     r"require\w*_?[gG]|\.eval\(|\.train\(|optim|backward\(|\.step\(|clip_grad"
     r"|=\s*(?:torch\.)?nn\.[A-Z]|add_module|setattr|reset_classifier|deepcopy"
     r"|_peft_model|_adapter\(|merge_and_unload|kbit_training|mark_only_lora|PeftModel"
@@ -163,7 +163,7 @@ class Relevance:
         return _WRITES_FLAG.search(text) is not None or self._index.names.are_in(text)
 
     def _is_eventful(self, text: str) -> bool:
-        return _EVENTFUL.search(text) is not None or self._index.names.are_in(text)
+        return re.search(_EVENTFUL, text) is not None or self._index.names.are_in(text)
 
     def _is_enough(self, definition: ClassDefinition, rules: Sequence[Rule]) -> bool:
         if is_for_lightning(self._index, definition):

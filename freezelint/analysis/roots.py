@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.relevance import Relevance
     from freezelint.analysis.trace import Trace
 
-_GROWS = re.compile(r"\.(?:append|insert|extend|add_module|register_module)\(|\bdel ")
+_GROWS = r"\.(?:append|insert|extend|add_module|register_module)\(|\bdel "
 
 _NOTHING_KNOWN = Arguments((), {}, (), {}, complete=False)
 
@@ -268,7 +268,7 @@ class ClassRoot(Root):
 
 def _grows(method: Definition) -> bool:
     """Whether a method may put something into a container, or take something out."""
-    return method.name != "__init__" and _GROWS.search(method.text) is not None
+    return method.name != "__init__" and re.search(_GROWS, method.text) is not None
 
 
 def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]:

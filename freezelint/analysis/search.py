@@ -15,7 +15,7 @@ _LONG_WORD = 5
 """Letters from which on a word is rare enough that few places are left for a pattern."""
 
 
-_EXAMPLE = re.compile(r">>> .*(?:\n[ \t]*\.\.\. .*)*")
+_EXAMPLE = r">>> .*(?:\n[ \t]*\.\.\. .*)*"
 """A statement in a docstring, with its lines, after the prompts of an interactive session."""
 
 
@@ -23,7 +23,7 @@ def without_examples(text: str) -> str:
     """Return a text without the examples in its docstrings; every line stays where it is."""
     if ">>> " not in text:
         return text
-    return _EXAMPLE.sub(lambda example: "\n" * example[0].count("\n"), text)
+    return re.sub(_EXAMPLE, lambda example: "\n" * example[0].count("\n"), text)
 
 
 _ABOVE, _BELOW = 1200, 800

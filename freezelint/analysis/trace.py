@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Event)
 
-_WRITES_A_NAME = re.compile(
+_WRITES_A_NAME = (
     r"requires_grad(?:_\(|[\"'], ?| ?= ?)(?:not )?(?!True\b|False\b|not\b)[A-Za-z_]\w*\)?(?: #.*)?$"
 )
 
-_LITERAL = re.compile(r"[(,=] ?(?:True|False|[01])[,)]")
+_LITERAL = r"[(,=] ?(?:True|False|[01])[,)]"
 """A flag among the arguments of a call."""
 
 
@@ -226,10 +226,10 @@ class Trace:
         for level in range(shared, len(event.stack)):
             if self.file.call_sites(event.scopes[level + offset]) > 1:
                 return event.stack[level]
-        if isinstance(event, FlagWritten) and _WRITES_A_NAME.search(event.place.statement_code):
+        if isinstance(event, FlagWritten) and re.search(_WRITES_A_NAME, event.place.statement_code):
             # The helper sets flags either way; who passes the flag decides.
             for place in reversed(event.stack[shared:]):
-                if _LITERAL.search(place.code):
+                if re.search(_LITERAL, place.code):
                     return place
         return event.place
 

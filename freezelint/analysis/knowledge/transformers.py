@@ -13,15 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import TypedDict, cast
 
-_HAS_HEAD = re.compile(r"(?:LMHeadModel|DoubleHeadsModel|For[A-Z]\w+)$")
+_HAS_HEAD = r"(?:LMHeadModel|DoubleHeadsModel|For[A-Z]\w+)$"
 
 _LOADERS = (".from_pretrained", ".from_config", "._from_config")
 
-_DROPPING = re.compile(
-    r"transformers\.(?:Distil)?(?:Bert|Roberta|Electra|Camembert)(?:Model|For[A-Z])"
-)
+_DROPPING = r"transformers\.(?:Distil)?(?:Bert|Roberta|Electra|Camembert)(?:Model|For[A-Z])"
 
-_DROPPING_CHECKPOINT = re.compile(r"(?:^|/)(?:distil)?(?:bert|roberta|camembert|xlm-roberta)[-_]")
+_DROPPING_CHECKPOINT = r"(?:^|/)(?:distil)?(?:bert|roberta|camembert|xlm-roberta)[-_]"
 """Checkpoints whose configuration has dropout: 0.1 in all that are published under such names."""
 
 DROPPING_WORDS = ("bert", "Bert", "oberta", "Electra")
@@ -83,7 +81,7 @@ def facts(library: str) -> Facts | None:
     for loader in _LOADERS:
         library = library.removesuffix(loader)
     name = library.rpartition(".")[2]
-    return _classes().get(name) if _HAS_HEAD.search(name) else None
+    return _classes().get(name) if re.search(_HAS_HEAD, name) else None
 
 
 def is_class_with_head(name: str) -> bool:
@@ -102,10 +100,10 @@ def drops(library: str, checkpoint: object) -> bool:
     """
     if not library.endswith(".from_pretrained"):
         return False
-    if _DROPPING.match(library):
+    if re.match(_DROPPING, library):
         return True
     is_any = library.startswith("transformers.AutoModel") and isinstance(checkpoint, str)
-    return is_any and _DROPPING_CHECKPOINT.search(str(checkpoint)) is not None
+    return is_any and re.search(_DROPPING_CHECKPOINT, str(checkpoint)) is not None
 
 
 def frozen_by(library: str, method: str) -> tuple[str, ...] | None:

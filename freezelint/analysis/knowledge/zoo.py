@@ -64,7 +64,7 @@ NOT_MODULES = (
 """Endings of class names in those packages that are no modules."""
 
 
-_BUILT_FROM_CONFIGURATION = re.compile(
+_BUILT_FROM_CONFIGURATION = (
     r"transformers\.(?:\w+\.)*(?!DataCollator|AutoModel|\w*EncoderDecoder|\w*DualEncoder)[A-Z]\w*"
     r"(?:LMHeadModel|LMHead|Model"
     r"|For(?:CausalLM|MaskedLM|PreTraining|NextSentencePrediction|ConditionalGeneration|CTC"
@@ -78,7 +78,7 @@ def is_built_from_configuration(name: str) -> bool:
     """Whether calling this dotted name returns a model of transformers without weights."""
     if not name.startswith("transformers."):
         return False
-    return _BUILT_FROM_CONFIGURATION.fullmatch(name) is not None or name.endswith(
+    return re.fullmatch(_BUILT_FROM_CONFIGURATION, name) is not None or name.endswith(
         (".from_config", "._from_config")
     )
 
@@ -87,7 +87,7 @@ def builds_module(name: str) -> bool:
     """Whether calling this dotted name returns a module whose parameters are trainable."""
     if name in FACTORIES:
         return True
-    if name.startswith("transformers.") and _BUILT_FROM_CONFIGURATION.fullmatch(name):
+    if name.startswith("transformers.") and re.fullmatch(_BUILT_FROM_CONFIGURATION, name):
         return True
     package, _, last = name.rpartition(".")
     if is_class_with_head(name):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from freezelint.findings import Fix
 
 
-_PATH = re.compile(r"[^\W\d]\w*(?:\.\w+|\[-?\d+\])*")
+_PATH = r"[^\W\d]\w*(?:\.\w+|\[-?\d+\])*"
 """What can be written again to mean the same."""
 
 
@@ -288,7 +288,7 @@ def _fix(unfreeze: FlagWritten, built: OptimizerBuilt, optimizer: str, trace: Tr
     is_written_here = place.node is unfreeze.place.node
     if unfreeze.activations != built.activations or not is_written_here:
         return None
-    if not _PATH.fullmatch(optimizer) or not _PATH.fullmatch(unfreeze.label):
+    if not re.fullmatch(_PATH, optimizer) or not re.fullmatch(_PATH, unfreeze.label):
         return None
     return rearrangement.statement_below(
         "add it to the optimizer",
