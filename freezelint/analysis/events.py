@@ -337,6 +337,13 @@ class NumbersTested(Event):
     """What stands before the number, which ends the text."""
 
 
+class ElementCounted(Event):
+    """An element of a container was taken by a variable that is 1 now, or counts from there."""
+
+    container: int
+    variable: cst.Name
+
+
 class KindsTested(Event):
     """``isinstance`` picked some of the modules a loop goes over, by dotted names of classes."""
 

@@ -42,135 +42,137 @@ _27 = ('named_parameters(', 'named_children(', 'named_modules(')
 _28 = ('torchvision', 'Sequential(', 'Module)', 'DataParallel(', 'torch.compile(', 'get_peft_model(')
 _29 = ('startswith\\(', 'endswith\\(', '\\.match\\(', '\\.search\\(', 'map\\(\\w+\\.(?:startswith|endswith|__contains__),', '\\" (?:not )?in \\w', "' (?:not )?in \\w", ' in \\w+ for ', 'if (?:not )?\\w+ (?:not )?in [\\w({\\[]', '= (?:not )?\\w+ (?:not )?in [\\w({\\[]', '_\\((?:not )?\\w+ (?:not )?in [\\w({\\[]', 'name [=!]= ', 'n [=!]= ')
 _30 = ('in [\\w.\\[\\]()]{1,80}\\.named_', '\\([\\w.\\[\\]()]{1,80}\\.named_')
-_31 = ('named_parameters(', 'named_modules(', 'named_children(')
-_32 = ('torchvision', 'Sequential(', 'Module)', 'ayer.{', 'ayer.1', 'ayer.%', 'ayer."', "ayer.'", 'ayers.{', 'ayers.1', 'ayers.%', 'ayers."', "ayers.'", 'lock.{', 'lock.1', 'lock.%', 'lock."', "lock.'", 'locks.{', 'locks.1', 'locks.%', 'locks."', "locks.'", 'h.{', 'h.1', 'h.%', 'h."', "h.'")
-_33 = ('children(',)
-_34 = ('add_argument(',)
-_35 = ('type=bool', 'type = bool')
-_36 = ('freez', 'frozen', 'tune', 'tuning', 'train')
-_37 = ('type=bool\\b', 'type = bool\\b')
-_38 = ('requires_grad(?:_\\(|[\\"\'],|\\s*=(?!=))\\s*(?:requires_grad\\s*=\\s*)?(?:\\d|None|[\\"\']|int\\(|\\w+\\[|(?!self\\.)\\w+\\.(?!requires_grad)\\w+\\)?\\s*(?:#.*)?\\n)', LinePattern(word='requires_grad', pattern='[^\\n]*requires_grad(?:_\\(|[\\"\'],|\\s*=(?!=))\\s*(?:requires_grad\\s*=\\s*)?(?!True|False|not\\b|requires_grad)(?P<name>\\w+)\\)?\\s*(?:#.*)?\\n', unless='\\b{name}(?:: bool\\b| ?= ?(?:True|False|not|any|all|bool)\\b)'))
-_39 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\.backward\\(', 'Trainer\\(')
-_40 = ('Parameter(', 'register_parameter')
-_41 = ('\\.(?<!self\\.)\\w+\\s*=\\s*(?:torch\\.)?(?:nn\\.)?(?:parameter\\.)?Parameter\\(', 'register_parameter\\(', 'setattr\\(')
-_42 = ('weight_norm', 'remove_spectral_norm')
-_43 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\(')
-_44 = ('load_state_dict', 'from_pretrained')
-_45 = ('.step(',)
-_46 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
-_47 = ('optim', 'Optim', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
-_48 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)')
-_49 = ('requires_grad', '.unfreeze(')
-_50 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
-_51 = ('step', 'backward')
-_52 = ('register_hook', '.grad')
-_53 = ('register_hook\\(', '\\.grad\\b')
-_54 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop')
-_55 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]')
-_56 = ('step(',)
-_57 = ('param_groups',)
-_58 = ('mul_(', '*=')
-_59 = ('def step\\(',)
-_60 = ('params', 'add_param_group')
-_61 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
-_62 = ('load_state_dict', 'zip(')
-_63 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
-_64 = ('backward',)
-_65 = ('Parameter(', 'nn.')
-_66 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
-_67 = ('clip_grad_norm',)
-_68 = ('clip_grad_norm_?\\(',)
-_69 = ('zip(',)
-_70 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
-_71 = ('train(',)
-_72 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm')
-_73 = ('step(', 'backward(', 'training_step')
-_74 = ('\\.train\\((?:True|mode=True)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
-_75 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(')
-_76 = ('step(', 'backward(', 'Trainer(')
-_77 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
-_78 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
-_79 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
-_80 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
-_81 = ('track_running_stats', '.momentum')
-_82 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
-_83 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'Electra')
-_84 = ('step(', 'backward(')
-_85 = ('no_grad', 'inference_mode', 'grad_enabled')
-_86 = ('\\.train\\((?:True|mode=True)?\\)',)
-_87 = ('\\.backward\\(', '\\.step\\(')
-_88 = ('isinstance(', 'type(')
-_89 = ('BatchNorm',)
-_90 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
-_91 = ('requires_grad', 'from_pretrained')
-_92 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
-_93 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
-_94 = ('cuda', '.to(')
-_95 = ('backward(',)
-_96 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
-_97 = ('deepcopy',)
-_98 = ('eval(', 'train(False')
-_99 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
-_100 = ('zip\\(',)
-_101 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', ').data')
-_102 = ('parameters(', 'Parameter(')
-_103 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b')
-_104 = ('backward\\((?<!def backward\\()', 'training_step\\(')
-_105 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_106 = ('\\.backward\\(', 'manual_backward\\(')
-_107 = ('checkpoint',)
-_108 = ('backward', 'training_step')
-_109 = ('step(', 'optim', 'Optim')
-_110 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
-_111 = ('inference_mode',)
-_112 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
-_113 = ('backward\\(', 'def training_step\\(')
-_114 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_115 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_116 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
-_117 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_118 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_119 = ('parameters(', 'optim', 'Optim')
-_120 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
-_121 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
-_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
-_123 = ('Parameter(',)
-_124 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
-_125 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_126 = ('Module',)
-_127 = ('def forward',)
-_128 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
-_129 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
-_130 = ('transformers',)
-_131 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_132 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
-_133 = ('torchvision', 'timm', 'transformers')
-_134 = ('step(', 'Trainer(')
-_135 = ('torchvision', 'timm')
-_136 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_137 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_138 = ('DistributedDataParallel', 'DDP')
-_139 = ('FullyShardedDataParallel', 'FSDP')
-_140 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_141 = ('compile(',)
-_142 = ('torch\\.compile\\(', 'import compile')
-_143 = ('peft',)
-_144 = ('from_pretrained(',)
-_145 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_146 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_147 = ('get_peft_model', 'PeftModel')
-_148 = ('get_peft_model\\(', 'is_trainable')
-_149 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_150 = ('get_peft_model',)
-_151 = ('Config(',)
-_152 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_153 = ('mark_only_lora_as_trainable(', 'lora')
-_154 = ('unload(',)
-_155 = ('disable_adapter(', 'set_adapter(')
-_156 = ('BaseFinetuning', 'BackboneFinetuning')
-_157 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_158 = ('Trainer(',)
-_159 = ('.train(',)
+_31 = ('named_parameters(', 'named_modules(', 'named_children(', 'range(1,')
+_32 = ('torchvision', 'Sequential(', 'Module)', 'ayer.{', 'ayer.1', 'ayer.%', 'ayer."', "ayer.'", 'ayers.{', 'ayers.1', 'ayers.%', 'ayers."', "ayers.'", 'lock.{', 'lock.1', 'lock.%', 'lock."', "lock.'", 'locks.{', 'locks.1', 'locks.%', 'locks."', "locks.'", 'h.{', 'h.1', 'h.%', 'h."', "h.'", 'range(1,')
+_33 = ('startswith\\(', 'endswith\\(', '\\.match\\(', '\\.search\\(', 'map\\(\\w+\\.(?:startswith|endswith|__contains__),', '\\" (?:not )?in \\w', "' (?:not )?in \\w", ' in \\w+ for ', 'if (?:not )?\\w+ (?:not )?in [\\w({\\[]', '= (?:not )?\\w+ (?:not )?in [\\w({\\[]', '_\\((?:not )?\\w+ (?:not )?in [\\w({\\[]', 'name [=!]= ', 'n [=!]= ', 'range\\(1, ?(?:1 ?\\+|[^,\\n]{1,40}\\+ ?1\\))')
+_34 = ('in [\\w.\\[\\]()]{1,80}\\.named_', '\\([\\w.\\[\\]()]{1,80}\\.named_', 'range\\(1, ?(?:1 ?\\+|[^,\\n]{1,40}\\+ ?1\\))')
+_35 = ('children(',)
+_36 = ('add_argument(',)
+_37 = ('type=bool', 'type = bool')
+_38 = ('freez', 'frozen', 'tune', 'tuning', 'train')
+_39 = ('type=bool\\b', 'type = bool\\b')
+_40 = ('requires_grad(?:_\\(|[\\"\'],|\\s*=(?!=))\\s*(?:requires_grad\\s*=\\s*)?(?:\\d|None|[\\"\']|int\\(|\\w+\\[|(?!self\\.)\\w+\\.(?!requires_grad)\\w+\\)?\\s*(?:#.*)?\\n)', LinePattern(word='requires_grad', pattern='[^\\n]*requires_grad(?:_\\(|[\\"\'],|\\s*=(?!=))\\s*(?:requires_grad\\s*=\\s*)?(?!True|False|not\\b|requires_grad)(?P<name>\\w+)\\)?\\s*(?:#.*)?\\n', unless='\\b{name}(?:: bool\\b| ?= ?(?:True|False|not|any|all|bool)\\b)'))
+_41 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\.backward\\(', 'Trainer\\(')
+_42 = ('Parameter(', 'register_parameter')
+_43 = ('\\.(?<!self\\.)\\w+\\s*=\\s*(?:torch\\.)?(?:nn\\.)?(?:parameter\\.)?Parameter\\(', 'register_parameter\\(', 'setattr\\(')
+_44 = ('weight_norm', 'remove_spectral_norm')
+_45 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\(')
+_46 = ('load_state_dict', 'from_pretrained')
+_47 = ('.step(',)
+_48 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
+_49 = ('optim', 'Optim', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
+_50 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)')
+_51 = ('requires_grad', '.unfreeze(')
+_52 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
+_53 = ('step', 'backward')
+_54 = ('register_hook', '.grad')
+_55 = ('register_hook\\(', '\\.grad\\b')
+_56 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop')
+_57 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]')
+_58 = ('step(',)
+_59 = ('param_groups',)
+_60 = ('mul_(', '*=')
+_61 = ('def step\\(',)
+_62 = ('params', 'add_param_group')
+_63 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
+_64 = ('load_state_dict', 'zip(')
+_65 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
+_66 = ('backward',)
+_67 = ('Parameter(', 'nn.')
+_68 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
+_69 = ('clip_grad_norm',)
+_70 = ('clip_grad_norm_?\\(',)
+_71 = ('zip(',)
+_72 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
+_73 = ('train(',)
+_74 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm')
+_75 = ('step(', 'backward(', 'training_step')
+_76 = ('\\.train\\((?:True|mode=True)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_77 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(')
+_78 = ('step(', 'backward(', 'Trainer(')
+_79 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
+_80 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
+_81 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
+_82 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_83 = ('track_running_stats', '.momentum')
+_84 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
+_85 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'Electra')
+_86 = ('step(', 'backward(')
+_87 = ('no_grad', 'inference_mode', 'grad_enabled')
+_88 = ('\\.train\\((?:True|mode=True)?\\)',)
+_89 = ('\\.backward\\(', '\\.step\\(')
+_90 = ('isinstance(', 'type(')
+_91 = ('BatchNorm',)
+_92 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
+_93 = ('requires_grad', 'from_pretrained')
+_94 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
+_95 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
+_96 = ('cuda', '.to(')
+_97 = ('backward(',)
+_98 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
+_99 = ('deepcopy',)
+_100 = ('eval(', 'train(False')
+_101 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
+_102 = ('zip\\(',)
+_103 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', ').data')
+_104 = ('parameters(', 'Parameter(')
+_105 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b')
+_106 = ('backward\\((?<!def backward\\()', 'training_step\\(')
+_107 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_108 = ('\\.backward\\(', 'manual_backward\\(')
+_109 = ('checkpoint',)
+_110 = ('backward', 'training_step')
+_111 = ('step(', 'optim', 'Optim')
+_112 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
+_113 = ('inference_mode',)
+_114 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
+_115 = ('backward\\(', 'def training_step\\(')
+_116 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_117 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_118 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_119 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_120 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_121 = ('parameters(', 'optim', 'Optim')
+_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_123 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
+_124 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
+_125 = ('Parameter(',)
+_126 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
+_127 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_128 = ('Module',)
+_129 = ('def forward',)
+_130 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
+_131 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
+_132 = ('transformers',)
+_133 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_134 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
+_135 = ('torchvision', 'timm', 'transformers')
+_136 = ('step(', 'Trainer(')
+_137 = ('torchvision', 'timm')
+_138 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_139 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_140 = ('DistributedDataParallel', 'DDP')
+_141 = ('FullyShardedDataParallel', 'FSDP')
+_142 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_143 = ('compile(',)
+_144 = ('torch\\.compile\\(', 'import compile')
+_145 = ('peft',)
+_146 = ('from_pretrained(',)
+_147 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_148 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_149 = ('get_peft_model', 'PeftModel')
+_150 = ('get_peft_model\\(', 'is_trainable')
+_151 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_152 = ('get_peft_model',)
+_153 = ('Config(',)
+_154 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_155 = ('mark_only_lora_as_trainable(', 'lora')
+_156 = ('unload(',)
+_157 = ('disable_adapter(', 'set_adapter(')
+_158 = ('BaseFinetuning', 'BackboneFinetuning')
+_159 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_160 = ('Trainer(',)
+_161 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -187,62 +189,62 @@ RULES = (
     IndexedRule('FZ112', Level.WARNING, 'never_lands.built_under_no_grad', (_24, _19, _25, ), (_23, )),
     IndexedRule('FZ113', Level.ERROR, 'never_lands.exhausted_parameter_iterator', (_19, ), (_26, )),
     IndexedRule('FZ114', Level.ERROR, 'never_lands.selector_matches_nothing', (_0, _27, _28, ), (_11, _29, _30, )),
-    IndexedRule('FZ115', Level.WARNING, 'never_lands.ambiguous_selector', (_0, _31, _32, ), (_11, _29, _30, )),
-    IndexedRule('FZ116', Level.WARNING, 'never_lands.children_miss_parameters', (_0, _33, _20, ), (_11, _23, )),
-    IndexedRule('FZ117', Level.ERROR, 'never_lands.bool_typed_freeze_option', (_34, _35, _36, ), (_37, )),
-    IndexedRule('FZ118', Level.ERROR, 'never_lands.non_boolean_flag', (_0, ), (_38, )),
-    IndexedRule('FZ201', Level.ERROR, 'undone.blanket_unfreeze', (_0, ), (_11, _39, )),
-    IndexedRule('FZ202', Level.ERROR, 'undone.parameter_replaced_after_freeze', (_0, _40, ), (_11, _41, )),
-    IndexedRule('FZ203', Level.ERROR, 'undone.reparametrized_after_freeze', (_0, _42, ), (_11, _43, )),
-    IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _44, _22, ), (_11, )),
-    IndexedRule('FZ205', Level.WARNING, 'undone.one_sided_toggle', (_0, _45, ), (_11, _23, )),
-    IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_46, _47, ), (_48, _23, )),
-    IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_46, _47, ), (_48, _23, )),
-    IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_46, _47, ), (_48, _23, )),
-    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_49, _47, ), (_50, _23, )),
-    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _51, _47, ), (_11, _23, )),
-    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_52, _22, ), (_23, _53, )),
-    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_22, _54, ), (_23, _55, )),
-    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_56, _57, _58, ), (_59, )),
-    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _47, ), (_11, _23, )),
-    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_22, _60, ), (_23, _61, )),
-    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_22, _62, ), (_23, _63, )),
-    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_64, _22, _65, ), (_23, _66, )),
-    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_67, _47, ), (_23, _68, )),
-    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _69, ), (_70, )),
-    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _71, _72, _73, ), (_11, _74, _75, )),
-    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _71, _76, _77, _78, ), (_79, _80, )),
-    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_81, _0, ), (_82, _11, )),
-    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_71, _0, _83, _84, _85, ), (_86, _87, )),
-    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_88, _89, _21, ), (_90, _79, )),
-    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_91, _84, ), (_92, _93, _87, )),
-    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_94, _95, _21, ), (_96, _11, )),
-    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_97, _19, _56, _98, ), (_99, _100, )),
-    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_101, _25, _102, ), (_103, _104, _23, )),
-    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _64, _56, _47, ), (_11, _23, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _64, ), (_105, _106, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_107, _108, _109, ), (_110, _104, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_111, _108, ), (_112, _113, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_114, _115, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _116, )),
-    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _47, ), (_11, _23, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _47, _117, ), (_23, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_118, _119, ), (_120, _121, _122, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_123, ), (_124, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_125, _126, _127, ), (_128, _129, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _130, _131, ), (_11, _132, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _133, _134, ), (_11, _43, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_135, _47, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_136, ), (_137, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _138, _64, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _139, ), (_11, _140, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _141, _64, ), (_11, _142, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_143, _144, _145, ), (_146, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_143, _147, _145, ), (_148, _149, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_143, _150, _151, _145, ), (_152, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_153, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_143, _154, _147, _145, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_143, _155, _47, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_156, _22, ), (_157, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _158, _159, ), (_11, _130, )),
+    IndexedRule('FZ115', Level.WARNING, 'never_lands.ambiguous_selector', (_0, _31, _32, ), (_11, _33, _34, )),
+    IndexedRule('FZ116', Level.WARNING, 'never_lands.children_miss_parameters', (_0, _35, _20, ), (_11, _23, )),
+    IndexedRule('FZ117', Level.ERROR, 'never_lands.bool_typed_freeze_option', (_36, _37, _38, ), (_39, )),
+    IndexedRule('FZ118', Level.ERROR, 'never_lands.non_boolean_flag', (_0, ), (_40, )),
+    IndexedRule('FZ201', Level.ERROR, 'undone.blanket_unfreeze', (_0, ), (_11, _41, )),
+    IndexedRule('FZ202', Level.ERROR, 'undone.parameter_replaced_after_freeze', (_0, _42, ), (_11, _43, )),
+    IndexedRule('FZ203', Level.ERROR, 'undone.reparametrized_after_freeze', (_0, _44, ), (_11, _45, )),
+    IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _46, _22, ), (_11, )),
+    IndexedRule('FZ205', Level.WARNING, 'undone.one_sided_toggle', (_0, _47, ), (_11, _23, )),
+    IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_48, _49, ), (_50, _23, )),
+    IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_48, _49, ), (_50, _23, )),
+    IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_48, _49, ), (_50, _23, )),
+    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_51, _49, ), (_52, _23, )),
+    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _53, _49, ), (_11, _23, )),
+    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_54, _22, ), (_23, _55, )),
+    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_22, _56, ), (_23, _57, )),
+    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_58, _59, _60, ), (_61, )),
+    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _49, ), (_11, _23, )),
+    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_22, _62, ), (_23, _63, )),
+    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_22, _64, ), (_23, _65, )),
+    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_66, _22, _67, ), (_23, _68, )),
+    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_69, _49, ), (_23, _70, )),
+    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _71, ), (_72, )),
+    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _73, _74, _75, ), (_11, _76, _77, )),
+    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _73, _78, _79, _80, ), (_81, _82, )),
+    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_83, _0, ), (_84, _11, )),
+    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_73, _0, _85, _86, _87, ), (_88, _89, )),
+    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_90, _91, _21, ), (_92, _81, )),
+    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_93, _86, ), (_94, _95, _89, )),
+    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_96, _97, _21, ), (_98, _11, )),
+    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_99, _19, _58, _100, ), (_101, _102, )),
+    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_103, _25, _104, ), (_105, _106, _23, )),
+    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _66, _58, _49, ), (_11, _23, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _66, ), (_107, _108, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_109, _110, _111, ), (_112, _106, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_113, _110, ), (_114, _115, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_116, _117, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _118, )),
+    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _49, ), (_11, _23, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _49, _119, ), (_23, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_120, _121, ), (_122, _123, _124, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_125, ), (_126, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_127, _128, _129, ), (_130, _131, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _132, _133, ), (_11, _134, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _135, _136, ), (_11, _45, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_137, _49, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_138, ), (_139, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _140, _66, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _141, ), (_11, _142, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _143, _66, ), (_11, _144, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_145, _146, _147, ), (_148, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_145, _149, _147, ), (_150, _151, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_145, _152, _153, _147, ), (_154, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_155, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_145, _156, _149, _147, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_145, _157, _49, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_158, _22, ), (_159, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _160, _161, ), (_11, _132, )),
 )

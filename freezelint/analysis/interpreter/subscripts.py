@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import ParametersWritten
+from freezelint.analysis.events import ElementCounted, ParametersWritten
 from freezelint.analysis.interpreter.expressions import by_path, evaluate
 from freezelint.analysis.interpreter.gradients import MASKED, is_zero, with_zeros_at
 from freezelint.analysis.interpreter.graphs import derived, lone_parameter
@@ -42,6 +42,7 @@ from freezelint.analysis.values import (
     ChoiceValue,
     ComparisonValue,
     Constant,
+    Counted,
     Form,
     InstanceValue,
     LibraryValue,
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
 
 
 _ZEROS = ("zeros", "zeros_like")
+
+_FROM_ONE = (Constant(1), Counted(1))
 
 
 def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
@@ -97,8 +100,17 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
     index = evaluate(run, element.value)
     if index == Constant(0) and (name := _split_name(run, node.value)) is not None:
         return name
+    if isinstance(receiver, ModuleValue) and index in _FROM_ONE:
+        _note_counting(run, receiver, element.value, node)
     value = _indexed(run, receiver, index)
     return by_path(run, value, node)
+
+
+def _note_counting(
+    run: Interpreter, receiver: ModuleValue, index: cst.BaseExpression, node: cst.Subscript
+) -> None:
+    if isinstance(index, cst.Name):
+        run.announce(ElementCounted(place=run.place(node), container=receiver.key, variable=index))
 
 
 def _is_first(node: cst.Subscript) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagWritten, NumbersTested
+from freezelint.analysis.counting import first_left_out
+from freezelint.analysis.events import ElementCounted, Event, FlagWritten, NumbersTested
 from freezelint.analysis.knowledge.depths import BLOCKS, depth, usual_depth
 from freezelint.analysis.knowledge.names import NAME_LISTINGS, NAME_TESTS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
@@ -36,18 +37,24 @@ _NUMBERED = tuple(
 """How texts go on that ask for blocks by number."""
 
 
+_COUNTED_FROM_ONE = r"range\(1, ?(?:1 ?\+|[^,\n]{1,40}\+ ?1\))"
+"""How the numbers of the first so many look, counted from 1."""
+
+
 class AmbiguousSelector(Rule):
-    """Finds tests for a numbered name that longer numbers pass too.
+    """Finds numbers that pick other layers than they seem to.
 
     What it does:
         Reports a test such as `"features.1" in name` or `name.startswith("layer1")`
         that sets flags, where the model also has parameters in `features.10` or
-        `layer10`, and no other test asks for those.
+        `layer10`, and no other test asks for those. It also reports the first `n`
+        layers of a list that are frozen by `range(1, n + 1)`.
 
     Why is this bad:
         A text is found in every name that goes on behind it. Who means block 1 gets
         blocks 10 to 19 along with it: they stay frozen, or train, without anybody
-        having asked for it, and nothing says so.
+        having asked for it, and nothing says so. Lists of layers count from 0: who
+        begins with 1 leaves the first one training below the frozen ones.
 
     Bad:
         import torch
@@ -100,7 +107,8 @@ class AmbiguousSelector(Rule):
     When it is silent:
         Texts that end with a dot, numbers that no longer one begins with, tests that
         together ask for the longer names as well, flags that these have anyway or get
-        afterwards, and models of which not all names are known.
+        afterwards, and models of which not all names are known. Lists whose layers
+        differ, or whose first one is frozen elsewhere, may well be counted from 1.
 
     References:
         https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters
@@ -113,16 +121,23 @@ class AmbiguousSelector(Rule):
     claims = (Claim("dead", "model.features.1?.*"),)
     triggers = (
         ("requires_grad",),
-        ("named_parameters(", "named_modules(", "named_children("),
-        ("torchvision", "Sequential(", "Module)", *_NUMBERED),
+        ("named_parameters(", "named_modules(", "named_children(", "range(1,"),
+        ("torchvision", "Sequential(", "Module)", *_NUMBERED, "range(1,"),
     )
-    trigger_patterns = (FLAG_WRITES, NAME_TESTS, NAME_LISTINGS)
-    events = ("FlagWritten", "NumbersTested")
+    trigger_patterns = (
+        FLAG_WRITES,
+        (*NAME_TESTS, _COUNTED_FROM_ONE),
+        (*NAME_LISTINGS, _COUNTED_FROM_ONE),
+    )
+    events = ("FlagWritten", "NumbersTested", "ElementCounted")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a test that decides about flags and that longer numbers pass too."""
         if isinstance(event, NumbersTested):
             yield from _check_numbers(event, trace)
+            return
+        if isinstance(event, ElementCounted):
+            yield from _check_counting(event, trace)
             return
         assert isinstance(event, FlagWritten)
         if event.value is None or not event.certain:
@@ -140,6 +155,19 @@ class AmbiguousSelector(Rule):
                     if longer and not _is_set_again(trace, event, part.key):
                         yield _report(event, selector, text, longer)
                         break
+
+
+def _check_counting(event: ElementCounted, trace: Trace) -> Iterator[Report]:
+    """Report the first layers that are counted from 1, in a list that counts from 0."""
+    found = first_left_out(trace, event)
+    if found is not None:
+        yield Report(
+            found.place,
+            f"this counts from 1, and `{found.container}` from 0: its first layer is left out, "
+            f"and layer {found.bound} is frozen in its stead",
+            f"`range({found.bound})` are the first {found.bound}",
+            ((found.write.place, "this freezes the layers that are counted"),),
+        )
 
 
 def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
