@@ -192,6 +192,8 @@ class UpdatedWithoutGradient(Event):
 
     optimizer: str
     parameter: str
+    how: str
+    """``scales``, ``moves``, or ``takes zeros for a missing gradient of``."""
 
 
 class ModulesHidden(Event):

@@ -25,7 +25,6 @@ from freezelint.analysis.interpreter.lightning import passed_to, run_hooks
 from freezelint.analysis.interpreter.machine import Interpreter
 from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.interpreter.submodules import forget_lengths
-from freezelint.analysis.interpreter.updates import updates_without_gradient
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import Place
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.definitions import ClassDefinition, Definition
     from freezelint.analysis.index import Index
     from freezelint.analysis.relevance import Relevance
+    from freezelint.analysis.syntax import Chunk
     from freezelint.analysis.trace import Trace
 
 _GROWS = r"\.(?:append|insert|extend|add_module|register_module)\(|\bdel "
@@ -178,17 +178,32 @@ class ClassRoot(Root):
 
     def _read_step(self) -> None:
         """Announce what the ``step`` of an optimizer does where gradients are missing."""
+        from freezelint.analysis.interpreter.updates import updates_without_gradient
+
         definition = self._owner.definition
         step = definition.methods.get("step")
         code = None if step is None else step.chunk.body[0]
         if step is None or not isinstance(code, cst.FunctionDef):
             return
-        for update in updates_without_gradient(code):
+
+        def find(name: str) -> tuple[cst.FunctionDef, Chunk] | None:
+            method = definition.methods.get(name)
+            if method is None:
+                return None
+            found = method.chunk.body[0]
+            return (found, method.chunk) if isinstance(found, cst.FunctionDef) else None
+
+        # One that knows no gradients, as in a search at random, does not miss any.
+        knows_gradients = ".grad" in definition.text
+        for update in updates_without_gradient(code, step.chunk, find):
+            if update.how == "moves" and not knows_gradients:
+                continue
             self.interpreter.announce(
                 UpdatedWithoutGradient(
-                    place=Place(step.chunk, update.node, update.statement),
+                    place=Place(update.chunk, update.node, update.statement),
                     optimizer=definition.name,
                     parameter=update.parameter,
+                    how=update.how,
                 )
             )
 

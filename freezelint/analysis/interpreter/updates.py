@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.interpreter.gradient_questions import Question, question
+from freezelint.analysis.interpreter.parameter_writes import Names
 from freezelint.analysis.syntax import dotted, walk
 from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from freezelint.analysis.syntax import Chunk
+
+    Find = Callable[[str], tuple[cst.FunctionDef, Chunk] | None]
+
+_DEEPEST_CALL = 3
+"""Calls of methods of the class that are read in each other."""
 
 _LEAVES = (cst.Continue, cst.Return, cst.Raise, cst.Break)
 
@@ -23,30 +31,40 @@ _LEAVES = (cst.Continue, cst.Return, cst.Raise, cst.Break)
 class Update(NamedTuple):
     """A write to a parameter that happens without a gradient."""
 
+    chunk: Chunk
     node: cst.CSTNode
     statement: cst.CSTNode
     parameter: str
+    how: str
+    """``scales``, ``moves``, or ``takes zeros for a missing gradient of``."""
 
 
-def updates_without_gradient(step: cst.FunctionDef) -> list[Update]:
-    """The writes in a ``step`` that certainly reach parameters whose gradient is missing."""
-    reader = _Reader()
+def updates_without_gradient(step: cst.FunctionDef, chunk: Chunk, find: Find) -> list[Update]:
+    """The writes in a ``step`` that certainly reach parameters whose gradient is missing.
+
+    Args:
+        step: The method.
+        chunk: The lines that it is in.
+        find: Finds other methods of its class, and where they are, by name.
+    """
+    reader = _Reader(chunk, find)
     if isinstance(step.body, cst.IndentedBlock):
         reader.read(step.body.body, guarded=False)
-    return reader.found
+    return list(dict.fromkeys(reader.found))
 
 
 class _Reader:
     """Goes through a ``step`` in order; keeps what its names stand for."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunk: Chunk, find: Find) -> None:
         self.found: list[Update] = []
-        self._groups: set[str] = set()
-        self._lists: set[str] = set()
-        self._parameters: set[str] = set()
-        self._gradients: set[str] = set()
+        self._chunk = chunk
+        self._find = find
+        self._depth = 0
+        self._names = Names()
         self._writes: list[Update] = []
-        self._is_substituted = False
+        self._substitute: tuple[cst.CSTNode, cst.CSTNode] | None = None
+        """What takes the place of a missing gradient, and the statement that it is in."""
         self._is_loud = False
         """A gradient is used as if there always was one: without it, an error is raised."""
 
@@ -73,8 +91,8 @@ class _Reader:
 
     def _read_if(self, node: cst.If, *, guarded: bool) -> bool:
         # What stands in for a missing gradient is always there.
-        gradients = set() if self._is_substituted else self._gradients
-        asked = question(node.test, self._parameters, gradients)
+        gradients = set() if self._substitute else self._names.gradients
+        asked = question(node.test, self._names.parameters, gradients)
         if asked is Question.UNCLEAR:
             return True
         is_there, is_missing = guarded, guarded
@@ -82,8 +100,8 @@ class _Reader:
             self._read_body(node, node.body, guarded=guarded)
             if _leaves(node.body):
                 is_missing = True
-            elif not guarded and self._substitutes(node.body):
-                self._is_substituted = True
+            elif not guarded and self._substitute is None:
+                self._substitute = self._substitutes(node.body)
             self._read_else(node.orelse, guarded=True)
             return is_missing
         if asked is Question.IS_THERE:
@@ -98,12 +116,13 @@ class _Reader:
             return self._read_if(node, guarded=guarded)
         return guarded if node is None else self._read_body(node, node.body, guarded=guarded)
 
-    def _substitutes(self, body: cst.BaseSuite) -> bool:
-        """Whether a missing gradient gets a value."""
-        return any(
-            isinstance(each, cst.AssignTarget) and self._is_gradient(each.target)
-            for each in walk(body)
-        )
+    def _substitutes(self, body: cst.BaseSuite) -> tuple[cst.CSTNode, cst.CSTNode] | None:
+        """The assignment that gives a missing gradient a value, and its statement."""
+        for statement in body.body:
+            for each in walk(statement):
+                if isinstance(each, cst.AssignTarget) and self._names.is_gradient(each.target):
+                    return statement, statement
+        return None
 
     def _read_for(self, node: cst.For, *, guarded: bool) -> None:
         source = node.iter
@@ -114,47 +133,23 @@ class _Reader:
                 target = target.elements[1].value
         name = target.value if isinstance(target, cst.Name) else None
         if name is not None and dotted(source) == "self.param_groups":
-            self._groups.add(name)
+            self._names.groups.add(name)
             self._read_body(node, node.body, guarded=guarded)
-        elif name is not None and self._is_list(source):
+        elif name is not None and self._names.is_list(source):
             self._read_elements(node, name, guarded=guarded)
         else:
             self._read_body(node, node.body, guarded=guarded)
 
     def _read_elements(self, node: cst.For, name: str, *, guarded: bool) -> None:
-        self._parameters.add(name)
-        self._writes, self._is_loud, self._is_substituted = [], False, False
-        self._gradients.clear()
+        self._names.parameters.add(name)
+        self._writes, self._is_loud, self._substitute = [], False, None
+        self._names.gradients.clear()
+        self._names.states.clear()
         self._read_body(node, node.body, guarded=guarded)
         if not self._is_loud:
             self.found += self._writes
         self._writes = []
-        self._parameters.discard(name)
-
-    def _is_list(self, node: cst.BaseExpression) -> bool:
-        """Whether this is all that a group holds."""
-        if isinstance(node, cst.Name):
-            return node.value in self._lists
-        path = dotted(node)
-        return path is not None and any(
-            path in (f"{group}['params']", f'{group}["params"]') for group in self._groups
-        )
-
-    def _is_gradient(self, node: cst.BaseExpression) -> bool:
-        if isinstance(node, cst.Name):
-            return node.value in self._gradients
-        path = dotted(node)
-        return (
-            path is not None
-            and path.partition(".")[0] in self._parameters
-            and (path.partition(".")[2] in ("grad", "grad.data"))
-        )
-
-    def _mentions_gradient(self, node: cst.CSTNode) -> bool:
-        return any(
-            isinstance(each, (cst.Name, cst.Attribute)) and self._is_gradient(each)
-            for each in walk(node)
-        )
+        self._names.parameters.discard(name)
 
     def _read_line(
         self,
@@ -164,68 +159,88 @@ class _Reader:
         guarded: bool,
     ) -> bool:
         for small in line:
-            if isinstance(small, cst.Assert) and self._mentions_gradient(small):
+            if isinstance(small, cst.Assert) and self._names.mentions_gradient(small):
                 guarded = True
             if guarded:
                 continue
             if isinstance(small, cst.Assign) and self._is_about_names(small):
                 continue
-            if self._mentions_gradient(small) and not self._is_substituted:
+            if self._read_calls(small):
+                continue
+            if self._names.mentions_gradient(small) and not self._substitute:
                 self._is_loud = True
+            self._names.note(small)
             self._note_writes(small, statement)
         return guarded
+
+    def _read_calls(self, small: cst.BaseSmallStatement) -> bool:
+        """Read a method of the class that is called with parameters or groups, if this does that."""
+        call = small.value if isinstance(small, (cst.Expr, cst.Assign)) else None
+        if not isinstance(call, cst.Call) or self._depth == _DEEPEST_CALL:
+            return False
+        receiver, _, name = (dotted(call.func) or "").rpartition(".")
+        found = self._find(name) if receiver == "self" else None
+        if found is None:
+            return False
+        code, chunk = found
+        inside = self._passed(code, call)
+        if not (inside.parameters or inside.groups or inside.lists):
+            return False
+        outside = self._names, self._chunk
+        self._names, self._chunk = inside, chunk
+        self._depth += 1
+        self._read_body(code, code.body, guarded=False)
+        self._depth -= 1
+        self._names, self._chunk = outside
+        return True
+
+    def _passed(self, code: cst.FunctionDef, call: cst.Call) -> Names:
+        """What the parameters of a method stand for, by what each is passed."""
+        inside = Names()
+        names = [each.name.value for each in code.params.params][1:]
+        for number, argument in enumerate(call.args):
+            if argument.star:
+                break
+            name = argument.keyword.value if argument.keyword is not None else None
+            if name is None and number < len(names):
+                name = names[number]
+            kind = self._names.kind_of(argument.value)
+            if name is not None and kind is not None:
+                getattr(inside, kind).add(name)
+        return inside
 
     def _is_about_names(self, node: cst.Assign) -> bool:
         """Give names to lists and gradients; whether that is all that an assignment does."""
         target, value = node.targets[0].target, node.value
         if isinstance(value, cst.IfExp) and self._is_gradient_or_zeros(value):
-            self._is_substituted = True
-        elif self._is_gradient(target) and not isinstance(target, cst.Name):
+            self._substitute = self._substitute or (value, node)
+        elif self._names.is_gradient(target) and not isinstance(target, cst.Name):
             return True
-        elif not self._is_gradient(value) and not self._is_list(value):
+        elif not self._names.is_gradient(value) and not self._names.is_list(value):
             return False
         if isinstance(target, cst.Name):
-            names = self._lists if self._is_list(value) else self._gradients
+            names = self._names.lists if self._names.is_list(value) else self._names.gradients
             names.add(target.value)
         return True
 
     def _is_gradient_or_zeros(self, node: cst.IfExp) -> bool:
-        asked = question(node.test, self._parameters, self._gradients)
+        asked = question(node.test, self._names.parameters, self._names.gradients)
         return asked in (Question.IS_THERE, Question.IS_MISSING)
 
     def _note_writes(self, small: cst.BaseSmallStatement, statement: cst.CSTNode) -> None:
         for each in walk(small):
-            written = self._scaled(each)
+            written = self._names.written(each, is_substituted=self._substitute is not None)
             if written is None:
                 continue
-            update = Update(each, statement, written)
-            if written in self._parameters:
+            name, how = written
+            update = Update(self._chunk, each, statement, name, how)
+            if self._substitute is not None:
+                how = "takes zeros for a missing gradient of"
+                update = Update(self._chunk, *self._substitute, name, how)
+            if name in self._names.parameters:
                 self._writes.append(update)
             else:
                 self.found.append(update)
-
-    def _scaled(self, node: cst.CSTNode) -> str | None:
-        """The parameter that an expression scales by something other than a gradient."""
-        if isinstance(node, cst.AugAssign) and isinstance(node.operator, cst.MultiplyAssign):
-            return self._parameter(node.target) if self._is_free(node.value) else None
-        if not isinstance(node, cst.Call) or not all(self._is_free(each) for each in node.args):
-            return None
-        if dotted(node.func) == "torch._foreach_mul_" and node.args:
-            first = node.args[0].value
-            return dotted(first) if self._is_list(first) else None
-        if isinstance(node.func, cst.Attribute) and node.func.attr.value == "mul_":
-            return self._parameter(node.func.value)
-        return None
-
-    def _is_free(self, node: cst.CSTNode) -> bool:
-        return not self._mentions_gradient(node)
-
-    def _parameter(self, node: cst.BaseExpression) -> str | None:
-        path = dotted(node)
-        if path is None:
-            return None
-        name = path.removesuffix(".data")
-        return name if name in self._parameters else None
 
 
 def _leaves(body: cst.BaseSuite) -> bool:

@@ -20,8 +20,10 @@ class OptimizerIgnoresMissingGrad(Rule):
 
     What it does:
         Reports, in a class that derives from `torch.optim.Optimizer`, a line of `step`
-        that scales a parameter before it is asked whether there is a gradient, or after
-        a missing gradient was replaced by zeros.
+        (or of a method that it calls) that scales a parameter, or adds random numbers or a
+        part of itself to it, before it is asked whether there is a gradient. Where zeros
+        take the place of a missing gradient, while decay or momentum move the parameter on,
+        the line that makes them is reported.
 
     Why is this bad:
         That `.grad` is `None` is how an optimizer learns that a parameter is frozen or
@@ -92,7 +94,7 @@ class OptimizerIgnoresMissingGrad(Rule):
 
     When it is silent:
         Any question for the gradient or the flag that may come first, lists that were
-        filtered, helpers that update the parameters out of sight, and code that fails with
+        filtered, functions that update the parameters out of sight, and code that fails with
         an error where a gradient is missing. Zeros in the place of missing gradients are
         not reported where nothing but the gradient moves the parameter.
 
@@ -108,7 +110,7 @@ class OptimizerIgnoresMissingGrad(Rule):
     triggers = (
         ("step(",),
         ("param_groups",),
-        ("mul_(", "*="),
+        ("_(", "*=", "-=", "+=", ".data = "),
     )
     trigger_patterns = ((r"def step\(",),)
     events = ("UpdatedWithoutGradient",)
@@ -117,10 +119,10 @@ class OptimizerIgnoresMissingGrad(Rule):
         """Report a line that scales what has no gradient."""
         assert isinstance(event, UpdatedWithoutGradient)
         name = event.parameter
+        whether = "" if "missing" in event.how else " whether or not there is a gradient"
         yield Report(
             event.place,
-            f"`{event.optimizer}.step` scales `{name}` whether or not there is a gradient: "
-            "frozen parameters move",
+            f"`{event.optimizer}.step` {event.how} `{name}`{whether}: frozen parameters move",
             f"skip those without first: `if {name}.grad is None: continue`",
             about=About((name,), among="frozen"),
         )

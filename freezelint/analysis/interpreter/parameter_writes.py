@@ -1,0 +1,177 @@
+"""What the names in the ``step`` of an optimizer stand for, and what a line does to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from freezelint.analysis.syntax import dotted, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOVES = frozenset({"add_", "sub_", "addcdiv_", "addcmul_"})
+"""Methods that move a parameter where they are passed itself, or what was drawn at random."""
+
+_SCALES = frozenset({"mul_", "div_"})
+
+_DRAWS = frozenset({"randn", "randn_like", "rand", "rand_like", "normal", "normal_", "uniform_"})
+
+
+class Names:
+    """Names by what they hold."""
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self.groups: set[str] = set()
+        self.lists: set[str] = set()
+        self.parameters: set[str] = set()
+        self.gradients: set[str] = set()
+        self.drawn: set[str] = set()
+        """What was drawn at random."""
+        self.states: set[str] = set()
+        """What the optimizer remembers of a parameter, such as its momentum."""
+
+    def kind_of(self, node: cst.BaseExpression) -> str | None:
+        """The attribute in which a name for the value of an expression belongs."""
+        if self.is_list(node):
+            return "lists"
+        if self.is_gradient(node):
+            return "gradients"
+        path = dotted(node)
+        kinds = ("parameters", "groups", "states", "drawn")
+        return next((each for each in kinds if path in getattr(self, each)), None)
+
+    def is_list(self, node: cst.BaseExpression) -> bool:
+        """Whether this is all that a group holds."""
+        if isinstance(node, cst.Name):
+            return node.value in self.lists
+        path = dotted(node)
+        return path is not None and any(
+            path in (f"{group}['params']", f'{group}["params"]') for group in self.groups
+        )
+
+    def is_gradient(self, node: cst.BaseExpression) -> bool:
+        """Whether this is the gradient of a parameter."""
+        if isinstance(node, cst.Name):
+            return node.value in self.gradients
+        path = dotted(node)
+        return (
+            path is not None
+            and path.partition(".")[0] in self.parameters
+            and (path.partition(".")[2] in ("grad", "grad.data"))
+        )
+
+    def mentions_gradient(self, node: cst.CSTNode) -> bool:
+        """Whether a gradient is anywhere in this."""
+        return any(
+            isinstance(each, (cst.Name, cst.Attribute)) and self.is_gradient(each)
+            for each in walk(node)
+        )
+
+    def note(self, small: cst.BaseSmallStatement) -> None:
+        """Note which names hold random numbers, and which the state of a parameter."""
+        if not isinstance(small, cst.Assign):
+            return
+        names = {
+            target.value
+            for each in small.targets
+            for target in walk(each.target)
+            if isinstance(target, cst.Name)
+        }
+        if self._is_drawn(small.value):
+            self.drawn |= names
+        if self._is_of_state(small.value):
+            self.states |= names
+
+    def _is_drawn(self, node: cst.CSTNode) -> bool:
+        return any(
+            (isinstance(each, cst.Name) and each.value in self.drawn)
+            or (
+                isinstance(each, cst.Call)
+                and (dotted(each.func) or "").rpartition(".")[2] in _DRAWS
+            )
+            for each in walk(node)
+        )
+
+    def _is_of_state(self, node: cst.CSTNode) -> bool:
+        """Whether a value has to do with what the optimizer remembers of a parameter."""
+        return any(
+            (isinstance(each, cst.Name) and each.value in self.states)
+            or (isinstance(each, cst.Attribute) and dotted(each) == "self.state")
+            for each in walk(node)
+        )
+
+    def written(self, node: cst.CSTNode, *, is_substituted: bool) -> tuple[str, str] | None:
+        """The parameter that an expression writes without its gradient, and how.
+
+        Args:
+            node: The expression or assignment.
+            is_substituted: Whether something takes the place of a missing gradient.
+        """
+        name = self._scaled(node)
+        if name is not None:
+            return name, "scales"
+        name = self._moved(node, is_substituted=is_substituted)
+        return None if name is None else (name, "moves")
+
+    def _scaled(self, node: cst.CSTNode) -> str | None:
+        """The parameter that an expression scales by something other than a gradient."""
+        if isinstance(node, cst.AugAssign) and isinstance(
+            node.operator, (cst.MultiplyAssign, cst.DivideAssign)
+        ):
+            return self._parameter(node.target) if self._is_free(node.value) else None
+        if not isinstance(node, cst.Call) or not all(self._is_free(each) for each in node.args):
+            return None
+        if dotted(node.func) == "torch._foreach_mul_" and node.args:
+            first = node.args[0].value
+            return dotted(first) if self.is_list(first) else None
+        if isinstance(node.func, cst.Attribute) and node.func.attr.value in _SCALES:
+            return self._parameter(node.func.value)
+        return None
+
+    def _moved(self, node: cst.CSTNode, *, is_substituted: bool) -> str | None:
+        """The parameter that gets a part of itself, random numbers, or what is left of momentum."""
+        target: cst.BaseExpression
+        values: Sequence[cst.CSTNode]
+        if isinstance(node, cst.AugAssign):
+            target, values = node.target, (node.value,)
+        elif isinstance(node, cst.Assign) and isinstance(node.targets[0].target, cst.Attribute):
+            target, values = node.targets[0].target, (node.value,)
+        elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+            if node.func.attr.value not in _MOVES:
+                return None
+            target, values = node.func.value, node.args
+        else:
+            return None
+        name = self._parameter(target)
+        if name is None:
+            return None
+        if is_substituted and any(map(self._is_of_state, values)):
+            return name
+        is_moved = any(self._is_drawn(each) or self._computes_with(name, each) for each in values)
+        return name if is_moved and all(map(self._is_free, values)) else None
+
+    def _computes_with(self, parameter: str, node: cst.CSTNode) -> bool:
+        """Whether a parameter is passed to a method of itself, or an operand of what it gets."""
+        if isinstance(node, cst.Arg):
+            return self._parameter(node.value) == parameter or any(
+                self._is_operand(parameter, each) for each in walk(node)
+            )
+        return any(self._is_operand(parameter, each) for each in walk(node))
+
+    def _is_operand(self, parameter: str, node: cst.CSTNode) -> bool:
+        return isinstance(node, cst.BinaryOperation) and (
+            parameter in (self._parameter(node.left), self._parameter(node.right))
+        )
+
+    def _is_free(self, node: cst.CSTNode) -> bool:
+        return not self.mentions_gradient(node)
+
+    def _parameter(self, node: cst.BaseExpression) -> str | None:
+        path = dotted(node)
+        if path is None:
+            return None
+        name = path.removesuffix(".data")
+        return name if name in self.parameters else None
