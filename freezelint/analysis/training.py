@@ -178,6 +178,16 @@ def is_written_again(trace: Trace, event: FlagWritten, value: bool, until: int) 
     return False
 
 
+def trains_later(trace: Trace, event: FlagWritten, part: Part, optimizer: int) -> bool:
+    """Whether some of a part is switched on after steps that follow an event: a schedule."""
+    first = next(steps_after(trace, event, optimizer), None)
+    return first is not None and any(
+        later.value is True
+        and any(trace.parts_overlap(mine, part, later.index) for mine in later.parts)
+        for later in flag_changes_after(trace, first)
+    )
+
+
 def may_be_unknown(trace: Trace, part: Part, first: Event, last: Event) -> bool:
     """Whether code out of sight had the part in hands between two events."""
     return any(

@@ -109,6 +109,8 @@ class Form(enum.Enum):
     ITERATOR = "iterator"
     """Can be consumed once."""
     COLLECTION = "collection"
+    TABLE = "table"
+    """A dict: parameters under keys, which are their names where the sequence is named."""
 
 
 class ParameterSequence(NamedTuple):

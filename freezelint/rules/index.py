@@ -57,122 +57,121 @@ _42 = ('Parameter(', 'register_parameter')
 _43 = ('\\.(?<!self\\.)\\w+\\s*=\\s*(?:torch\\.)?(?:nn\\.)?(?:parameter\\.)?Parameter\\(', 'register_parameter\\(', 'setattr\\(')
 _44 = ('weight_norm', 'remove_spectral_norm')
 _45 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\(')
-_46 = ('load_state_dict', 'from_pretrained')
-_47 = ('.step(',)
-_48 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
-_49 = ('optim', 'Optim', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
-_50 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)')
-_51 = ('requires_grad', '.unfreeze(')
-_52 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
-_53 = ('step', 'backward')
-_54 = ('register_hook', '.grad')
-_55 = ('register_hook\\(', '\\.grad\\b')
-_56 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop')
-_57 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]')
-_58 = ('step(',)
-_59 = ('param_groups',)
-_60 = ('_(', '*=', '-=', '+=', '.data = ')
-_61 = ('def step\\(',)
-_62 = ('params', 'add_param_group')
-_63 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
-_64 = ('load_state_dict', 'zip(')
-_65 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
-_66 = ('backward',)
-_67 = ('Parameter(', 'nn.')
-_68 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
-_69 = ('clip_grad_norm',)
-_70 = ('clip_grad_norm_?\\(',)
-_71 = ('zip(',)
-_72 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
-_73 = ('train(',)
-_74 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm')
-_75 = ('step(', 'backward(', 'training_step')
-_76 = ('\\.train\\((?:True|mode=True)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
-_77 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(')
-_78 = ('step(', 'backward(', 'Trainer(')
-_79 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
-_80 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
-_81 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
-_82 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
-_83 = ('track_running_stats', '.momentum')
-_84 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
-_85 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'Electra')
-_86 = ('step(', 'backward(')
-_87 = ('no_grad', 'inference_mode', 'grad_enabled')
-_88 = ('\\.train\\((?:True|mode=True)?\\)',)
-_89 = ('\\.backward\\(', '\\.step\\(')
-_90 = ('isinstance(', 'type(')
-_91 = ('BatchNorm',)
-_92 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
-_93 = ('requires_grad', 'from_pretrained')
-_94 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
-_95 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
-_96 = ('cuda', '.to(')
-_97 = ('backward(',)
-_98 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
-_99 = ('deepcopy',)
-_100 = ('eval(', 'train(False')
-_101 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
-_102 = ('zip\\(',)
-_103 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', ').data')
-_104 = ('parameters(', 'Parameter(')
-_105 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b')
-_106 = ('backward\\((?<!def backward\\()', 'training_step\\(')
-_107 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_108 = ('\\.backward\\(', 'manual_backward\\(')
-_109 = ('checkpoint',)
-_110 = ('backward', 'training_step')
-_111 = ('step(', 'optim', 'Optim')
-_112 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
-_113 = ('inference_mode',)
-_114 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
-_115 = ('backward\\(', 'def training_step\\(')
-_116 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_117 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_118 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
-_119 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_120 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_121 = ('parameters(', 'optim', 'Optim')
-_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
-_123 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
-_124 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
-_125 = ('Parameter(',)
-_126 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
-_127 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_128 = ('Module',)
-_129 = ('def forward',)
-_130 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
-_131 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
-_132 = ('transformers',)
-_133 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_134 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
-_135 = ('torchvision', 'timm', 'transformers')
-_136 = ('step(', 'Trainer(')
-_137 = ('torchvision', 'timm')
-_138 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_139 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_140 = ('DistributedDataParallel', 'DDP')
-_141 = ('FullyShardedDataParallel', 'FSDP')
-_142 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_143 = ('compile(',)
-_144 = ('torch\\.compile\\(', 'import compile')
-_145 = ('peft',)
-_146 = ('from_pretrained(',)
-_147 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_148 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_149 = ('get_peft_model', 'PeftModel')
-_150 = ('get_peft_model\\(', 'is_trainable')
-_151 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_152 = ('get_peft_model',)
-_153 = ('Config(',)
-_154 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_155 = ('mark_only_lora_as_trainable(', 'lora')
-_156 = ('unload(',)
-_157 = ('disable_adapter(', 'set_adapter(')
-_158 = ('BaseFinetuning', 'BackboneFinetuning')
-_159 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_160 = ('Trainer(',)
-_161 = ('.train(',)
+_46 = ('.step(',)
+_47 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
+_48 = ('optim', 'Optim', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
+_49 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)')
+_50 = ('requires_grad', '.unfreeze(')
+_51 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
+_52 = ('step', 'backward')
+_53 = ('register_hook', '.grad')
+_54 = ('register_hook\\(', '\\.grad\\b')
+_55 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop')
+_56 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]')
+_57 = ('step(',)
+_58 = ('param_groups',)
+_59 = ('_(', '*=', '-=', '+=', '.data = ')
+_60 = ('def step\\(',)
+_61 = ('params', 'add_param_group')
+_62 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
+_63 = ('load_state_dict', 'zip(')
+_64 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
+_65 = ('backward',)
+_66 = ('Parameter(', 'nn.')
+_67 = ('Module\\)', 'self\\.\\w+ = nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
+_68 = ('clip_grad_norm',)
+_69 = ('clip_grad_norm_?\\(',)
+_70 = ('zip(',)
+_71 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
+_72 = ('train(',)
+_73 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm')
+_74 = ('step(', 'backward(', 'training_step')
+_75 = ('\\.train\\((?:True|mode=True)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_76 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(')
+_77 = ('step(', 'backward(', 'Trainer(')
+_78 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
+_79 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
+_80 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
+_81 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_82 = ('track_running_stats', '.momentum')
+_83 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
+_84 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'Electra')
+_85 = ('step(', 'backward(')
+_86 = ('no_grad', 'inference_mode', 'grad_enabled')
+_87 = ('\\.train\\((?:True|mode=True)?\\)',)
+_88 = ('\\.backward\\(', '\\.step\\(')
+_89 = ('isinstance(', 'type(')
+_90 = ('BatchNorm',)
+_91 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
+_92 = ('requires_grad', 'from_pretrained')
+_93 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
+_94 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
+_95 = ('cuda', '.to(')
+_96 = ('backward(',)
+_97 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
+_98 = ('deepcopy',)
+_99 = ('eval(', 'train(False')
+_100 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
+_101 = ('zip\\(',)
+_102 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', ').data')
+_103 = ('parameters(', 'Parameter(')
+_104 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b')
+_105 = ('backward\\((?<!def backward\\()', 'training_step\\(')
+_106 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_107 = ('\\.backward\\(', 'manual_backward\\(')
+_108 = ('checkpoint',)
+_109 = ('backward', 'training_step')
+_110 = ('step(', 'optim', 'Optim')
+_111 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
+_112 = ('inference_mode',)
+_113 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
+_114 = ('backward\\(', 'def training_step\\(')
+_115 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_116 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_117 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_118 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_119 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_120 = ('parameters(', 'optim', 'Optim')
+_121 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
+_123 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
+_124 = ('Parameter(',)
+_125 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
+_126 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_127 = ('Module',)
+_128 = ('def forward',)
+_129 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
+_130 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
+_131 = ('transformers',)
+_132 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_133 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
+_134 = ('torchvision', 'timm', 'transformers')
+_135 = ('step(', 'Trainer(')
+_136 = ('torchvision', 'timm')
+_137 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_138 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_139 = ('DistributedDataParallel', 'DDP')
+_140 = ('FullyShardedDataParallel', 'FSDP')
+_141 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_142 = ('compile(',)
+_143 = ('torch\\.compile\\(', 'import compile')
+_144 = ('peft',)
+_145 = ('from_pretrained(',)
+_146 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_147 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_148 = ('get_peft_model', 'PeftModel')
+_149 = ('get_peft_model\\(', 'is_trainable')
+_150 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_151 = ('get_peft_model',)
+_152 = ('Config(',)
+_153 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_154 = ('mark_only_lora_as_trainable(', 'lora')
+_155 = ('unload(',)
+_156 = ('disable_adapter(', 'set_adapter(')
+_157 = ('BaseFinetuning', 'BackboneFinetuning')
+_158 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_159 = ('Trainer(',)
+_160 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -196,55 +195,55 @@ RULES = (
     IndexedRule('FZ201', Level.ERROR, 'undone.blanket_unfreeze', (_0, ), (_11, _41, )),
     IndexedRule('FZ202', Level.ERROR, 'undone.parameter_replaced_after_freeze', (_0, _42, ), (_11, _43, )),
     IndexedRule('FZ203', Level.ERROR, 'undone.reparametrized_after_freeze', (_0, _44, ), (_11, _45, )),
-    IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _46, _22, ), (_11, )),
-    IndexedRule('FZ205', Level.WARNING, 'undone.one_sided_toggle', (_0, _47, ), (_11, _23, )),
-    IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_48, _49, ), (_50, _23, )),
-    IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_48, _49, ), (_50, _23, )),
-    IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_48, _49, ), (_50, _23, )),
-    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_51, _49, ), (_52, _23, )),
-    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _53, _49, ), (_11, _23, )),
-    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_54, _22, ), (_23, _55, )),
-    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_22, _56, ), (_23, _57, )),
-    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_58, _59, _60, ), (_61, )),
-    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _49, ), (_11, _23, )),
-    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_22, _62, ), (_23, _63, )),
-    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_22, _64, ), (_23, _65, )),
-    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_66, _22, _67, ), (_23, _68, )),
-    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_69, _49, ), (_23, _70, )),
-    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _71, ), (_72, )),
-    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _73, _74, _75, ), (_11, _76, _77, )),
-    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _73, _78, _79, _80, ), (_81, _82, )),
-    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_83, _0, ), (_84, _11, )),
-    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_73, _0, _85, _86, _87, ), (_88, _89, )),
-    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_90, _91, _21, ), (_92, _81, )),
-    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_93, _86, ), (_94, _95, _89, )),
-    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_96, _97, _21, ), (_98, _11, )),
-    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_99, _19, _58, _100, ), (_101, _102, )),
-    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_103, _25, _104, ), (_105, _106, _23, )),
-    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _66, _58, _49, ), (_11, _23, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _66, ), (_107, _108, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_109, _110, _111, ), (_112, _106, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_113, _110, ), (_114, _115, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_116, _117, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _118, )),
-    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _49, ), (_11, _23, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _49, _119, ), (_23, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_120, _121, ), (_122, _123, _124, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_125, ), (_126, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_127, _128, _129, ), (_130, _131, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _132, _133, ), (_11, _134, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _135, _136, ), (_11, _45, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_137, _49, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_138, ), (_139, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _140, _66, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _141, ), (_11, _142, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _143, _66, ), (_11, _144, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_145, _146, _147, ), (_148, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_145, _149, _147, ), (_150, _151, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_145, _152, _153, _147, ), (_154, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_155, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_145, _156, _149, _147, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_145, _157, _49, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_158, _22, ), (_159, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _160, _161, ), (_11, _132, )),
+    IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _22, ), (_11, )),
+    IndexedRule('FZ205', Level.WARNING, 'undone.one_sided_toggle', (_0, _46, ), (_11, _23, )),
+    IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_47, _48, ), (_49, _23, )),
+    IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_47, _48, ), (_49, _23, )),
+    IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_47, _48, ), (_49, _23, )),
+    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_50, _48, ), (_51, _23, )),
+    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _52, _48, ), (_11, _23, )),
+    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_53, _22, ), (_23, _54, )),
+    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_22, _55, ), (_23, _56, )),
+    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_57, _58, _59, ), (_60, )),
+    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _48, ), (_11, _23, )),
+    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_22, _61, ), (_23, _62, )),
+    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_22, _63, ), (_23, _64, )),
+    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_65, _22, _66, ), (_23, _67, )),
+    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_68, _48, ), (_23, _69, )),
+    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _70, ), (_71, )),
+    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _72, _73, _74, ), (_11, _75, _76, )),
+    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _72, _77, _78, _79, ), (_80, _81, )),
+    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_82, _0, ), (_83, _11, )),
+    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_72, _0, _84, _85, _86, ), (_87, _88, )),
+    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_89, _90, _21, ), (_91, _80, )),
+    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_92, _85, ), (_93, _94, _88, )),
+    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_95, _96, _21, ), (_97, _11, )),
+    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_98, _19, _57, _99, ), (_100, _101, )),
+    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_102, _25, _103, ), (_104, _105, _23, )),
+    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _65, _57, _48, ), (_11, _23, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _65, ), (_106, _107, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_108, _109, _110, ), (_111, _105, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_112, _109, ), (_113, _114, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_115, _116, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _117, )),
+    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _48, ), (_11, _23, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _48, _118, ), (_23, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_119, _120, ), (_121, _122, _123, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_124, ), (_125, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_126, _127, _128, ), (_129, _130, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _131, _132, ), (_11, _133, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _134, _135, ), (_11, _45, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_136, _48, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_137, ), (_138, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _139, _65, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _140, ), (_11, _141, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _142, _65, ), (_11, _143, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_144, _145, _146, ), (_147, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_144, _148, _146, ), (_149, _150, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_144, _151, _152, _146, ), (_153, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_154, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_144, _155, _148, _146, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_144, _156, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_157, _22, ), (_158, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _159, _160, ), (_11, _131, )),
 )

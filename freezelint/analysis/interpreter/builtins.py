@@ -26,6 +26,7 @@ from freezelint.analysis.values import (
     Constant,
     Counted,
     ElementsValue,
+    Form,
     InstanceValue,
     LibraryValue,
     MappingValue,
@@ -231,9 +232,19 @@ def _dict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     if arguments.positional:
         value = _first(arguments)
         if isinstance(value, ParameterSequence):
-            return UNKNOWN
+            return _table(run, value, arguments, node)
         return value if isinstance(value, MappingValue) else UNKNOWN
     return MappingValue(tuple(arguments.keywords.items()), arguments.complete)
+
+
+def _table(
+    run: Interpreter, value: ParameterSequence, arguments: Arguments, node: cst.Call
+) -> Value:
+    """``dict(model.named_parameters())``."""
+    consumed = consume(run, value, arguments.node(0, "") or node)
+    assert isinstance(consumed, ParameterSequence)
+    is_alone = len(arguments.all) == 1 and arguments.complete
+    return consumed._replace(form=Form.TABLE) if value.named and is_alone else UNKNOWN
 
 
 def _vars(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:

@@ -21,6 +21,7 @@ from freezelint.analysis.values import (
     MappingValue,
     ModuleGroup,
     ModuleValue,
+    ParameterName,
     ParameterSequence,
     ParameterValue,
     SequenceValue,
@@ -46,6 +47,8 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
     is_lazy = isinstance(node, cst.GeneratorExp)
     together = collect(run, results, complete=complete, is_lazy=is_lazy)
     if isinstance(node, cst.DictComp):
+        if isinstance(together, ParameterSequence):
+            return together._replace(form=Form.TABLE)
         return _as_mapping(together)
     is_written_down = isinstance(node.for_in.iter, (cst.Tuple, cst.List))
     if is_lazy and not is_written_down and not isinstance(together, ParameterSequence):
@@ -144,7 +147,9 @@ def _element(
         return _clause(run, node, inner, evaluate(run, inner.iter))
     if isinstance(node, cst.DictComp):
         key, value = evaluate(run, node.key), evaluate(run, node.value)
-        is_known = isinstance(key, Constant) and isinstance(value, ModuleValue)
+        is_known = (isinstance(key, Constant) and isinstance(value, ModuleValue)) or (
+            isinstance(key, ParameterName) and isinstance(value, ParameterValue)
+        )
         return [SequenceValue((key, value)) if is_known else value], True
     assert isinstance(node, cst.BaseSimpleComp)
     return [evaluate(run, node.elt)], True

@@ -42,7 +42,9 @@ def filter_elements(run: Interpreter, arguments: Arguments, node: cst.Call) -> V
     if len(arguments.positional) != 2:
         return UNKNOWN
     test, sequence = arguments.positional
-    if not isinstance(sequence, (ParameterSequence, ModuleGroup)):
+    if not isinstance(sequence, (ParameterSequence, ModuleGroup)) or (
+        isinstance(sequence, ParameterSequence) and sequence.form is Form.TABLE
+    ):
         return UNKNOWN
     outer, run.selection = run.selection, node
     predicate = _predicate_of(run, test, sequence)

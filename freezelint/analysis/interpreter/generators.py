@@ -12,12 +12,15 @@ from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.syntax import dotted, inner_nodes
 from freezelint.analysis.values import (
     UNKNOWN,
+    Constant,
+    ElementsValue,
     FunctionValue,
     MappingValue,
     ModuleValue,
     ParameterSequence,
     ParameterValue,
     SequenceValue,
+    TensorValue,
     Unknown,
     Value,
     same,
@@ -69,7 +72,8 @@ def run_generator(
         hand_over(run, arguments.all, node)
         return UNKNOWN
     found: list[Value] = []
-    path = run.path
+    path, depth = run.path, len(run.loops)
+    loops: list[cst.Yield] = []
 
     def keep(value: Value, source: cst.Yield) -> None:
         values: tuple[Value, ...] = (value,)
@@ -80,6 +84,8 @@ def run_generator(
             # In some runs only.
             values = tuple(_one_of(run, each) for each in values)
         found.extend(values)
+        if len(run.loops) > depth:
+            loops.append(source)
 
     activate(run, function, code, arguments, node, on_yield=keep)
     different: list[Value] = []
@@ -88,6 +94,8 @@ def run_generator(
         plain = _without_iterators(each)
         if not any(same(plain, _without_iterators(other)) for other in different):
             different.append(each)
+    if len(different) == 1 and (len(found) > 1 or loops) and _is_data(different[0]):
+        return ElementsValue(different[0])
     is_complete = not any(isinstance(each, Unknown) for each in different)
     return collect(run, different, complete=is_complete, is_lazy=True) if different else UNKNOWN
 
@@ -98,6 +106,15 @@ def _one_of(run: Interpreter, value: Value) -> Value:
     if isinstance(value, (ParameterValue, ModuleValue)):
         return narrow_to_some(run, value)
     return value
+
+
+def _is_data(value: Value) -> bool:
+    """Whether a value is of no model, so that one that is given stands for any number of them."""
+    if isinstance(value, SequenceValue):
+        return all(map(_is_data, value.items))
+    if isinstance(value, MappingValue):
+        return all(_is_data(each) for _, each in value.items)
+    return isinstance(value, (Unknown, TensorValue, Constant))
 
 
 def _without_iterators(value: Value) -> Value:

@@ -81,10 +81,7 @@ def _registered_items(run: Interpreter, value: ModuleValue) -> tuple[Value, ...]
 def element_of(run: Interpreter, value: Value) -> Value:
     """What stands for every element of a value."""
     if isinstance(value, ParameterSequence):
-        element = ParameterValue(value.parts, is_element=True)
-        if value.named:
-            return SequenceValue((ParameterName(0), element))
-        return element
+        return _element_of_parameters(value)
     if isinstance(value, ModuleGroup):
         module = ModuleValue(element_module(run, value.key, value.predicate))
         return SequenceValue((ParameterName(1), module)) if value.named else module
@@ -110,6 +107,13 @@ def element_of(run: Interpreter, value: Value) -> Value:
     return UNKNOWN
 
 
+def _element_of_parameters(value: ParameterSequence) -> Value:
+    if value.form is Form.TABLE:
+        return ParameterName(0) if value.named else UNKNOWN
+    element = ParameterValue(value.parts, is_element=True)
+    return SequenceValue((ParameterName(0), element)) if value.named else element
+
+
 def _may_hold_modules(run: Interpreter, value: ModuleValue) -> bool:
     """Whether the elements may be submodules: of a module, or of what hangs below one."""
     module = run.objects.module(value.key)
@@ -133,7 +137,7 @@ def element_module(run: Interpreter, container: int, predicate: Predicate) -> in
 def parameters_in(value: Value) -> ParameterSequence | None:
     """Parameters, or the ones of which a list holds copies, each in its place."""
     if isinstance(value, ParameterSequence):
-        return value
+        return None if value.form is Form.TABLE else value
     if isinstance(value, ElementsValue):
         copied = value.element
     elif isinstance(value, SequenceValue) and value.complete and len(value.items) == 1:
@@ -170,6 +174,8 @@ def consume(run: Interpreter, value: Value, node: cst.CSTNode) -> Value:
             items=tuple((key, consume(run, each, node)) for key, each in value.items)
         )
     if not isinstance(value, (ParameterSequence, ElementsValue)):
+        return value
+    if isinstance(value, ParameterSequence) and value.form is Form.TABLE:
         return value
     if value.iterator is not None:
         run.announce(

@@ -26,6 +26,7 @@ from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
     Constant,
+    ElementsValue,
     Form,
     InstanceValue,
     LibraryInstance,
@@ -69,7 +70,7 @@ def call_method(
         return call_on_tensor(run, receiver, name, arguments, node)
     if isinstance(receiver, OptimizerValue):
         return call_on_optimizer(run, receiver, name, arguments, node)
-    if isinstance(receiver, (ParameterSequence, SequenceValue, ModuleGroup)):
+    if isinstance(receiver, (ParameterSequence, SequenceValue, ModuleGroup, ElementsValue)):
         return call_on_sequence(run, receiver, name, arguments, node)
     if isinstance(receiver, (Constant, MappingValue)):
         return _on_plain(run, receiver, name, arguments, node)

@@ -8,19 +8,29 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
+from freezelint.analysis.interpreter.element_tests import ElementTest
 from freezelint.analysis.interpreter.hidden import note_collection
-from freezelint.analysis.interpreter.iteration import element_of, narrow_to_some, stands_for_several
+from freezelint.analysis.interpreter.iteration import (
+    element_of,
+    narrow_to_some,
+    narrowed,
+    stands_for_several,
+)
+from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     ANY_KEY,
     UNKNOWN,
     Constant,
+    ElementsValue,
     Form,
     InstanceValue,
     MappingValue,
     ModuleGroup,
     ModuleValue,
+    ParameterName,
     ParameterSequence,
+    ParameterValue,
     SequenceValue,
     Value,
 )
@@ -32,15 +42,18 @@ if TYPE_CHECKING:
 
 def call_on_sequence(
     run: Interpreter,
-    receiver: ParameterSequence | SequenceValue | ModuleGroup,
+    receiver: ParameterSequence | SequenceValue | ModuleGroup | ElementsValue,
     name: str,
     arguments: Arguments,
     node: cst.Call,
 ) -> Value:
     """``append``, ``extend`` and the other methods that change a list."""
-    if isinstance(receiver, ModuleGroup):
-        is_taken = name in ("pop", "popleft")
-        return narrow_to_some(run, element_of(run, receiver)) if is_taken else UNKNOWN
+    if name in ("pop", "popleft") and not isinstance(receiver, ParameterSequence):
+        return _taken(run, receiver, name, arguments, node)
+    if isinstance(receiver, (ModuleGroup, ElementsValue)):
+        return UNKNOWN
+    if isinstance(receiver, ParameterSequence) and receiver.form is Form.TABLE:
+        return _call_on_table(run, receiver, name, arguments, node)
     if not isinstance(node.func, cst.Attribute) or not arguments.positional:
         return UNKNOWN
     value = arguments.positional[-1]
@@ -51,6 +64,71 @@ def call_on_sequence(
     if changed is not None:
         store(run, node.func.value, changed)
     return UNKNOWN
+
+
+def _taken(
+    run: Interpreter,
+    receiver: SequenceValue | ModuleGroup | ElementsValue,
+    name: str,
+    arguments: Arguments,
+    node: cst.Call,
+) -> Value:
+    """``pop``: one of the elements; which one is known as long as none was taken before."""
+    if isinstance(receiver, (ModuleGroup, ElementsValue)):
+        return narrow_to_some(run, element_of(run, receiver))
+    if not isinstance(node.func, cst.Attribute):
+        return UNKNOWN
+    place = Constant(0) if name == "popleft" else arguments.get(0, "index") or Constant(-1)
+    items = list(receiver.items)
+    number = place.value if isinstance(place, Constant) else None
+    if (
+        type(number) is not int
+        or not receiver.complete
+        or number not in range(-len(items), len(items))
+    ):
+        store(run, node.func.value, UNKNOWN)
+        return UNKNOWN
+    if run.loops or run.element_names:
+        alike = element_of(run, receiver)
+        store(run, node.func.value, ElementsValue(alike))
+        return narrow_to_some(run, alike)
+    taken = items.pop(number)
+    store(run, node.func.value, SequenceValue(tuple(items)))
+    return taken
+
+
+def _call_on_table(
+    run: Interpreter,
+    table: ParameterSequence,
+    name: str,
+    arguments: Arguments,
+    node: cst.Call,
+) -> Value:
+    """``keys``, ``values``, ``items`` and ``get`` of a dict of parameters."""
+    together = table._replace(form=Form.COLLECTION)
+    if name == "keys":
+        return ElementsValue(ParameterName(0)) if table.named else UNKNOWN
+    if name == "values":
+        return together._replace(named=False)
+    if name == "items":
+        return together if table.named else _with_unknown_keys(run, together)
+    if name == "get" and arguments.positional:
+        return entry_of(run, table, arguments.positional[0])
+    if name not in ("copy", "__contains__") and isinstance(node.func, cst.Attribute):
+        store(run, node.func.value, UNKNOWN)
+    return UNKNOWN
+
+
+def _with_unknown_keys(run: Interpreter, together: ParameterSequence) -> Value:
+    return ElementsValue(SequenceValue((UNKNOWN, element_of(run, together))))
+
+
+def entry_of(run: Interpreter, table: ParameterSequence, key: Value) -> Value:
+    """``table[key]``: one of the parameters, by its name."""
+    element = ParameterValue(table.parts, is_element=True)
+    if table.named and isinstance(key, Constant) and isinstance(key.value, str):
+        return narrowed(element, (NameTest("equals", (key.value,)),), run)
+    return narrow_to_some(run, element)
 
 
 def _changed(
@@ -71,13 +149,28 @@ def _changed(
 def _change_either(
     run: Interpreter, choice: cst.IfExp, name: str, value: Value, node: cst.Call
 ) -> None:
-    """``(these if test else those).append(value)``: each list gets some of the values."""
+    """``(these if test else those).append(value)``: each list gets some of the values.
+
+    By a condition on the elements both together get all of them.
+    """
+    from freezelint.analysis.interpreter.conditions import judge
     from freezelint.analysis.interpreter.expressions import evaluate
 
-    for arm in (choice.body, choice.orelse):
+    verdict = judge(run, choice.test)
+    if isinstance(verdict, bool):
+        given = [(choice.body if verdict else choice.orelse, value)]
+    elif isinstance(verdict, ElementTest):
+        given = [
+            (choice.body, narrowed(value, verdict.when_true, run)),
+            (choice.orelse, narrowed(value, verdict.when_false, run)),
+        ]
+    else:
+        some = narrow_to_some(run, value)
+        given = [(choice.body, some), (choice.orelse, some)]
+    for arm, each in given:
         receiver = evaluate(run, arm)
         if isinstance(receiver, (ParameterSequence, SequenceValue)):
-            changed = _changed(run, receiver, name, narrow_to_some(run, value), node)
+            changed = _changed(run, receiver, name, each, node)
             if changed is not None:
                 store(run, arm, changed)
 
@@ -91,7 +184,7 @@ def _appended(
         items = receiver.items
         if grows and items and items[-1] == value:
             return receiver
-        is_known = not grows or hasattr(value, "parts") or stands_for_several(run, value)
+        is_known = not grows or _is_of_parameters(value) or stands_for_several(run, value)
         complete = receiver.complete and is_known
         return SequenceValue((*items, value), complete)
     more = as_parameters(run, SequenceValue((value,)), node)
@@ -99,6 +192,28 @@ def _appended(
         return receiver._replace(complete=False)
     parts = tuple(dict.fromkeys(receiver.parts + more.parts))
     return ParameterSequence(parts, Form.COLLECTION, receiver.named, receiver.complete)
+
+
+def _is_of_parameters(value: Value) -> bool:
+    """Whether a value is parameters or a group of them, which stands for one of each round."""
+    if isinstance(value, MappingValue):
+        return value.complete and _is_of_parameters(value.get("params") or UNKNOWN)
+    if isinstance(value, SequenceValue):
+        return value.complete and all(map(_is_of_parameters, value.items))
+    return hasattr(value, "parts")
+
+
+def _set_default(
+    run: Interpreter, mapping: MappingValue, arguments: Arguments, target: cst.BaseExpression
+) -> Value:
+    """``mapping.setdefault(key, [])``: what is there, or a new list that is put there."""
+    key = arguments.positional[0]
+    name = key.value if isinstance(key, Constant) else ANY_KEY
+    there = mapping.get(name)
+    if there is None:
+        there = arguments.positional[1]
+        store(run, target, with_entry(mapping, key, there))
+    return there
 
 
 def store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
@@ -123,8 +238,23 @@ def store(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
         # One of the two has changed.
         store(run, target.body, UNKNOWN)
         store(run, target.orelse, UNKNOWN)
+    elif isinstance(target, cst.Call):
+        _store_default(run, target, value)
     elif isinstance(target, cst.Subscript) and dotted(target.value) is not None:
         store(run, target.value, _with_element(run, target, value))
+
+
+def _store_default(run: Interpreter, target: cst.Call, value: Value) -> None:
+    """``mapping.setdefault(key, []).append(value)``."""
+    from freezelint.analysis.interpreter.expressions import evaluate
+
+    method = target.func
+    if not isinstance(method, cst.Attribute) or method.attr.value != "setdefault":
+        return
+    mapping = evaluate(run, method.value)
+    if isinstance(mapping, MappingValue):
+        key = evaluate(run, target.args[0].value)
+        store(run, method.value, with_entry(mapping, key, value))
 
 
 def renew(run: Interpreter, old: Value, new: Value) -> None:
@@ -191,14 +321,22 @@ def call_on_mapping(
             found = receiver.get(key.value)
             missing = arguments.get(1, "default") or Constant(None)
             return found or (missing if receiver.complete else UNKNOWN)
+    alike = receiver.get(ANY_KEY) if len(receiver.items) == 1 else None
+    if name == "values" and alike is not None:
+        return ElementsValue(alike)
     if name == "values":
         return SequenceValue(tuple(value for _, value in receiver.items), receiver.complete)
     if name == "items":
+        if alike is not None:
+            return ElementsValue(SequenceValue((UNKNOWN, alike)))
         pairs = tuple(
             SequenceValue((UNKNOWN if key is ANY_KEY else Constant(key), value))
             for key, value in receiver.items
         )
         return SequenceValue(pairs, receiver.complete)
+    is_filled = name == "setdefault" and len(arguments.positional) == 2
+    if is_filled and isinstance(node.func, cst.Attribute):
+        return _set_default(run, receiver, arguments, node.func.value)
     if name in ("update", "pop", "setdefault", "clear") and isinstance(node.func, cst.Attribute):
         store(run, node.func.value, UNKNOWN)
     return UNKNOWN

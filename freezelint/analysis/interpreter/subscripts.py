@@ -18,7 +18,7 @@ from freezelint.analysis.interpreter.iteration import (
     stands_for_several,
 )
 from freezelint.analysis.interpreter.out_of_sight import hand_over
-from freezelint.analysis.interpreter.sequences import renew, store, with_entry
+from freezelint.analysis.interpreter.sequences import entry_of, renew, store, with_entry
 from freezelint.analysis.interpreter.submodules import (
     add_element,
     element_name,
@@ -180,12 +180,9 @@ def _slice_of(run: Interpreter, receiver: ModuleValue) -> int:
 
 
 def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
-    if isinstance(receiver, SubmoduleTable):
-        return _submodule(run, receiver, index)
-    if isinstance(receiver, StateDictValue):
-        return tensor_of(receiver)
-    if isinstance(receiver, MappingValue) and (alike := receiver.get(ANY_KEY)) is not None:
-        return alike
+    entry = _entry(run, receiver, index)
+    if entry is not None:
+        return entry
     if isinstance(receiver, LibraryValue) and receiver.name.endswith(".__dict__"):
         return _chosen(receiver.name.removesuffix(".__dict__"), index)
     if not isinstance(index, Constant):
@@ -206,6 +203,17 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if isinstance(receiver, (ModuleGroup, ParameterSequence)):
         return narrow_to_some(run, element_of(run, receiver))
     return UNKNOWN
+
+
+def _entry(run: Interpreter, receiver: Value, index: Value) -> Value | None:
+    """An entry of a dict that is about one model, or whose values are all alike."""
+    if isinstance(receiver, SubmoduleTable):
+        return _submodule(run, receiver, index)
+    if isinstance(receiver, StateDictValue):
+        return tensor_of(receiver)
+    if isinstance(receiver, ParameterSequence) and receiver.form is Form.TABLE:
+        return entry_of(run, receiver, index)
+    return receiver.get(ANY_KEY) if isinstance(receiver, MappingValue) else None
 
 
 def _any_of(run: Interpreter, receiver: Value) -> Value:

@@ -23,6 +23,7 @@ from freezelint.analysis.training import (
     shares_activation,
     steps_after,
     trained_before,
+    trains_later,
     without_flag_tests,
 )
 from freezelint.findings import Level
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.predicates import FlagTest
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
     from freezelint.findings import Fix
@@ -175,6 +177,8 @@ class FilteredTooEarly(Rule):
             ]
             if not inside or is_written_again(trace, freeze, True, trace.now):
                 continue
+            if any(trains_later(trace, freeze, part, built.key) for part in inside):
+                continue
             if freeze.index > built.index and not self._stays_wrong(built, freeze, inside, trace):
                 continue
             return self._report(built, freeze, test, trace)
@@ -196,7 +200,7 @@ class FilteredTooEarly(Rule):
         self, built: OptimizerBuilt, freeze: FlagWritten, test: FlagTest, trace: Trace
     ) -> Report:
         return Report(
-            test.place,
+            _place_of(test, freeze, trace),
             f"this filter ran before `{freeze.label}` was frozen: every parameter passed it",
             "move the filter below the freeze",
             (
@@ -208,10 +212,21 @@ class FilteredTooEarly(Rule):
         )
 
 
+def _place_of(test: FlagTest, freeze: FlagWritten, trace: Trace) -> Place:
+    """Where the filter comes before the freeze; a helper that filters is called too early."""
+    assert test.at is not None
+    ran = trace.events[test.at - 1]
+    is_this = ran.place.statement is test.place.statement
+    common = trace.common_place(ran, freeze) if is_this else test.place
+    return test.place if common.node is ran.place.node else common
+
+
 def _fix(built: OptimizerBuilt, freeze: FlagWritten, test: FlagTest, trace: Trace) -> Fix | None:
     """Take the filter below the freeze, and with it the optimizer that was built before."""
     from freezelint.analysis import rearrangement
 
+    if _place_of(test, freeze, trace) is not test.place:
+        return None
     if all(lasting_freeze(trace, part.key, freeze.index + 1, built) for part in built.parts):
         # Nothing would pass the filter, and an optimizer refuses that.
         return None

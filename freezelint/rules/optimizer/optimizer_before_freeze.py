@@ -25,6 +25,7 @@ from freezelint.analysis.training import (
     shares_activation,
     steps_after,
     trained_before,
+    trains_later,
 )
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -158,7 +159,9 @@ class OptimizerBeforeFreeze(Rule):
             return None
         if trace.is_frozen(part, built.index, built.path):
             return None
-        if is_written_again(trace, freeze, True, trace.now):
+        if is_written_again(trace, freeze, True, trace.now) or trains_later(
+            trace, freeze, part, built.key
+        ):
             return None
         if freeze.activations != built.activations and _is_restored(trace, freeze, part):
             return None

@@ -28,6 +28,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part, Value
 
@@ -176,7 +177,7 @@ class ZeroedGradientFreeze(Rule):
         optimizer = trace.objects.optimizer(built.key).label or built.name
         some = "some elements of the gradient" if masked.is_partial else "the gradient"
         return Report(
-            masked.place,
+            _place_of(masked, built, trace),
             f"{some} of `{masked.label}` become zero, but {moved_by} of `{optimizer}` moves "
             "the weights without it",
             "write the values back after each step, "
@@ -188,6 +189,15 @@ class ZeroedGradientFreeze(Rule):
             if masked.is_partial
             else about_whole(part, masked.label, masked.place.code.partition(".register_hook(")[0]),
         )
+
+
+def _place_of(masked: GradientsMasked, built: OptimizerBuilt, trace: Trace) -> Place:
+    """Where the gradients are masked, or where a function is passed the parameter to do that."""
+    common = trace.common_place(masked, built)
+    is_called_there = bool(masked.stack) and common is masked.stack[-1]
+    is_passed = masked.place.code.partition(".register_hook(")[0].isidentifier()
+    is_function = masked.scope in trace.file.functions
+    return common if is_called_there and is_passed and is_function else masked.place
 
 
 def _is_between(masked: GradientsMasked, step: Stepped, trace: Trace) -> bool:

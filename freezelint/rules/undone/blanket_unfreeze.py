@@ -14,6 +14,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
+from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -201,13 +202,20 @@ def _is_used_between(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -
         if any(True for _ in trace.between(freeze, unfreeze, kind)):
             return True
     for built in trace.between(freeze, unfreeze, OptimizerBuilt):
-        # Methods that others call may be stages of a schedule: only a script knows its order.
-        if any(map(filters_by_flag, built.parts)) or not shares_activation(freeze, unfreeze):
+        if any(map(filters_by_flag, built.parts)) or not _is_order_known(freeze, unfreeze):
             return True
     for forward in trace.between(freeze, unfreeze, ForwardRan):
         if any(trace.related(forward.key, part.key, forward.index) for part in freeze.parts):
             return True
     return any(may_be_unknown(trace, part, freeze, unfreeze) for part in freeze.parts)
+
+
+def _is_order_known(freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
+    """Whether it is not others that call the methods, as the stages of a schedule.
+
+    A script knows its order, and so does Lightning of what it calls before the first epoch.
+    """
+    return shares_activation(freeze, unfreeze) or unfreeze.scopes[0] in LIGHTNING.start
 
 
 def _is_frozen_again(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:

@@ -14,9 +14,9 @@ from freezelint.analysis.events import (
     NameRebound,
     OptimizerBuilt,
 )
-from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, MODULE_ITERATORS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.training import trained_before
+from freezelint.analysis.training import happens_whenever, trained_before
 from freezelint.analysis.values import ModuleValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
 
 
 class RebuiltAfterFreeze(Rule):
@@ -33,9 +34,9 @@ class RebuiltAfterFreeze(Rule):
 
     What it does:
         Reports a name that held a model of which something was frozen and is bound to a
-        new model of the same kind, into which a checkpoint is loaded (by `from_pretrained`,
-        or afterwards) and which an optimizer takes. The first model is gone, and its flags
-        with it.
+        new model of the same kind, which an optimizer takes: one into which a checkpoint is
+        loaded (by `from_pretrained`, or afterwards), or one that is built in every run that
+        freezes the first. The first model is gone, and its flags with it.
 
     Why is this bad:
         `requires_grad` is not part of a `state_dict`. What was frozen on the first model
@@ -115,7 +116,8 @@ class RebuiltAfterFreeze(Rule):
         A checkpoint loaded into the same object, copies and `torch.load` of a whole
         model (both keep the flags), flags written again on the new model, a first model
         that was used or is still held by another name (a teacher, a list of models),
-        models of another kind, and new models without a checkpoint.
+        models of another kind, and new models without a checkpoint in some runs, or after
+        the first one was looked at.
 
     References:
         https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
@@ -129,7 +131,6 @@ class RebuiltAfterFreeze(Rule):
     claims = (Claim("moves", "model.backbone.*"),)
     triggers = (
         ("requires_grad",),
-        ("load_state_dict", "from_pretrained"),
         ("optim", "Optim", "Adam", "SGD"),
     )
     trigger_patterns = (FLAG_WRITES,)
@@ -151,7 +152,9 @@ class RebuiltAfterFreeze(Rule):
             ),
             None,
         )
-        if taker is None or not _is_loaded(trace, event, taker) or _is_touched(trace, event):
+        if taker is None or _is_touched(trace, event):
+            return
+        if not _is_loaded(trace, event, taker) and not _is_in_vain(trace, event, freeze):
             return
         yield Report(
             trace.meeting_place(event, freeze),
@@ -175,17 +178,27 @@ def _is_rebuilt(trace: Trace, event: NameRebound) -> bool:
 
 
 def _freeze_of(trace: Trace, event: NameRebound) -> FlagWritten | None:
-    """The latest write to flags of the old model, if that froze something."""
+    """The latest freeze of something in the old model, if some of that is frozen still."""
+    unfrozen: list[Part] = []
     for write in trace.before(event, FlagWritten):
-        if any(
-            trace.objects.route(event.old, part.key, write.index) is not None
-            for part in write.parts
-        ):
-            is_freeze = write.value is False and write.certain
-            return (
-                write if is_freeze and write.index < trace.objects.module(event.new).born else None
+        inside = [part for part in write.parts if _is_in_old(trace, part, event, write)]
+        if not inside:
+            continue
+        if write.value is True:
+            unfrozen += write.parts
+        elif write.value is False and write.certain:
+            is_left = write.index < trace.objects.module(event.new).born and not all(
+                any(trace.part_covers(whole, part, write.index) for whole in unfrozen)
+                for part in inside
             )
+            return write if is_left else None
+        else:
+            return None
     return None
+
+
+def _is_in_old(trace: Trace, part: Part, event: NameRebound, at: Event) -> bool:
+    return trace.objects.route(event.old, part.key, at.index) is not None
 
 
 def _is_used(trace: Trace, event: NameRebound, freeze: FlagWritten) -> bool:
@@ -197,6 +210,22 @@ def _is_used(trace: Trace, event: NameRebound, freeze: FlagWritten) -> bool:
         for kind in (ForwardRan, HandedOver, OptimizerBuilt)
         for each in trace.between(freeze, event, kind)
         for key in _keys(each)
+    )
+
+
+def _is_in_vain(trace: Trace, event: NameRebound, freeze: FlagWritten) -> bool:
+    """Whether every run that freezes builds the model anew, and nobody looked at the first one.
+
+    Below the first one and line by line, it may be shown how else it could be done.
+    """
+    is_elsewhere = event.activations != freeze.activations[: len(event.activations)]
+    if not is_elsewhere and set(event.loops) <= set(freeze.loops):
+        return False
+    return happens_whenever(event, freeze) and not any(
+        called.name in MODULE_ITERATORS
+        and isinstance(called.receiver, ModuleValue)
+        and trace.related(called.receiver.key, event.old, called.index)
+        for called in trace.between(freeze, event, MethodCalled)
     )
 
 
