@@ -185,6 +185,13 @@ class SequenceValue(NamedTuple):
 
     items: tuple[Value, ...]
     complete: bool = True
+    certain: tuple[Value, ...] = ()
+    """Of an incomplete one, what is in it anyway, as what a loop has appended."""
+
+    @property
+    def sure(self) -> tuple[Value, ...]:
+        """The items that are in it whatever else is."""
+        return self.items if self.complete else self.certain
 
 
 ANY_KEY = ...

@@ -362,7 +362,9 @@ def concatenated(run: Interpreter, first: Value, second: Value, node: cst.CSTNod
             complete=left.complete and right.complete,
         )
     if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
-        return SequenceValue(first.items + second.items, first.complete and second.complete)
+        complete = first.complete and second.complete
+        certain = () if complete else first.sure + second.sure
+        return SequenceValue(first.items + second.items, complete, certain)
     if isinstance(first, (SequenceValue, ElementsValue)) and (
         isinstance(second, (SequenceValue, ElementsValue))
     ):

@@ -101,13 +101,19 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
         elif isinstance(value, ElementsValue) and isinstance(value.element, ModuleValue):
             # ``*(block(width) for width in widths)``: one stands for each.
             _hold(run, module.key, f"[+{value.element.key}]", value.element)
+        elif isinstance(value, SequenceValue):
+            # ``*layers``: a loop appended these, and perhaps more of their kind.
+            module.flag_at_birth = None
+            for each in value.certain:
+                if isinstance(each, ModuleValue):
+                    _hold(run, module.key, f"[+{each.key}]", each)
         elif isinstance(value, ModuleGroup):
             module.has_own = len(values) > 1
             module.origin = Origin.DERIVED
             module.source = value.key
             module.predicate = value.predicate or (SOME,)
             module.flag_at_birth = None
-        elif isinstance(value, (Unknown, SequenceValue)):
+        elif isinstance(value, Unknown):
             module.flag_at_birth = None
     return ModuleValue(module.key)
 

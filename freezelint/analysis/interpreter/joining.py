@@ -159,14 +159,22 @@ def _without_history(tensor: TensorValue) -> TensorValue:
 def _join_sequences(run: Interpreter, first: SequenceValue, second: SequenceValue) -> Value:
     short, long = sorted((first, second), key=lambda each: len(each.items))
     if len(short.items) == len(long.items):
-        items = zip(first.items, second.items, strict=True)
-        return SequenceValue(tuple(join_values(run, one, other) for one, other in items))
+        pairs = list(zip(first.items, second.items, strict=True))
+        items = tuple(join_values(run, one, other) for one, other in pairs)
+        if first.complete and second.complete:
+            return SequenceValue(items)
+        are_sure = [one in first.sure and other in second.sure for one, other in pairs]
+        certain = tuple(each for each, is_sure in zip(items, are_sure, strict=True) if is_sure)
+        return SequenceValue(items, complete=False, certain=certain)
     more = long.items[len(short.items) :]
     if not all(map(same, short.items, long.items)):
         return UNKNOWN
     # In a loop over parameters a condition narrows which of them are appended.
     are_narrowed = bool(run.element_names) and all(hasattr(each, "parts") for each in more)
-    return long._replace(complete=short.complete and long.complete and are_narrowed)
+    if short.complete and long.complete and are_narrowed:
+        return long
+    certain = tuple(each for each in short.sure if each in long.sure)
+    return long._replace(complete=False, certain=certain)
 
 
 def _join_modules(run: Interpreter, first: ModuleValue, second: ModuleValue) -> ModuleValue:

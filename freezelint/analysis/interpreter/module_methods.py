@@ -45,6 +45,7 @@ from freezelint.analysis.predicates import OF_CHILDREN, SOME, OwnTest, Predicate
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    Counted,
     Form,
     FunctionValue,
     ModuleGroup,
@@ -53,6 +54,8 @@ from freezelint.analysis.values import (
     Part,
     PartialValue,
     StateDictValue,
+    TypedValue,
+    Unknown,
     Value,
 )
 
@@ -202,9 +205,18 @@ def _register(
         replace_child(run, receiver.key, attribute, value, node)
         take_up(run, (value,))
         forget_length(run, receiver.key)
+    elif isinstance(value, ModuleValue) and _grows(run, receiver, name):
+        add_element(run, receiver.key, value, node)
+        run.objects.module(receiver.key).is_complete = False
     else:
         hand_over(run, (receiver,), node)
     return UNKNOWN
+
+
+def _grows(run: Interpreter, receiver: ModuleValue, name: Value | None) -> bool:
+    """Whether a container gets one more layer, under a name that counts how many there are."""
+    is_counting = isinstance(name, (Unknown, TypedValue, Counted))
+    return is_counting and run.objects.module(receiver.key).library == "torch.nn.Sequential"
 
 
 def _submodule(

@@ -186,7 +186,8 @@ def _appended(
             return receiver
         is_known = not grows or _is_of_parameters(value) or stands_for_several(run, value)
         complete = receiver.complete and is_known
-        return SequenceValue((*items, value), complete)
+        certain = () if complete else (*receiver.sure, value)
+        return SequenceValue((*items, value), complete, certain)
     more = as_parameters(run, SequenceValue((value,)), node)
     if more is None:
         return receiver._replace(complete=False)
