@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.knowledge import timm, torchvision
 from freezelint.analysis.knowledge.zoo import is_built_from_configuration
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import Constant, LibraryInstance
+from freezelint.analysis.values import Constant, LibraryInstance, TypedValue
 from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.knowledge.layers import LayerKind
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
 
 _TIMM = "timm."
+
+_FEATURES = timm.PLAIN_ARGUMENTS | {"features_only", "out_indices", "output_stride", "global_pool"}
+"""Arguments with which a model of timm still has BatchNorm where it has it by itself."""
+
+_ENCODERS = (
+    r"(?:resnet|resnext|se_resne|senet|densenet|inception|xception|efficientnet|mobilenet|dpn"
+    r"|timm-(?:res|reg|ger|skres|efficientn|mobilen)|mobileone|vgg\d+_bn)"
+)
+"""Encoders of segmentation_models_pytorch with BatchNorm."""
 
 _NOTHING = (None, Constant(None), Constant(False))
 
@@ -167,6 +180,41 @@ def _builder_of(module: ModuleObject) -> str | None:
     if torchvision.heads_of(module.library) is None:
         return None
     return module.library if torchvision.PLAIN_ARGUMENTS.issuperset(given.keywords) else None
+
+
+def keeps_statistics_by_name(library: str, given: Arguments, steps: Sequence[str]) -> bool:
+    """Whether a model that is chosen by a name certainly holds BatchNorm throughout.
+
+    An option of the command line counts as what it is when nobody sets it.
+
+    Args:
+        library: Dotted name of what builds the model, with ``given`` as arguments.
+        given: What it is called with.
+        steps: The attributes that lead down to the submodule that is asked about.
+    """
+    if library.startswith("segmentation_models_pytorch."):
+        name = given.get(0, "encoder_name")
+        is_known = list(steps) in ([], ["encoder"])
+        return is_known and re.match(_ENCODERS, _text(name, "resnet34")) is not None
+    if library == "torch.hub.load" and not steps:
+        source = _text(given.get(0, "repo_or_dir"), "")
+        built = f"torchvision.models.{_text(given.get(1, 'model'), '')}"
+        return source.startswith("pytorch/vision") and torchvision.holds_statistics(built)
+    if library == "torchvision.models.get_model" and not steps:
+        built = f"torchvision.models.{_text(given.get(0, 'name'), '')}"
+        return torchvision.holds_statistics(built)
+    if library not in timm.FACTORIES or steps or not _FEATURES.issuperset(given.keywords):
+        return False
+    found = timm.architecture(_text(given.get(0, "model_name"), ""))
+    return found is not None and found.is_full_of_batch_norms
+
+
+def _text(value: Value | None, default: str) -> str:
+    """A text that is known, by itself or as what an option is by default."""
+    if value is None:
+        return default
+    known = value.default if isinstance(value, TypedValue) else value
+    return str(known.value) if isinstance(known, Constant) else ""
 
 
 def _has_own_measures(module: ModuleObject) -> bool:

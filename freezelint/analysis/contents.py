@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.architectures import known_place, root_of
+from freezelint.analysis.architectures import keeps_statistics_by_name, known_place, root_of
 from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.knowledge.layers import (
     BATCH_NORMS,
@@ -26,7 +26,7 @@ from freezelint.analysis.predicates import is_total
 from freezelint.analysis.values import Constant, ModuleValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from freezelint.analysis.architectures import KnownPlace
     from freezelint.analysis.interpreter.arguments import Arguments
@@ -82,6 +82,8 @@ class _Question:
             if self._kind is LayerKind.DROPOUT and _says_how_much_it_drops(root):
                 return _drops(root) if root is module else None
             return self._in_known(key, place, at, depth)
+        if root.origin is Origin.BUILT and _is_said_to_hold(self._kind, root, steps):
+            return True
         if root.origin in (Origin.COPY, Origin.JOINED):
             return self._in_twins(module, root, steps, at, depth)
         if module.origin is Origin.DERIVED:
@@ -157,8 +159,6 @@ class _Question:
         package, _, layer = (module.library or "").rpartition(".")
         if package == "torch.nn" and layer != "Module" and layer not in CONTAINERS:
             return self._in_layer(module, layer, at, depth)
-        if self._kind is LayerKind.DROPOUT and _drops_by_default(module):
-            return True
         self._trace.look_inside(module.key)
         is_complete = module.is_complete and not module.is_subject
         attached, _ = self._changes(module.key, at)
@@ -220,15 +220,33 @@ def _drops(root: ModuleObject) -> bool | None:
     return True if any(isinstance(each, Constant) and each.value for each in rates) else None
 
 
-def _drops_by_default(module: ModuleObject) -> bool:
-    """Whether a model is of transformers and its configuration, which has dropout, is kept."""
-    library, given = module.library or "", module.arguments
-    if not library.startswith("transformers.") or given is None or not given.complete:
+def _is_said_to_hold(kind: LayerKind, root: ModuleObject, steps: Sequence[str]) -> bool:
+    """Whether all models of this name have such layers, of which this is a model or most of it."""
+    library, given = root.library or "", root.arguments
+    if given is None or not given.complete:
         return False
+    if library.startswith("transformers."):
+        return _is_held_by_transformer(kind, library, given, steps)
+    return kind is LayerKind.BATCH_NORM and keeps_statistics_by_name(library, given, steps)
+
+
+def _is_held_by_transformer(
+    kind: LayerKind, library: str, given: Arguments, steps: Sequence[str]
+) -> bool:
+    """The same of a model of transformers whose configuration is kept."""
     if any("drop" in name or "config" in name for name in given.keywords):
         return False
     loaded = given.get(0, "pretrained_model_name_or_path")
-    return transformers.drops(library, loaded.value if isinstance(loaded, Constant) else None)
+    checkpoint = loaded.value if isinstance(loaded, Constant) else None
+    has_them = {
+        LayerKind.DROPOUT: transformers.drops,
+        LayerKind.BATCH_NORM: transformers.keeps_statistics,
+    }.get(kind)
+    return (
+        has_them is not None
+        and has_them(library, checkpoint)
+        and transformers.is_most_of(library, steps)
+    )
 
 
 def _is_set(given: Arguments | None, position: int, name: str, *, default: bool) -> bool | None:

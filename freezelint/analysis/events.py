@@ -296,6 +296,8 @@ class HandedOver(Event):
 
     keys: tuple[int, ...]
     optimizers: tuple[int, ...] = ()
+    keeps_layers: bool = False
+    """A framework trains it: whatever that does besides, it exchanges no layers."""
 
 
 class IteratorConsumed(Event):

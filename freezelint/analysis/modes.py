@@ -14,6 +14,7 @@ from freezelint.analysis.events import (
     ModeSet,
     Stepped,
 )
+from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.trace import implies
 from freezelint.analysis.training import has_no_parameters, may_be_unknown
@@ -185,3 +186,10 @@ def _only_computes(trace: Trace, key: int, at: int) -> bool:
     trace.look_inside(key)
     held = trace.objects.held_by(key, at)
     return module.is_complete and all(_only_computes(trace, each, at) for each in held)
+
+
+def trainer_of(trace: Trace, train: ModeSet) -> TrainerStarted | None:
+    """The start of the framework that calls this train() by itself, if one does."""
+    started = next(trace.before(train, TrainerStarted), None)
+    is_its_own = started is not None and started.place.node is train.place.node
+    return started if is_its_own else None

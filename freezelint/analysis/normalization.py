@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.predicates import NotAll, TypeTest
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ BATCH_NORM_CLASSES = frozenset(
 BATCH_NORM_BASES = frozenset({"_BatchNorm", "_NormBase"})
 """Those that all others derive from."""
 
-STATISTICS_WORDS = ("BatchNorm", "InstanceNorm", "torchvision", "timm")
+STATISTICS_WORDS = (
+    *("BatchNorm", "InstanceNorm", "torchvision", "timm", "segmentation_models", "hub.load"),
+    *transformers.STATISTICS_WORDS,
+)
 """Of a file without one of these it is not known that a module keeps statistics."""
 
 MODE_WORDS = (*STATISTICS_WORDS, "ropout", "Transformer", "MultiheadAttention")

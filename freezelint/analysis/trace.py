@@ -203,11 +203,12 @@ class Trace:
         )
 
     def was_handed_over(self, key: int, at: int) -> bool:
-        """Whether code out of sight had a module in hands between its birth and a moment."""
+        """Whether code out of sight may have exchanged layers of a module before a moment."""
         since = self.objects.module(key).born
         return any(
             since <= event.index < at and self.related(each, key, event.index)
             for event in self.all(HandedOver)
+            if not event.keeps_layers
             for each in event.keys
         )
 

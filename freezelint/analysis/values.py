@@ -56,6 +56,8 @@ class TypedValue(NamedTuple):
 
     type: str
     """``int``, ``float`` or ``str``."""
+    default: Constant | None = None
+    """What an option is when nobody sets it."""
 
 
 class Part(NamedTuple):

@@ -84,94 +84,93 @@ _69 = ('clip_grad_norm_?\\(',)
 _70 = ('zip(',)
 _71 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
 _72 = ('train(',)
-_73 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm')
-_74 = ('step(', 'backward(', 'training_step')
-_75 = ('\\.train\\((?:True|mode=True)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
-_76 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(')
+_73 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer')
+_74 = ('step(', 'backward(', 'training_step', 'Trainer(')
+_75 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_76 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(', 'Trainer\\(')
 _77 = ('step(', 'backward(', 'Trainer(')
 _78 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
-_79 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
+_79 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
 _80 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
-_81 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
-_82 = ('track_running_stats', '.momentum')
-_83 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
-_84 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'Electra')
-_85 = ('step(', 'backward(')
-_86 = ('no_grad', 'inference_mode', 'grad_enabled')
-_87 = ('\\.train\\((?:True|mode=True)?\\)',)
-_88 = ('\\.backward\\(', '\\.step\\(')
-_89 = ('isinstance(', 'type(')
-_90 = ('BatchNorm',)
-_91 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
-_92 = ('requires_grad', 'from_pretrained')
-_93 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
-_94 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
-_95 = ('cuda', '.to(')
-_96 = ('backward(',)
-_97 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
-_98 = ('deepcopy',)
-_99 = ('eval(', 'train(False')
-_100 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
-_101 = ('zip\\(',)
-_102 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', ').data')
-_103 = ('parameters(', 'Parameter(')
-_104 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b')
-_105 = ('backward\\((?<!def backward\\()', 'training_step\\(')
-_106 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_107 = ('\\.backward\\(', 'manual_backward\\(')
-_108 = ('checkpoint',)
-_109 = ('backward', 'training_step')
-_110 = ('step(', 'optim', 'Optim')
-_111 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
-_112 = ('inference_mode',)
-_113 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
-_114 = ('backward\\(', 'def training_step\\(')
-_115 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_116 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_117 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
-_118 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_119 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_120 = ('parameters(', 'optim', 'Optim')
-_121 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
-_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
-_123 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
-_124 = ('Parameter(',)
-_125 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
-_126 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_127 = ('Module',)
-_128 = ('def forward',)
-_129 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
-_130 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
-_131 = ('transformers',)
-_132 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_133 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
-_134 = ('torchvision', 'timm', 'transformers')
-_135 = ('step(', 'Trainer(')
-_136 = ('torchvision', 'timm')
-_137 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_138 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_139 = ('DistributedDataParallel', 'DDP')
-_140 = ('FullyShardedDataParallel', 'FSDP')
-_141 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_142 = ('compile(',)
-_143 = ('torch\\.compile\\(', 'import compile')
-_144 = ('peft',)
-_145 = ('from_pretrained(',)
-_146 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_147 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_148 = ('get_peft_model', 'PeftModel')
-_149 = ('get_peft_model\\(', 'is_trainable')
-_150 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_151 = ('get_peft_model',)
-_152 = ('Config(',)
-_153 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_154 = ('mark_only_lora_as_trainable(', 'lora')
-_155 = ('unload(',)
-_156 = ('disable_adapter(', 'set_adapter(')
-_157 = ('BaseFinetuning', 'BackboneFinetuning')
-_158 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_159 = ('Trainer(',)
-_160 = ('.train(',)
+_81 = ('track_running_stats', '.momentum')
+_82 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
+_83 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'lectra', 'MPNet', 'mpnet', 'GPT2', 'gpt2', 'T5', 't5-', 'Bart', 'bart', 'egasus', 'Marian', 'ongformer', 'LayoutLM', 'BigBird', 'XLNet', 'xlnet', 'av2', 'avLM', 'avlm')
+_84 = ('no_grad', 'inference_mode', 'grad_enabled')
+_85 = ('\\.backward\\(', '\\.step\\(', 'Trainer\\(')
+_86 = ('isinstance(', 'type(')
+_87 = ('BatchNorm',)
+_88 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
+_89 = ('requires_grad', 'from_pretrained')
+_90 = ('step(', 'backward(')
+_91 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
+_92 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
+_93 = ('\\.backward\\(', '\\.step\\(')
+_94 = ('cuda', '.to(')
+_95 = ('backward(',)
+_96 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
+_97 = ('deepcopy',)
+_98 = ('eval(', 'train(False')
+_99 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
+_100 = ('zip\\(',)
+_101 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', ').data')
+_102 = ('parameters(', 'Parameter(')
+_103 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b')
+_104 = ('backward\\((?<!def backward\\()', 'training_step\\(')
+_105 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_106 = ('\\.backward\\(', 'manual_backward\\(')
+_107 = ('checkpoint',)
+_108 = ('backward', 'training_step')
+_109 = ('step(', 'optim', 'Optim')
+_110 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
+_111 = ('inference_mode',)
+_112 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
+_113 = ('backward\\(', 'def training_step\\(')
+_114 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_115 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_116 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_117 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_118 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_119 = ('parameters(', 'optim', 'Optim')
+_120 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_121 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
+_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
+_123 = ('Parameter(',)
+_124 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
+_125 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_126 = ('Module',)
+_127 = ('def forward',)
+_128 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
+_129 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
+_130 = ('transformers',)
+_131 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_132 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
+_133 = ('torchvision', 'timm', 'transformers')
+_134 = ('step(', 'Trainer(')
+_135 = ('torchvision', 'timm')
+_136 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_137 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_138 = ('DistributedDataParallel', 'DDP')
+_139 = ('FullyShardedDataParallel', 'FSDP')
+_140 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_141 = ('compile(',)
+_142 = ('torch\\.compile\\(', 'import compile')
+_143 = ('peft',)
+_144 = ('from_pretrained(',)
+_145 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_146 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_147 = ('get_peft_model', 'PeftModel')
+_148 = ('get_peft_model\\(', 'is_trainable')
+_149 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_150 = ('get_peft_model',)
+_151 = ('Config(',)
+_152 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_153 = ('mark_only_lora_as_trainable(', 'lora')
+_154 = ('unload(',)
+_155 = ('disable_adapter(', 'set_adapter(')
+_156 = ('BaseFinetuning', 'BackboneFinetuning')
+_157 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_158 = ('Trainer(',)
+_159 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -212,38 +211,38 @@ RULES = (
     IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_68, _48, ), (_23, _69, )),
     IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _70, ), (_71, )),
     IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _72, _73, _74, ), (_11, _75, _76, )),
-    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _72, _77, _78, _79, ), (_80, _81, )),
-    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_82, _0, ), (_83, _11, )),
-    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_72, _0, _84, _85, _86, ), (_87, _88, )),
-    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_89, _90, _21, ), (_91, _80, )),
-    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_92, _85, ), (_93, _94, _88, )),
-    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_95, _96, _21, ), (_97, _11, )),
-    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_98, _19, _57, _99, ), (_100, _101, )),
-    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_102, _25, _103, ), (_104, _105, _23, )),
+    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _72, _77, _78, _79, ), (_80, _75, )),
+    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_81, _0, ), (_82, _11, )),
+    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_72, _0, _83, _77, _84, ), (_75, _85, )),
+    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_86, _87, _21, ), (_88, _80, )),
+    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_89, _90, ), (_91, _92, _93, )),
+    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_94, _95, _21, ), (_96, _11, )),
+    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_97, _19, _57, _98, ), (_99, _100, )),
+    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_101, _25, _102, ), (_103, _104, _23, )),
     IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _65, _57, _48, ), (_11, _23, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _65, ), (_106, _107, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_108, _109, _110, ), (_111, _105, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_112, _109, ), (_113, _114, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_115, _116, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _117, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _65, ), (_105, _106, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_107, _108, _109, ), (_110, _104, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_111, _108, ), (_112, _113, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_114, _115, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _116, )),
     IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _48, ), (_11, _23, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _48, _118, ), (_23, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_119, _120, ), (_121, _122, _123, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_124, ), (_125, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_126, _127, _128, ), (_129, _130, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _131, _132, ), (_11, _133, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _134, _135, ), (_11, _45, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_136, _48, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_137, ), (_138, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _139, _65, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _140, ), (_11, _141, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _142, _65, ), (_11, _143, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_144, _145, _146, ), (_147, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_144, _148, _146, ), (_149, _150, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_144, _151, _152, _146, ), (_153, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_154, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_144, _155, _148, _146, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_144, _156, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_157, _22, ), (_158, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _159, _160, ), (_11, _131, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _48, _117, ), (_23, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_118, _119, ), (_120, _121, _122, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_123, ), (_124, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_125, _126, _127, ), (_128, _129, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _130, _131, ), (_11, _132, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _133, _134, ), (_11, _45, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_135, _48, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_136, ), (_137, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _138, _65, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _139, ), (_11, _140, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _141, _65, ), (_11, _142, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_143, _144, _145, ), (_146, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_143, _147, _145, ), (_148, _149, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_143, _150, _151, _145, ), (_152, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_153, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_143, _154, _147, _145, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_143, _155, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_156, _22, ), (_157, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _158, _159, ), (_11, _130, )),
 )

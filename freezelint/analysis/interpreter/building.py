@@ -98,24 +98,30 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
     for number, value in enumerate(values):
         if isinstance(value, ModuleValue):
             _hold(run, module.key, f"[{number}]", value)
-        elif isinstance(value, ElementsValue) and isinstance(value.element, ModuleValue):
-            # ``*(block(width) for width in widths)``: one stands for each.
-            _hold(run, module.key, f"[+{value.element.key}]", value.element)
-        elif isinstance(value, SequenceValue):
-            # ``*layers``: a loop appended these, and perhaps more of their kind.
-            module.flag_at_birth = None
-            for each in value.certain:
-                if isinstance(each, ModuleValue):
-                    _hold(run, module.key, f"[+{each.key}]", each)
-        elif isinstance(value, ModuleGroup):
-            module.has_own = len(values) > 1
-            module.origin = Origin.DERIVED
-            module.source = value.key
-            module.predicate = value.predicate or (SOME,)
-            module.flag_at_birth = None
-        elif isinstance(value, Unknown):
-            module.flag_at_birth = None
+        else:
+            _hold_several(run, module, value, is_all=len(values) == 1)
     return ModuleValue(module.key)
+
+
+def _hold_several(run: Interpreter, module: ModuleObject, value: Value, *, is_all: bool) -> None:
+    """What is passed with a star: nobody knows how many layers it stands for."""
+    if isinstance(value, ElementsValue) and isinstance(value.element, ModuleValue):
+        # ``*(block(width) for width in widths)``: one stands for each.
+        _hold(run, module.key, f"[+{value.element.key}]", value.element)
+    elif isinstance(value, SequenceValue):
+        # ``*layers``: a loop appended these, and perhaps more of their kind.
+        module.flag_at_birth = None
+        for each in value.certain:
+            if isinstance(each, ModuleValue):
+                _hold(run, module.key, f"[+{each.key}]", each)
+    elif isinstance(value, ModuleGroup):
+        module.has_own = not is_all
+        module.origin = Origin.DERIVED
+        module.source = value.key
+        module.predicate = value.predicate or (SOME,)
+        module.flag_at_birth = None
+    elif isinstance(value, Unknown):
+        module.flag_at_birth = None
 
 
 def _named_layers(run: Interpreter, module: ModuleObject, layers: MappingValue) -> ModuleValue:

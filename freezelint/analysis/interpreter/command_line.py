@@ -95,7 +95,7 @@ def _option(arguments: Arguments) -> Value:
         return UNKNOWN
     kind = given.get("type", BuiltinValue("str"))
     if isinstance(kind, BuiltinValue) and kind.name in _PLAIN_TYPES:
-        return TypedValue(kind.name)
+        return TypedValue(kind.name, default)
     return UNKNOWN
 
 

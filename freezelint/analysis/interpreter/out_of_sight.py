@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
-def hand_over(run: Interpreter, values: Sequence[Value], node: cst.CSTNode) -> None:
+def hand_over(
+    run: Interpreter, values: Sequence[Value], node: cst.CSTNode, *, keeps_layers: bool = False
+) -> None:
     """Announce that modules or optimizers went out of sight."""
     forget_options(run, values)
     forget_fields(run, values)
@@ -43,7 +45,11 @@ def hand_over(run: Interpreter, values: Sequence[Value], node: cst.CSTNode) -> N
         # Whoever has it now may hang something below it.
         run.objects.module(key).is_complete = False
     if keys or optimizers:
-        run.announce(HandedOver(place=run.place(node), keys=keys, optimizers=optimizers))
+        run.announce(
+            HandedOver(
+                place=run.place(node), keys=keys, optimizers=optimizers, keeps_layers=keeps_layers
+            )
+        )
 
 
 def _container(run: Interpreter, key: int) -> int | None:

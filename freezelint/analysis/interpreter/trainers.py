@@ -131,7 +131,7 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
         )
     )
     # What else the trainer does with the model is not in sight.
-    hand_over(run, (model,), node)
+    hand_over(run, (model,), node, keeps_layers=True)
     keys = optimizer.keys
     mode = None if _overrides(run, trainer, STEPS_BY_ITSELF) else True
     batch = Arguments((), {}, (), {}, complete=False)

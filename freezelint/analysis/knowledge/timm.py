@@ -57,6 +57,15 @@ class Architecture(NamedTuple):
         is_inside = kind.value in self.submodules.get(first, "")
         return None if deeper and is_inside else is_inside
 
+    @property
+    def is_full_of_batch_norms(self) -> bool:
+        """Whether several of its stages hold BatchNorm, or the one with all layers in it."""
+        heads = {each.partition(".")[0] for each in self.heads}
+        holding = [
+            name for name, kinds in self.submodules.items() if "b" in kinds and name not in heads
+        ]
+        return len(holding) > 1 or "features" in holding
+
 
 class _Table(TypedDict):
     """The layout of the table."""

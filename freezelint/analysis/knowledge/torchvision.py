@@ -13,12 +13,10 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TypedDict, cast
 
+from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.trees import Entry, Trees
-
-if TYPE_CHECKING:
-    from freezelint.analysis.knowledge.layers import LayerKind
 
 PLAIN_ARGUMENTS = frozenset(
     {
@@ -133,6 +131,11 @@ def holds(library: str, path: str, kind: LayerKind) -> bool | None:
         return None
     found = {tree is not None and _trees().holds(tree, kind) for tree in trees}
     return found.pop() if len(found) == 1 else None
+
+
+def holds_statistics(library: str) -> bool:
+    """Whether the model that a builder of this dotted name makes holds BatchNorm."""
+    return bool(_below(library, "")) and holds(library, "", LayerKind.BATCH_NORM) is True
 
 
 def _below(library: str, path: str) -> list[int | None]:

@@ -11,19 +11,53 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _HAS_HEAD = r"(?:LMHeadModel|DoubleHeadsModel|For[A-Z]\w+)$"
 
 _LOADERS = (".from_pretrained", ".from_config", "._from_config")
 
-_DROPPING = r"transformers\.(?:Distil)?(?:Bert|Roberta|Electra|Camembert)(?:Model|For[A-Z])"
+_DROPPING = (
+    r"transformers\.(?:(?:Distil)?(?:Bert|Roberta|Electra|Camembert)|XLMRoberta|Deberta(?:V2)?"
+    r"|MPNet|GPT2|M?T5|M?Bart|Pegasus|Marian|Longformer|LayoutLM|BigBird|XLNet"
+    r"|Wav2Vec2|Hubert|WavLM)(?:Model|LMHeadModel|MTModel|EncoderModel|For[A-Z])"
+)
 
-_DROPPING_CHECKPOINT = r"(?:^|/)(?:distil)?(?:bert|roberta|camembert|xlm-roberta)[-_]"
+_DROPPING_CHECKPOINT = (
+    r"(?:^|/)(?:(?:distil)?(?:bert|roberta|gpt2)|camembert|xlm-roberta|deberta|mpnet|electra"
+    r"|flan-t5|m?t5|m?bart|wav2vec2|hubert|wavlm|longformer|xlnet|scibert|biobert|finbert)(?:[-_]|$)"
+)
 """Checkpoints whose configuration has dropout: 0.1 in all that are published under such names."""
 
-DROPPING_WORDS = ("bert", "Bert", "oberta", "Electra")
+DROPPING_WORDS = (
+    *("bert", "Bert", "oberta", "lectra", "MPNet", "mpnet", "GPT2", "gpt2", "T5", "t5-", "Bart"),
+    *("bart", "egasus", "Marian", "ongformer", "LayoutLM", "BigBird", "XLNet", "xlnet", "av2"),
+    *("avLM", "avlm"),
+)
 """Without one of these, no such model is in a file."""
+
+_KEEPING_STATISTICS = (
+    r"transformers\.(?:ResNet|RegNet|MobileNetV[12]|MobileViT(?:V2)?|EfficientNet|Levit|Cvt"
+    r"|SwiftFormer|Wav2Vec2Conformer)(?:Model|For[A-Z])"
+)
+"""Classes with BatchNorm, whatever the configuration says."""
+
+_KEEPING_CHECKPOINT = (
+    r"(?:^|/)(?:resnet|regnet|mobilenet_v[12]|mobilevit(?:v2)?|efficientnet|levit|cvt"
+    r"|wav2vec2-conformer)[-_]"
+)
+
+STATISTICS_WORDS = (
+    *("ResNet", "resnet", "RegNet", "regnet", "MobileN", "mobilen", "MobileV", "mobilev"),
+    *("EfficientN", "efficientn", "Levit", "levit", "Cvt", "cvt", "SwiftF", "onformer"),
+)
+"""Without one of these, no model with BatchNorm is in a file."""
+
+_FULL_OF_THEM = frozenset({"encoder", "base_model"})
+"""Beside the base model itself, the submodules that hold what most of it consists of."""
 
 _ALWAYS_TIED = (
     *("GPT2", "Bert", "Roberta", "XLMRoberta", "DistilBert", "Albert", "Electra", "Camembert"),
@@ -104,6 +138,23 @@ def drops(library: str, checkpoint: object) -> bool:
         return True
     is_any = library.startswith("transformers.AutoModel") and isinstance(checkpoint, str)
     return is_any and re.search(_DROPPING_CHECKPOINT, str(checkpoint)) is not None
+
+
+def is_most_of(library: str, steps: Sequence[str]) -> bool:
+    """Whether some attributes lead from a model to its base model or to the encoder of it."""
+    if not steps:
+        return True
+    known = facts(library)
+    base = None if known is None else known.get("base")
+    return all(step == base or step in _FULL_OF_THEM for step in steps)
+
+
+def keeps_statistics(library: str, checkpoint: object) -> bool:
+    """Whether a model certainly has BatchNorm: by its class, or by what is loaded."""
+    if re.match(_KEEPING_STATISTICS, library):
+        return True
+    is_any = library.startswith("transformers.AutoModel") and isinstance(checkpoint, str)
+    return is_any and re.search(_KEEPING_CHECKPOINT, str(checkpoint)) is not None
 
 
 def frozen_by(library: str, method: str) -> tuple[str, ...] | None:

@@ -8,11 +8,11 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ForwardRan, ModeSet, OptimizerBuilt
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.torch import TRAINS_AS_GIVEN
-from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.modes import (
     is_set_up,
     is_teacher,
     sets_statistics_aside,
+    trainer_of,
     training_passes,
 )
 from freezelint.analysis.normalization import MODE_WORDS, picked_batch_norms
@@ -171,7 +171,7 @@ def _report(trace: Trace, event: ModeSet, train: ModeSet, effect: _Effect) -> Re
     what = f"`{event.label}`"
     if not is_total(event.part.predicate):
         what = f"the BatchNorms of `{trace.objects.label(event.part.key)}`"
-    started = _trainer_of(trace, train)
+    started = trainer_of(trace, train)
     by = f"`{train.label}.train()`"
     advice = f"call `eval()` after each {by}, or override `train` in the class so that it does"
     if started is not None:
@@ -211,7 +211,7 @@ def _begins_another_phase(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
 
 def _is_used_meanwhile(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
     """Whether the part is evaluated, or may be, before anybody sets its mode again."""
-    until: Event = _trainer_of(trace, train) or train
+    until: Event = trainer_of(trace, train) or train
     for each in trace.between(event, train, ModeSet):
         if trace.part_covers(each.part, event.part, each.index):
             until = each
@@ -224,13 +224,6 @@ def _is_used_meanwhile(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
         trace.related(forward.key, event.part.key, forward.index)
         for forward in trace.between(event, until, ForwardRan)
     )
-
-
-def _trainer_of(trace: Trace, train: ModeSet) -> TrainerStarted | None:
-    """The start of the framework that calls this train() by itself, if one does."""
-    started = next(trace.before(train, TrainerStarted), None)
-    is_its_own = started is not None and started.place.node is train.place.node
-    return started if is_its_own else None
 
 
 def _effect(trace: Trace, event: ModeSet, forward: ForwardRan) -> _Effect | None:
@@ -255,7 +248,9 @@ def _effect(trace: Trace, event: ModeSet, forward: ForwardRan) -> _Effect | None
 def _is_left_alone(trace: Trace, event: ModeSet, forward: ForwardRan) -> bool:
     """Whether nobody trains the part: it is frozen by flags, or no optimizer has it."""
     part = Part(event.part.key)
-    if trace.is_frozen(part, forward.index, forward.path):
+    # An option under which it is frozen and evaluated is one of the ways to run this.
+    path = tuple(dict.fromkeys((*forward.path, *event.path)))
+    if trace.is_frozen(part, forward.index, path):
         return True
     optimizers = trace.all(OptimizerBuilt)
     return bool(optimizers) and not any(

@@ -131,12 +131,12 @@ class FrozenBatchnormDrifts(Rule):
         ("requires_grad",),
         ("train(",),
         STATISTICS_WORDS,
-        ("step(", "backward(", "training_step"),
+        ("step(", "backward(", "training_step", "Trainer("),
     )
     trigger_patterns = (
         FLAG_WRITES,
-        (r"\.train\((?:True|mode=True)?\)", TRAINS_AS_GIVEN),
-        (r"\.backward\(", r"\.step\(", r"def training_step\("),
+        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)", TRAINS_AS_GIVEN),
+        (r"\.backward\(", r"\.step\(", r"def training_step\(", r"Trainer\("),
     )
     events = ("ModeSet",)
 

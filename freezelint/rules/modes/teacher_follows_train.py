@@ -8,8 +8,9 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ModeSet, SubmoduleReplaced
 from freezelint.analysis.followers import follows_another
 from freezelint.analysis.knowledge.layers import LayerKind
+from freezelint.analysis.knowledge.torch import TRAINS_AS_GIVEN
 from freezelint.analysis.knowledge.transformers import DROPPING_WORDS
-from freezelint.analysis.modes import is_teacher, training_passes
+from freezelint.analysis.modes import is_teacher, trainer_of, training_passes
 from freezelint.analysis.normalization import MODE_WORDS
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
@@ -128,12 +129,12 @@ class TeacherFollowsTrain(Rule):
         ("train(",),
         ("requires_grad",),
         (*MODE_WORDS, *DROPPING_WORDS),
-        ("step(", "backward("),
+        ("step(", "backward(", "Trainer("),
         ("no_grad", "inference_mode", "grad_enabled"),
     )
     trigger_patterns = (
-        (r"\.train\((?:True|mode=True)?\)",),
-        (r"\.backward\(", r"\.step\("),
+        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)", TRAINS_AS_GIVEN),
+        (r"\.backward\(", r"\.step\(", r"Trainer\("),
     )
     events = ("ModeSet",)
 
@@ -173,9 +174,12 @@ def _report(trace: Trace, event: ModeSet, key: int, effect: str) -> Report:
         for each in trace.all(SubmoduleReplaced)
         if each.new == key
     )
+    by = f"`{event.label}.train()`"
+    if trainer_of(trace, event) is not None:
+        by = "the trainer, by `train()` in every step,"
     return Report(
         event.place,
-        f"`{event.label}.train()` puts the frozen teacher `{label}` into training mode: {effect}",
+        f"{by} puts the frozen teacher `{label}` into training mode: {effect}",
         f"call `{label}.eval()` after it, override `train`, or keep the teacher in a list",
         evidence[:1],
         about=About((label,)),
