@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.constants import Constants
 from freezelint.analysis.outline import class_outline
+from freezelint.analysis.search import AnyOf
 from freezelint.analysis.syntax import Chunk
 
 if TYPE_CHECKING:
@@ -20,30 +21,43 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
-_OF_ITS_OWN = re.compile(
-    r"(?:\bself\.|\bcls\.|super\([^()]*\)\s*\.|__class__\.|attr\(\w+, ?[\"'])(\w+)"
+_OF_ITS_OWN = (
+    ("self.", r"self\.(?<!\wself\.)(\w+)"),
+    ("cls.", r"cls\.(?<!\wcls\.)(\w+)"),
+    ("super(", r"super\([^()]*\)\s*\.(\w+)"),
+    ("__class__.", r"__class__\.(\w+)"),
+    ("attr(", r"attr\(\w+, ?[\"'](\w+)"),
 )
+"""Words, and how the names stand behind them; a literal first, as it is looked for fast."""
 
-_ASSIGNED = re.compile(r"\bself\.(\w+)\s*(?:[-+*/|&]?=(?!=)|,[^=\n(]*=(?!=)|:[^=\n]+=(?!=))")
+_ASSIGNED = r"self\.(?<!\wself\.)(\w+)\s*(?:[-+*/|&]?=(?!=)|,[^=\n(]*=(?!=)|:[^=\n]+=(?!=))"
 
-_LOUD = re.compile(
-    r"require\w*_?[gG]|\.eval\b|\.train\b|_grad\b|inference_mode|\.detach|freeze|backward|\.step\(|setattr"
-    r"|optim\w*\.(?:[A-Z]|__dict__)|[oO]ptimizers?\w* ?[=(]|optim,|optim\w*[\])]|param_group|zero_grad|Adam|SGD"
-    r"|weight_norm|spectral_norm"
-    r"|[pP]eft_?[mM]odel|(?:disable|set|load|add)_adapter|merge_and_unload|kbit_training|mark_only_lora"
-    r"|track_running_stats|\.momentum ?="
-    r"|\)\.data\b|\b(?:ckpt|checkpoint|checkpoint_sequential)\("
-    r"|zip\(self\.[\w.]+parameters\(|load_state_dict\(self\."
+_LOUD = AnyOf(
+    *("_grad", "inference_mode", ".detach", "freeze", "backward", ".step(", "setattr"),
+    *("param_group", "optim,", "Adam", "SGD", "weight_norm", "spectral_norm", "merge_and_unload"),
+    *("kbit_training", "mark_only_lora", "track_running_stats", "load_state_dict(self."),
+    *("disable_adapter", "set_adapter", "load_adapter", "add_adapter"),
+    ("require", r"require\w*_?[gG]"),
+    (".eval", r"\.eval\b"),
+    (".train", r"\.train\b"),
+    ("optim", r"optim\w*(?:\.(?:[A-Z]|__dict__)|[\])])"),
+    ("ptimizer", r"ptimizer(?<=[oO]ptimizer)s?\w* ?[=(]"),
+    ("eft", r"eft(?<=[pP]eft)_?[mM]odel"),
+    (".momentum", r"\.momentum ?="),
+    (").data", r"\)\.data\b"),
+    ("ckpt(", r"ckpt\((?<!\wckpt\()"),
+    ("checkpoint", r"checkpoint(?<!\wcheckpoint)(?:_sequential)?\("),
+    ("zip(self.", r"zip\(self\.[\w.]+parameters\("),
 )
 
 _FIELD = re.compile(r"^[ \t]{1,4}\w+\s*(?::[^=\n(]+)?=(?!=)", re.MULTILINE)
 """An assignment in the body of a class."""
 
-_RECURRENT = re.compile(r"\bnn\.(?:LSTM|GRU|RNN)\(")
+_RECURRENT = AnyOf("nn.LSTM(", "nn.GRU(", "nn.RNN(")
 
-_CUTS = re.compile(r"\bno_grad\b|inference_mode|\.detach\(|set_grad_enabled")
+_CUTS = AnyOf("inference_mode", ".detach(", "set_grad_enabled", ("no_grad", r"\bno_grad\b"))
 
-_CALLED = re.compile(r"\bself\.(\w+)\(")
+_CALLED = r"self\.(?<!\wself\.)(\w+)\("
 
 _BUILDS = re.compile(
     r"\bnn\.|parameters|modules\(|children\(|\byield\b|from_pretrained|create_model|models?\b"
@@ -86,19 +100,25 @@ class Definition:
     @functools.cached_property
     def names_of_own(self) -> frozenset[str]:
         """Names of attributes and methods of ``self``, its class or its bases."""
-        return frozenset(_OF_ITS_OWN.findall(self.text))
+        text = self.text
+        return frozenset(
+            name
+            for word, pattern in _OF_ITS_OWN
+            if word in text
+            for name in re.findall(pattern, text)
+        )
 
     @functools.cached_property
     def is_loud(self) -> bool:
         """Whether the text names anything that changes flags, modes or optimizers."""
-        return _LOUD.search(self.text) is not None
+        return _LOUD.occurs_in(self.text)
 
     @functools.cached_property
     def may_build(self) -> bool:
         """Whether the function may return or attach modules, parameters or optimizers."""
         text = self.text
         return _BUILDS.search(text) is not None or (
-            self.owner is not None and _ASSIGNED.search(text) is not None
+            self.owner is not None and re.search(_ASSIGNED, text) is not None
         )
 
     @functools.cached_property
@@ -113,7 +133,7 @@ class Definition:
     @functools.cached_property
     def attributes_called(self) -> frozenset[str]:
         """Names of attributes of ``self`` that are called."""
-        return frozenset(_CALLED.findall(self.text))
+        return frozenset(re.findall(_CALLED, self.text))
 
     @property
     def text(self) -> str:
@@ -151,12 +171,12 @@ class ClassDefinition:
     @functools.cached_property
     def makes_recurrent_layers(self) -> bool:
         """Whether the class builds layers whose mode decides if one can go backward through them."""
-        return _RECURRENT.search(self.text) is not None
+        return _RECURRENT.occurs_in(self.text)
 
     @functools.cached_property
     def cuts_graphs(self) -> bool:
         """Whether the class runs something without gradients, or detaches it."""
-        return _CUTS.search(self.text) is not None
+        return _CUTS.occurs_in(self.text)
 
     @functools.cached_property
     def bases(self) -> tuple[str, ...]:
@@ -203,7 +223,7 @@ class ClassDefinition:
     def attributes_made(self) -> frozenset[str]:
         """Names of attributes of ``self`` that ``__init__`` seems to assign."""
         constructor = self.methods.get("__init__")
-        return frozenset(() if constructor is None else _ASSIGNED.findall(constructor.text))
+        return frozenset(() if constructor is None else re.findall(_ASSIGNED, constructor.text))
 
     @functools.cached_property
     def attributes_changed(self) -> frozenset[str]:
@@ -212,7 +232,7 @@ class ClassDefinition:
             name
             for method in self.methods.values()
             if method.name != "__init__"
-            for name in _ASSIGNED.findall(method.text)
+            for name in re.findall(_ASSIGNED, method.text)
         )
 
     def defines(self, name: str) -> bool:

@@ -15,6 +15,7 @@ from freezelint.analysis.reach import (
     is_for_lightning,
     reach_of,
 )
+from freezelint.analysis.search import AnyOf
 from freezelint.analysis.signs import Signs
 
 if TYPE_CHECKING:
@@ -25,19 +26,21 @@ if TYPE_CHECKING:
     from freezelint.rules.rule import Rule
 
 
-_EVENTFUL = (
-    r"require\w*_?[gG]|\.eval\(|\.train\(|optim|backward\(|\.step\(|clip_grad"
-    r"|=\s*(?:torch\.)?nn\.[A-Z]|add_module|setattr|reset_classifier|deepcopy"
-    r"|_peft_model|_adapter\(|merge_and_unload|kbit_training|mark_only_lora|PeftModel"
-    r"|zip\(self\.[\w.]+parameters\(|load_state_dict\(self\."
+_WRITES_FLAG = AnyOf(("require", r"require\w*_?[gG]"))
+
+_EVENTFUL = AnyOf(
+    *(".eval(", ".train(", "optim", "backward(", ".step(", "clip_grad", "add_module", "setattr"),
+    *("reset_classifier", "deepcopy", "_peft_model", "_adapter(", "merge_and_unload"),
+    *("kbit_training", "mark_only_lora", "PeftModel", "load_state_dict(self."),
+    ("require", r"require\w*_?[gG]"),
+    ("nn.", r"nn\.[A-Z](?:(?<== nn\..)|(?<==nn\..)|(?<== torch\.nn\..)|(?<==torch\.nn\..))"),
+    ("zip(self.", r"zip\(self\.[\w.]+parameters\("),
 )
 """What a method holds in which something happens that bears on the order of things."""
 
 
 _UNQUOTED_WORD = re.compile(r"(?<![\"'\w])[A-Za-z_]\w*\b(?![\"'])")
 """A word that is no string of its own, as the names in ``__all__`` are."""
-
-_WRITES_FLAG = re.compile(r"require\w*_?[gG]")
 
 
 class _Scope(Protocol):
@@ -160,10 +163,10 @@ class Relevance:
         return kept if forward is None or forward in kept else [*kept, forward]
 
     def _may_write_flags(self, text: str) -> bool:
-        return _WRITES_FLAG.search(text) is not None or self._index.names.are_in(text)
+        return _WRITES_FLAG.occurs_in(text) or self._index.names.are_in(text)
 
     def _is_eventful(self, text: str) -> bool:
-        return re.search(_EVENTFUL, text) is not None or self._index.names.are_in(text)
+        return _EVENTFUL.occurs_in(text) or self._index.names.are_in(text)
 
     def _is_enough(self, definition: ClassDefinition, rules: Sequence[Rule]) -> bool:
         if is_for_lightning(self._index, definition):

@@ -130,6 +130,31 @@ class Search:
         return re.search(unless, near) is not None
 
 
+class AnyOf:
+    """Words, and patterns with a word that they need: whether one of them occurs.
+
+    One expression of many alternatives is tried at every character; words are looked for a
+    hundred times as fast, and most texts have none of them.
+    """
+
+    __slots__ = ("_patterns", "_words")
+
+    def __init__(self, *alternatives: str | tuple[str, str]) -> None:
+        """Take words, and pairs of a word and a pattern."""
+        self._words = [each for each in alternatives if isinstance(each, str)]
+        self._patterns = [each for each in alternatives if not isinstance(each, str)]
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether a text has one of them."""
+        for word in self._words:
+            if word in text:
+                return True
+        return any(
+            word in text and re.search(pattern, text) is not None
+            for word, pattern in self._patterns
+        )
+
+
 def attribute_named(name: str) -> str:
     """A regular expression for mentions of an attribute, after a dot or as a string."""
     return rf"\.{name}\b|[\"']{name}[\"']"
