@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _CHANGES = (
     r"\s*(?:\.(?:append|extend|insert|remove|pop|clear|update|setdefault|add|discard)\("
@@ -46,18 +46,27 @@ class Constants:
 
     def _is_stored_again(self, name: str) -> bool:
         if self._stored is None:
-            self._stored = Counter(
-                node.id
-                for statement in self._statements
-                for node in ast.walk(statement)
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-            )
+            self._stored = Counter(_names_stored(self._statements))
         return self._stored[name] > 1
 
     def _is_changed(self, name: str) -> bool:
         plain = re.escape(name)
         return (
             re.search(rf"\b{plain}{_CHANGES}|\bglobal\b[^\n]*\b{plain}\b", self._text) is not None
+        )
+
+
+_OTHER_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+"""Where a name that is assigned is another one."""
+
+
+def _names_stored(statements: Sequence[ast.stmt]) -> Iterator[str]:
+    waiting: list[ast.AST] = [each for each in statements if not isinstance(each, _OTHER_SCOPES)]
+    for node in waiting:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        waiting.extend(
+            each for each in ast.iter_child_nodes(node) if not isinstance(each, _OTHER_SCOPES)
         )
 
 

@@ -197,7 +197,7 @@ class ClassDefinition:
     def _fields(self) -> frozenset[str]:
         """Names that the body of the class assigns."""
         names = set()
-        for statement in self._node.body:
+        for statement in self._statements:
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 names.add(statement.target.id)
             elif isinstance(statement, ast.Assign):
@@ -209,7 +209,7 @@ class ClassDefinition:
         """Names that the body of the class annotates, in order: the fields of a dataclass."""
         return tuple(
             each.target.id
-            for each in self._node.body
+            for each in self._statements
             if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
         )
 
@@ -217,7 +217,7 @@ class ClassDefinition:
     def constants(self) -> Constants | None:
         """Literals that the body of the class gives a name; None where it gives none."""
         text = self.text
-        return None if _FIELD.search(text) is None else Constants(self._node.body, text)
+        return None if _FIELD.search(text) is None else Constants(self._statements, text)
 
     @functools.cached_property
     def attributes_made(self) -> frozenset[str]:
@@ -242,6 +242,17 @@ class ClassDefinition:
         if name not in self.words:
             return False
         return name in self._fields or name in self._attributes_read
+
+    @functools.cached_property
+    def _statements(self) -> Sequence[ast.stmt]:
+        """What stands in the body of the class itself, at least all that is no method."""
+        if not self._outline:
+            return self._node.body
+        lines = ["class _:"]
+        for segment in self._outline:
+            if segment.kind == "loose":
+                lines += self._lines[segment.first - 1 : segment.last]
+        return () if len(lines) == 1 else _class_in("\n".join(lines)).body
 
     @functools.cached_property
     def _node(self) -> ast.ClassDef:
