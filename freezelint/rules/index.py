@@ -116,61 +116,63 @@ _101 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', ').data')
 _102 = ('parameters(', 'Parameter(')
 _103 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b')
 _104 = ('backward\\((?<!def backward\\()', 'training_step\\(')
-_105 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_106 = ('\\.backward\\(', 'manual_backward\\(')
-_107 = ('checkpoint',)
-_108 = ('backward', 'training_step')
-_109 = ('step(', 'optim', 'Optim')
-_110 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
-_111 = ('inference_mode',)
-_112 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
-_113 = ('backward\\(', 'def training_step\\(')
-_114 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_115 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_116 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
-_117 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_118 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_119 = ('parameters(', 'optim', 'Optim')
-_120 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
-_121 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
-_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
-_123 = ('Parameter(',)
-_124 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
-_125 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_126 = ('Module',)
-_127 = ('def forward',)
-_128 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
-_129 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
-_130 = ('transformers',)
-_131 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_132 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
-_133 = ('torchvision', 'timm', 'transformers')
-_134 = ('step(', 'Trainer(')
-_135 = ('torchvision', 'timm')
-_136 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_137 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_138 = ('DistributedDataParallel', 'DDP')
-_139 = ('FullyShardedDataParallel', 'FSDP')
-_140 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_141 = ('compile(',)
-_142 = ('torch\\.compile\\(', 'import compile')
-_143 = ('peft',)
-_144 = ('from_pretrained(',)
-_145 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_146 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_147 = ('get_peft_model', 'PeftModel')
-_148 = ('get_peft_model\\(', 'is_trainable')
-_149 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_150 = ('get_peft_model',)
-_151 = ('Config(',)
-_152 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_153 = ('mark_only_lora_as_trainable(', 'lora')
-_154 = ('unload(',)
-_155 = ('disable_adapter(', 'set_adapter(')
-_156 = ('BaseFinetuning', 'BackboneFinetuning')
-_157 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_158 = ('Trainer(',)
-_159 = ('.train(',)
+_105 = ('requires_grad', '.freeze()')
+_106 = ('backward', 'training_step')
+_107 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'self\\.freeze\\(\\)', 'model\\.freeze\\(\\)')
+_108 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_109 = ('\\.backward\\(', 'manual_backward\\(')
+_110 = ('checkpoint',)
+_111 = ('step(', 'optim', 'Optim')
+_112 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
+_113 = ('inference_mode',)
+_114 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
+_115 = ('backward\\(', 'def training_step\\(')
+_116 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_117 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_118 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_119 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_120 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_121 = ('parameters(', 'optim', 'Optim')
+_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_123 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
+_124 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
+_125 = ('Parameter(',)
+_126 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
+_127 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_128 = ('Module',)
+_129 = ('def forward',)
+_130 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
+_131 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
+_132 = ('transformers',)
+_133 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_134 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
+_135 = ('torchvision', 'timm', 'transformers')
+_136 = ('step(', 'Trainer(')
+_137 = ('torchvision', 'timm')
+_138 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_139 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_140 = ('DistributedDataParallel', 'DDP')
+_141 = ('FullyShardedDataParallel', 'FSDP')
+_142 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_143 = ('compile(',)
+_144 = ('torch\\.compile\\(', 'import compile')
+_145 = ('peft',)
+_146 = ('from_pretrained(',)
+_147 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_148 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_149 = ('get_peft_model', 'PeftModel')
+_150 = ('get_peft_model\\(', 'is_trainable')
+_151 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_152 = ('get_peft_model',)
+_153 = ('Config(',)
+_154 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_155 = ('mark_only_lora_as_trainable(', 'lora')
+_156 = ('unload(',)
+_157 = ('disable_adapter(', 'set_adapter(')
+_158 = ('BaseFinetuning', 'BackboneFinetuning')
+_159 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_160 = ('Trainer(',)
+_161 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -219,30 +221,30 @@ RULES = (
     IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_94, _95, _21, ), (_96, _11, )),
     IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_97, _19, _57, _98, ), (_99, _100, )),
     IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_101, _25, _102, ), (_103, _104, _23, )),
-    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_0, _65, _57, _48, ), (_11, _23, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _65, ), (_105, _106, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_107, _108, _109, ), (_110, _104, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_111, _108, ), (_112, _113, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_114, _115, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _116, )),
+    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_105, _106, _57, _48, ), (_107, _23, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _65, ), (_108, _109, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_110, _106, _111, ), (_112, _104, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_113, _106, ), (_114, _115, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_116, _117, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _118, )),
     IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _48, ), (_11, _23, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _48, _117, ), (_23, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_118, _119, ), (_120, _121, _122, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_123, ), (_124, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_125, _126, _127, ), (_128, _129, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _130, _131, ), (_11, _132, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _133, _134, ), (_11, _45, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_135, _48, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_136, ), (_137, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _138, _65, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _139, ), (_11, _140, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _141, _65, ), (_11, _142, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_143, _144, _145, ), (_146, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_143, _147, _145, ), (_148, _149, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_143, _150, _151, _145, ), (_152, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_153, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_143, _154, _147, _145, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_143, _155, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_156, _22, ), (_157, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _158, _159, ), (_11, _130, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _48, _119, ), (_23, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_120, _121, ), (_122, _123, _124, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_125, ), (_126, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_127, _128, _129, ), (_130, _131, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _132, _133, ), (_11, _134, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _135, _136, ), (_11, _45, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_137, _48, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_138, ), (_139, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _140, _65, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _141, ), (_11, _142, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _143, _65, ), (_11, _144, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_145, _146, _147, ), (_148, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_145, _149, _147, ), (_150, _151, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_145, _152, _153, _147, ), (_154, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_155, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_145, _156, _149, _147, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_145, _157, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_158, _22, ), (_159, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _160, _161, ), (_11, _132, )),
 )

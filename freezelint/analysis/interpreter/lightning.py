@@ -103,7 +103,8 @@ def _loss_in(returned: Value) -> Value:
 def build_trainer(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """``Trainer(callbacks=[...])``."""
     made = LibraryInstance("lightning.Trainer", run.objects.new_key(), arguments.positional)
-    run.bindings[made.key, "callbacks"] = arguments.keywords.get("callbacks", UNKNOWN)
+    otherwise = SequenceValue(()) if arguments.complete else UNKNOWN
+    run.bindings[made.key, "callbacks"] = arguments.keywords.get("callbacks", otherwise)
     return made
 
 
@@ -112,26 +113,30 @@ def call_on_trainer(
 ) -> Value:
     """``trainer.fit(model)``, and what else a trainer does with models."""
     model = arguments.get(0, "model")
-    # What else happens in there is not in sight.
-    hand_over(run, arguments.all, node)
-    if name == "fit" and isinstance(model, ModuleValue):
-        owner = run.objects.module(model.key).owner_class
-        if owner is not None and is_lightning_class(run, owner):
-            _fit(run, receiver, model, owner, node)
+    held = run.bindings.get((receiver.key, "callbacks"), UNKNOWN)
+    callbacks = held.items if isinstance(held, SequenceValue) else (held,)
+    owner = run.objects.module(model.key).owner_class if isinstance(model, ModuleValue) else None
+    is_fit = name == "fit" and owner is not None and is_lightning_class(run, owner)
+    is_in_sight = is_fit and all(map(_is_idle, callbacks))
+    if not is_in_sight:
+        # What else happens in there nobody knows.
+        hand_over(run, arguments.all, node)
+    if is_fit and isinstance(model, ModuleValue) and owner is not None:
+        _fit(run, callbacks, model, owner, node)
+    if is_in_sight:
+        hand_over(run, arguments.all, node)
     return UNKNOWN
 
 
 def _fit(
     run: Interpreter,
-    trainer: LibraryInstance,
+    callbacks: tuple[Value, ...],
     model: ModuleValue,
     owner: ClassValue,
     node: cst.Call,
 ) -> None:
     run.finish(model.key)
-    held = run.bindings.get((trainer.key, "callbacks"), UNKNOWN)
-    callbacks = held.items if isinstance(held, SequenceValue) else (held,)
-    if not any(_is_followed(run, each) for each in callbacks):
+    if not any(_is_followed(run, each) for each in callbacks) and not _is_frozen(run, model, owner):
         # Of the module alone, the analysis of its class tells all there is to tell.
         return
     since = run.trace.now
@@ -145,6 +150,23 @@ def _fit(
         return follow(run, method, passed_to(name), node)
 
     run_hooks(run, call, model)
+
+
+def _is_idle(callback: Value) -> bool:
+    """Whether a callback leaves flags alone, as those of libraries do that are not for that."""
+    return isinstance(callback, LibraryInstance) and callback.name not in FINETUNING_CALLBACKS
+
+
+def _is_frozen(run: Interpreter, model: ModuleValue, owner: ClassValue) -> bool:
+    """Whether flags of a module were cleared, or a hook may clear some before it trains.
+
+    Which of them depends on how this very module was made, and what was done to it since.
+    """
+    cleared = (each for each in run.trace.all(events.FlagWritten) if each.value is False)
+    if any(run.trace.overlaps(part, model.key, run.now) for each in cleared for part in each.parts):
+        return True
+    hooks = (find_method(run, owner, name, model) for name in LIGHTNING.hooks_before_training)
+    return any(each is not None and run.index.is_loud(each.definition) for each in hooks)
 
 
 def _is_followed(run: Interpreter, callback: Value) -> bool:

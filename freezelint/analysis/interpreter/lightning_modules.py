@@ -8,7 +8,15 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.classes import is_lightning_class
 from freezelint.analysis.interpreter.training_loop import run_backward
-from freezelint.analysis.values import UNKNOWN, ModuleValue, OptimizerValue, SequenceValue, Value
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    ModuleValue,
+    NamespaceValue,
+    OptimizerValue,
+    SequenceValue,
+    Value,
+)
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -33,7 +41,24 @@ def call_on_lightning_module(
         return _optimizers(run)
     elif name in ("freeze", "unfreeze"):
         _set(run, module, name == "unfreeze", node)
+    elif name == "save_hyperparameters":
+        _keep_hyperparameters(run, module, arguments)
     return UNKNOWN
+
+
+def _keep_hyperparameters(run: Interpreter, module: ModuleValue, arguments: Arguments) -> None:
+    """Keep what the constructor was passed as ``self.hparams``; of a choice, nothing is known."""
+    code = run.active[-1] if run.active else None
+    is_own = run.frame.receiver == module and not arguments.positional
+    if code is None or not is_own or (module.key, "hparams") in run.bindings:
+        return
+    kept = NamespaceValue(run.objects.new_key())
+    for parameter in (*code.params.params[1:], *code.params.kwonly_params):
+        name = parameter.name.value
+        value = run.bindings.get((run.frame.key, name), UNKNOWN)
+        if isinstance(value, Constant):
+            run.bindings[kept.key, name] = value
+    run.bindings[module.key, "hparams"] = kept
 
 
 def _optimizers(run: Interpreter) -> Value:

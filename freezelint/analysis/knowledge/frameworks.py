@@ -44,6 +44,13 @@ class Order(NamedTuple):
         moments = (*self.start, *self.epoch, *self.end)
         return tuple(each for each in moments if isinstance(each, str))
 
+    @property
+    def hooks_before_training(self) -> tuple[str, ...]:
+        """The names of those that may prepare the model, not its optimizer."""
+        return tuple(
+            each for each in self.start if isinstance(each, str) and each != "configure_optimizers"
+        )
+
 
 LIGHTNING = Order(
     start=(
@@ -146,7 +153,7 @@ HARMLESS_PREPARER_METHODS = frozenset(
 LIGHTNING_METHODS = frozenset(
     {
         *("manual_backward", "optimizers", "toggle_optimizer", "untoggle_optimizer"),
-        *("clip_gradients", "lr_schedulers", "freeze", "unfreeze"),
+        *("clip_gradients", "lr_schedulers", "freeze", "unfreeze", "save_hyperparameters"),
     }
 )
 """Methods that a LightningModule has beyond those of ``nn.Module``.

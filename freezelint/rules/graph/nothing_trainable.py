@@ -126,12 +126,15 @@ class NothingTrainable(Rule):
     level = Level.ERROR
     claims = (Claim("raises", error="RuntimeError: element 0 of tensors does not require grad"),)
     triggers = (
-        ("requires_grad",),
-        ("backward",),
+        ("requires_grad", ".freeze()"),
+        ("backward", "training_step"),
         ("step(",),
         ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (
+        (*FLAG_WRITES, r"self\.freeze\(\)", r"model\.freeze\(\)"),
+        OPTIMIZER_CONSTRUCTIONS,
+    )
     events = ("BackwardRan",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -210,7 +213,10 @@ def _freeze_of_all(trace: Trace, event: BackwardRan, built: OptimizerBuilt) -> F
     """One of the writes that froze all parameters of an optimizer; None if one may train."""
     if not built.complete or any(built.key in each.keys for each in trace.all(GroupAdded)):
         return None
-    if any(other.key != built.key for other in trace.all(OptimizerBuilt)):
+    if any(
+        other.key != built.key and not _is_done_with(trace, other, built)
+        for other in trace.all(OptimizerBuilt)
+    ):
         # What the others hold may take part in the loss.
         return None
     if any(map(filters_by_flag, built.parts)):
@@ -231,10 +237,18 @@ def _freeze_of_all(trace: Trace, event: BackwardRan, built: OptimizerBuilt) -> F
     return found[0] if found and len(found) == len(built.parts) else None
 
 
+def _is_done_with(trace: Trace, other: OptimizerBuilt, built: OptimizerBuilt) -> bool:
+    """Whether an optimizer did all of its steps before another one was built."""
+    steps = [each.index for each in trace.all(Stepped) if other.key in each.keys]
+    return bool(steps) and max(steps) < built.index
+
+
 def _report(event: BackwardRan, built: OptimizerBuilt, freeze: FlagWritten, trace: Trace) -> Report:
     optimizer = trace.objects.optimizer(built.key).label or built.name
+    is_implicit = event.place.node is built.place.node
     return Report(
-        event.place,
+        # Where a framework differentiates, no line of the file does.
+        freeze.place if is_implicit else event.place,
         f"every parameter that `{optimizer}` holds is frozen: `backward()` raises a RuntimeError, "
         "or gives them no gradient",
         f"freeze a part of `{freeze.label}` only, or unfreeze the part that is meant to train",
