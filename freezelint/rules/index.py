@@ -119,8 +119,8 @@ _104 = ('backward\\((?<!def backward\\()', 'training_step\\(')
 _105 = ('requires_grad', '.freeze()')
 _106 = ('backward', 'training_step')
 _107 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'self\\.freeze\\(\\)', 'model\\.freeze\\(\\)')
-_108 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'Variable\\([^()]*(?:\\([^()]*\\)[^()]*)*requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_109 = ('\\.backward\\(', 'manual_backward\\(')
+_108 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'Variable\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_109 = ('\\.backward\\(', 'manual_backward\\(', 'training_step\\(')
 _110 = ('checkpoint',)
 _111 = ('step(', 'optim', 'Optim')
 _112 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
@@ -222,7 +222,7 @@ RULES = (
     IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_97, _19, _57, _98, ), (_99, _100, )),
     IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_101, _25, _102, ), (_103, _104, _23, )),
     IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_105, _106, _57, _48, ), (_107, _23, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _65, ), (_108, _109, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _106, ), (_108, _109, )),
     IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_110, _106, _111, ), (_112, _104, )),
     IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_113, _106, ), (_114, _115, )),
     IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_116, _117, )),

@@ -38,6 +38,7 @@ from freezelint.analysis.values import (
     SequenceValue,
     TensorKind,
     TensorValue,
+    TypedValue,
     Unknown,
     Value,
 )
@@ -294,12 +295,24 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
         return texts.with_percent(left.value, right)
     if isinstance(node.operator, cst.Multiply) and (is_gradient(left) or is_gradient(right)):
         return product(left, right)
-    if isinstance(node.operator, cst.BitOr):
-        return concatenated(run, left, right, node)
+    if isinstance(node.operator, (cst.BitAnd, cst.BitOr, cst.BitXor)):
+        return _bitwise(run, left, right, node)
     return arithmetic(run, left, right)
 
 
-def arithmetic(run: Interpreter, left: Value, right: Value) -> Value:
+def _bitwise(run: Interpreter, left: Value, right: Value, node: cst.BinaryOperation) -> Value:
+    """Of tensors it is one of truth values or whole numbers, which has no graph."""
+    from freezelint.analysis.interpreter.assignment import concatenated
+
+    if not any(isinstance(each, (TensorValue, ComparisonValue)) for each in (left, right)):
+        is_or = isinstance(node.operator, cst.BitOr)
+        return concatenated(run, left, right, node) if is_or else arithmetic(run, left, right)
+    return arithmetic(run, left, right, is_discrete=True)
+
+
+def arithmetic(
+    run: Interpreter, left: Value, right: Value, *, is_discrete: bool = False
+) -> Value:
     """What a computation with two operands gives."""
     # An attribute that is read and not called, such as `.values`, is a tensor too.
     operands = [each.receiver if isinstance(each, BoundMethod) else each for each in (left, right)]
@@ -311,13 +324,21 @@ def arithmetic(run: Interpreter, left: Value, right: Value) -> Value:
     graphs = [each.modules for each in tensors if each.cut_from is None]
     modules = tuple(dict.fromkeys(key for keys in graphs for key in keys))
     kind = TensorKind.OUTPUT if modules else TensorKind.PLAIN
-    result = derived(run, TensorValue(kind, modules=modules), operands)
+    result = derived(
+        run, TensorValue(kind, modules=modules), operands, is_discrete=is_discrete
+    )
     is_traced = modules or result.cut_from is not None or sources_of(result)
+    if not is_traced and _is_any_number(left) and _is_any_number(right):
+        return TypedValue("float")
     return result if is_traced else UNKNOWN
 
 
 def _is_number(value: Value) -> bool:
     return isinstance(value, Constant) and type(value.value) in (int, float)
+
+
+def _is_any_number(value: Value) -> bool:
+    return _is_number(value) or (isinstance(value, TypedValue) and value.type in ("int", "float"))
 
 
 def _subscript(run: Interpreter, node: cst.Subscript) -> Value:

@@ -220,4 +220,6 @@ def compared(run: Interpreter, comparison: ComparisonValue) -> TensorValue | Non
 
 
 def _may_have_graph(value: Value) -> bool:
+    if isinstance(value, (TypedValue, ChoiceValue)):
+        return False
     return not isinstance(value, TensorValue) or value.cut_from is None

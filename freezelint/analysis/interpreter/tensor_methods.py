@@ -108,7 +108,8 @@ def call_on_tensor(
     result = TensorValue()
     if receiver.kind is TensorKind.OUTPUT:
         # What is computed by other methods may be no tensor of real numbers.
-        result = receiver if name in ONE_TENSOR_METHODS else receiver._replace(how=name)
+        how = receiver.how if name in ONE_TENSOR_METHODS else name
+        result = receiver._replace(how=how, made=None)
     elif name in ("detach", "clone"):
         result = TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
     elif receiver.is_fresh:

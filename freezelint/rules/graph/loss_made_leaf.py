@@ -14,6 +14,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
+from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     Constant,
     ElementsValue,
@@ -29,8 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
 
 _CUTTING = frozenset({"torch.tensor", "torch.as_tensor", "torch.autograd.Variable"})
+
+
+_FROM_NUMBERS = frozenset(
+    {"torch.tensor", "torch.as_tensor", "torch.Tensor", "torch.FloatTensor"}
+)
+"""Functions whose first argument is what the tensor holds, and not its size."""
 
 
 class LossMadeLeaf(Rule):
@@ -101,16 +109,16 @@ class LossMadeLeaf(Rule):
     name = "loss-made-leaf"
     level = Level.ERROR
     claims = (Claim("cut", "model.*"),)
-    triggers = (("requires_grad",), ("backward",))
+    triggers = (("requires_grad",), ("backward", "training_step"))
     trigger_patterns = (
         (
             r"\.requires_grad\s*=\s*True",
             r"\.requires_grad_\((?:requires_grad=)?(?:True)?\)",
-            r"ensor\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
-            r"Variable\([^()]*(?:\([^()]*\)[^()]*)*requires_grad\s*=\s*True",
+            r"ensor\((?:[^()]*(?:\([^()]*\)[^()]*)*|[^\n]*)requires_grad\s*=\s*True",
+            r"Variable\((?:[^()]*(?:\([^()]*\)[^()]*)*|[^\n]*)requires_grad\s*=\s*True",
             QUOTED_FLAG,
         ),
-        (r"\.backward\(", r"manual_backward\("),
+        (r"\.backward\(", r"manual_backward\(", r"training_step\("),
     )
     is_local = True
     events = ("AttributeWritten", "MethodCalled", "BackwardRan")
@@ -137,8 +145,11 @@ class LossMadeLeaf(Rule):
         """The method changes nothing on a loss with a graph; this must be one without."""
         if event.name != "requires_grad_" or not isinstance(event.receiver, TensorValue):
             return
-        if event.receiver.cut_from and (*event.arguments, Constant(True))[0] == Constant(True):
-            yield from _report(event, event.label, trace)
+        has_no_graph = event.receiver.cut_from is not None
+        if has_no_graph and (*event.arguments, Constant(True))[0] == Constant(True):
+            # What was computed from numbers alone may be there to be differentiated by.
+            is_leaf = not event.receiver.cut_from
+            yield from _report(event, event.label, trace, is_leaf=is_leaf)
 
     def _check_backward(self, event: BackwardRan, trace: Trace) -> Iterator[Report]:
         if not isinstance(event.loss, TensorValue) or event.loss.made is None:
@@ -146,13 +157,8 @@ class LossMadeLeaf(Rule):
         made = trace.events[event.loss.made] if event.loss.made >= 0 else None
         if not isinstance(made, Called) or made.name not in _CUTTING or not made.arguments:
             return
-        source = made.arguments[0]
-        is_data = isinstance(source, Constant)
-        if isinstance(source, (SequenceValue, ElementsValue)):
-            is_data = not _collects_losses(source, event, trace)
-        if isinstance(source, TensorValue) and source.is_fresh:
-            is_data = True
-        if is_data or made.keywords.get("requires_grad") != Constant(True):
+        is_set = made.keywords.get("requires_grad") == Constant(True)
+        if not is_set or _is_data(made.arguments[0], event, trace):
             return
         short = made.name.rpartition(".")[2]
         yield Report(
@@ -162,6 +168,19 @@ class LossMadeLeaf(Rule):
             "call `backward()` on the loss itself",
             ((event.place, "differentiated here"),),
         )
+
+
+def _is_data(source: Value, backward: BackwardRan, trace: Trace) -> bool:
+    """Whether a tensor is made from numbers that nobody computed, or may be."""
+    if isinstance(source, (SequenceValue, ElementsValue)):
+        return not _collects_losses(source, backward, trace)
+    if isinstance(source, TensorValue) and source.is_fresh:
+        made = trace.events[source.made] if source.made is not None else None
+        if not isinstance(made, Called) or made.name not in _FROM_NUMBERS or not made.arguments:
+            return True
+        inner = made.arguments[0]
+        return not isinstance(inner, SequenceValue) or _is_data(inner, backward, trace)
+    return isinstance(source, Constant)
 
 
 def _collects_losses(
@@ -176,7 +195,9 @@ def _collects_losses(
     return is_bare and _is_followed_by_step(trace, backward, backward)
 
 
-def _report(event: Event, name: str, trace: Trace, *, is_leaf: bool = False) -> Iterator[Report]:
+def _report(
+    event: AttributeWritten | MethodCalled, name: str, trace: Trace, *, is_leaf: bool = False
+) -> Iterator[Report]:
     for backward in trace.after(event, BackwardRan):
         is_same = backward.label == name and backward.scope == event.scope
         if is_same or _is_handed_back(event, backward):
@@ -194,13 +215,17 @@ def _report(event: Event, name: str, trace: Trace, *, is_leaf: bool = False) -> 
             return
 
 
-def _is_handed_back(event: Event, backward: BackwardRan) -> bool:
-    """Whether what certainly had no graph goes to `backward()` under another name."""
-    assert isinstance(event, (AttributeWritten, MethodCalled))
+def _is_handed_back(event: AttributeWritten | MethodCalled, backward: BackwardRan) -> bool:
+    """Whether the very same goes to `backward()` under another name: what cannot have a graph.
+
+    The attribute can be set on nothing else.
+    """
     receiver, loss = event.receiver, backward.loss
-    if not isinstance(receiver, TensorValue) or not receiver.cut_from:
+    if not isinstance(receiver, TensorValue) or not isinstance(loss, TensorValue):
         return False
-    return isinstance(loss, TensorValue) and loss.made == event.index
+    is_written = isinstance(event, AttributeWritten)
+    sources = sources_of(receiver) if is_written else receiver.cut_from
+    return bool(sources) and loss.made == event.index
 
 
 def _is_followed_by_step(trace: Trace, event: Event, backward: BackwardRan) -> bool:
