@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
     Borrowed,
     Called,
     ContextEntered,
+    DataRead,
     Event,
     FlagWritten,
     ForwardRan,
@@ -72,8 +74,14 @@ def is_never_reached(trace: Trace, key: int, at: int) -> bool:
         return False
     if trace.open_ends.get(key, 0) != 0:
         return False
-    if module.origin is Origin.PARAMETER and module.place is None:
+    if (
+        module.origin is Origin.PARAMETER
+        and module.place is None
+        and not is_only_copied(trace, key)
+    ):
         # One of a layer, which may run out of sight.
+        return False
+    if any(trace.related(each, key, at) for each in trace.computed_with):
         return False
     if any(_is_concerned(trace, each.keys, key, at) for each in trace.all(HandedOver)):
         return False
@@ -162,6 +170,32 @@ def _may_hold(trace: Trace, other: int, key: int, at: int) -> bool:
     return module.origin is Origin.GIVEN and module.parent is None
 
 
+def is_only_copied(trace: Trace, key: int) -> bool:
+    """Whether the file reads a parameter of a class of its own as ``.data`` and in no other way.
+
+    Judged by the text, since not every method is run: it is mentioned where it is made, or with
+    its layer, and where its values are taken out of the graph; nobody writes it.
+    """
+    module = trace.objects.module(key)
+    steps: list[str] = []
+    while len(steps) < 2 and module.attachments:
+        steps.insert(0, module.attachments[0].attribute)
+        module = trace.objects.module(module.attachments[0].parent)
+        if module.origin is not Origin.BUILT:
+            break
+    if module.owner_class is None or not steps:
+        return False
+    name, *rest = map(re.escape, steps)
+    taken = "".join(rf"\.{step}" for step in rest)
+    made = rf"\bself\.{name}[ \t]*(?::[^=\n]+)?=(?!=)"
+    copied = (
+        rf"\.{name}{taken}\.(?:data\b(?!\.\w+_\(|\[|[ \t]*[-+*/@]?=(?!=))|detach\(\)(?!\.\w+_\())"
+    )
+    mentions = re.findall(rf"{made}|({copied})|\.{name}\b", trace.file.text)
+    number = len(re.findall(made, trace.file.text))
+    return number == 1 and sum(map(bool, mentions)) == len(mentions) - number
+
+
 def entrances(trace: Trace, key: int) -> Iterator[ForwardRan | MethodCalled]:
     """Where the output of a module, with its graph, enters another."""
     calls: tuple[ForwardRan | MethodCalled, ...]
@@ -194,6 +228,7 @@ def cuts_of(trace: Trace, key: int) -> Iterator[Event]:
     for detached in trace.all(OutputDetached):
         if key in detached.keys:
             yield detached
+    yield from (read for read in trace.all(DataRead) if read.key == key)
 
 
 def cuts_around(trace: Trace, key: int) -> Iterator[Event]:

@@ -55,7 +55,11 @@ _FIELD = re.compile(r"^[ \t]{1,4}\w+\s*(?::[^=\n(]+)?=(?!=)", re.MULTILINE)
 
 _RECURRENT = AnyOf("nn.LSTM(", "nn.GRU(", "nn.RNN(")
 
-_CUTS = AnyOf("inference_mode", ".detach(", "set_grad_enabled", ("no_grad", r"\bno_grad\b"))
+_CUTS = AnyOf(
+    *("inference_mode", ".detach(", "set_grad_enabled"),
+    ("no_grad", r"\bno_grad\b"),
+    (".data", r"\.data\s*[,)*@+-]"),
+)
 
 _CALLED = r"self\.(?<!\wself\.)(\w+)\("
 

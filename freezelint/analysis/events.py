@@ -245,6 +245,12 @@ class OutputDetached(Event):
     keys: tuple[int, ...]
 
 
+class DataRead(Event):
+    """``parameter.data`` was read, of one parameter."""
+
+    key: int
+
+
 class SubmoduleReplaced(Event):
     """``parent.attribute`` holds another module (or parameter) from here on."""
 

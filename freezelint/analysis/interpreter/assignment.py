@@ -99,6 +99,9 @@ def _unpack(
         items = (value._replace(how="[...]"),) * width
         if value.how in VALUES_WITH_INDICES:
             items = (value._replace(how=""), *items[1:])
+    elif isinstance(value, ElementsValue) and isinstance(value.element, TensorValue) and not stars:
+        # Of tensors, not of modules: each is another one.
+        items = (value.element,) * width
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value
         assign(run, inner, items[number] if items else UNKNOWN, source)

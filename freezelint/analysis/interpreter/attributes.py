@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis import events
 from freezelint.analysis.interpreter.adapters import base_of, has_adapters
 from freezelint.analysis.interpreter.arguments import passing
 from freezelint.analysis.interpreter.classes import (
@@ -14,7 +15,7 @@ from freezelint.analysis.interpreter.classes import (
 )
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
-from freezelint.analysis.interpreter.graphs import compared, detached, take_up
+from freezelint.analysis.interpreter.graphs import compared, detached, lone_parameter, take_up
 from freezelint.analysis.interpreter.iteration import element_module
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
 from freezelint.analysis.interpreter.module_tables import TABLE_METHODS
@@ -104,7 +105,7 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         return LibraryValue(f"{receiver.name}.{name}")
     if isinstance(receiver, ParameterValue):
         prove_holders(run, receiver, name)
-        return _of_parameter(run, receiver, name)
+        return _of_parameter(run, receiver, name, node)
     if isinstance(receiver, (TensorValue, BoundMethod, ComparisonValue)):
         return _of_tensor(run, receiver, name, node)
     if isinstance(receiver, InstanceValue):
@@ -292,13 +293,19 @@ def _is_property(method: FunctionValue) -> bool:
     )
 
 
-def _of_parameter(run: Interpreter, receiver: ParameterValue, name: str) -> Value:
+def _of_parameter(
+    run: Interpreter, receiver: ParameterValue, name: str, node: cst.CSTNode
+) -> Value:
     if name in _WITHOUT_GRAPH or name in ("data", "grad"):
         take_up(run, (receiver,))
     if name == "requires_grad":
         return FlagValue(receiver)
     if name == "data":
-        return TensorValue(TensorKind.TEMPORARY, "data", parts=receiver.parts)
+        key = lone_parameter(run, receiver)
+        cut_from = None if key is None else (key,)
+        if key is not None:
+            run.announce(events.DataRead(place=run.place(node), key=key))
+        return TensorValue(TensorKind.TEMPORARY, "data", parts=receiver.parts, cut_from=cut_from)
     if name == "grad":
         return TensorValue(TensorKind.GRADIENT, name, parts=receiver.parts)
     if name in ("shape", "device", "dtype", "ndim"):

@@ -310,9 +310,7 @@ def _bitwise(run: Interpreter, left: Value, right: Value, node: cst.BinaryOperat
     return arithmetic(run, left, right, is_discrete=True)
 
 
-def arithmetic(
-    run: Interpreter, left: Value, right: Value, *, is_discrete: bool = False
-) -> Value:
+def arithmetic(run: Interpreter, left: Value, right: Value, *, is_discrete: bool = False) -> Value:
     """What a computation with two operands gives."""
     # An attribute that is read and not called, such as `.values`, is a tensor too.
     operands = [each.receiver if isinstance(each, BoundMethod) else each for each in (left, right)]
@@ -324,9 +322,7 @@ def arithmetic(
     graphs = [each.modules for each in tensors if each.cut_from is None]
     modules = tuple(dict.fromkeys(key for keys in graphs for key in keys))
     kind = TensorKind.OUTPUT if modules else TensorKind.PLAIN
-    result = derived(
-        run, TensorValue(kind, modules=modules), operands, is_discrete=is_discrete
-    )
+    result = derived(run, TensorValue(kind, modules=modules), operands, is_discrete=is_discrete)
     is_traced = modules or result.cut_from is not None or sources_of(result)
     if not is_traced and _is_any_number(left) and _is_any_number(right):
         return TypedValue("float")

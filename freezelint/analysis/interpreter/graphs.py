@@ -78,6 +78,8 @@ def with_ancestry(run: Interpreter, result: TensorValue, values: Iterable[Value]
         if isinstance(each, TensorValue):
             upstream.update(dict.fromkeys(graph_sources(each)))
             severed.update(dict.fromkeys(cut_sources(each)))
+        elif isinstance(each, ParameterValue):
+            compute_with(run, each)
     others = tuple(key for key in upstream if key not in result.modules)
     made = result._replace(
         cut_from=None,
@@ -122,7 +124,7 @@ def store(run: Interpreter, targets: Sequence[cst.BaseExpression], value: Value)
         and isinstance(targets[0], cst.Tuple)
         and all(isinstance(each.value, cst.Name) for each in targets[0].elements)
         and (
-            isinstance(value, TensorValue)
+            isinstance(value, (TensorValue, ElementsValue))
             or (isinstance(value, SequenceValue) and len(value.items) == len(targets[0].elements))
         )
     )
@@ -184,6 +186,12 @@ def detached(run: Interpreter, tensor: TensorValue, how: str, node: cst.CSTNode)
         cut_from=sources_of(tensor),
         is_inference=tensor.is_inference,
     )
+
+
+def compute_with(run: Interpreter, parameters: ParameterValue) -> None:
+    """Note that something was computed with each of several parameters, which may be a loss."""
+    if run.grad_enabled is not False:
+        run.trace.computed_with.update(part.key for part in parameters.parts)
 
 
 def lone_parameter(run: Interpreter, value: Value) -> int | None:

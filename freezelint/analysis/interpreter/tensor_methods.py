@@ -10,7 +10,13 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
 from freezelint.analysis.interpreter.gradients import call_on_gradient
-from freezelint.analysis.interpreter.graphs import derived, detached, lone_parameter, take_up
+from freezelint.analysis.interpreter.graphs import (
+    compute_with,
+    derived,
+    detached,
+    lone_parameter,
+    take_up,
+)
 from freezelint.analysis.interpreter.training_loop import run_backward
 from freezelint.analysis.knowledge.torch import (
     CONVERSIONS,
@@ -58,6 +64,7 @@ def call_on_parameter(
         return receiver
     if lone_parameter(run, receiver) is not None or name in CONVERSIONS or name == "clone":
         return _computed_from(run, receiver, name, arguments)
+    compute_with(run, receiver)
     return TensorValue() if name in ("mean", "sum", "norm", "pow", "view", "abs") else UNKNOWN
 
 

@@ -11,6 +11,7 @@ from freezelint.analysis.cuts import (
     is_ever_frozen,
     is_named,
     is_never_reached,
+    is_only_copied,
     is_untrained,
     place_of_switch,
     unfreeze_inside,
@@ -18,6 +19,7 @@ from freezelint.analysis.cuts import (
 from freezelint.analysis.events import (
     AttributeWritten,
     BackwardRan,
+    DataRead,
     Event,
     FlagWritten,
     ForwardRan,
@@ -28,6 +30,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.tensors import cut_sources, graph_sources
 from freezelint.analysis.training import (
     happens_whenever,
@@ -125,7 +128,7 @@ class GradientPathCut(Rule):
     level = Level.ERROR
     claims = (Claim("cut", "adapter.*"), Claim("dead", "adapter.*"))
     triggers = (
-        ("no_grad", "inference_mode", "detach()", "set_grad_enabled", ").data"),
+        ("no_grad", "inference_mode", "detach()", "set_grad_enabled", ".data"),
         ("backward(", "training_step"),
         ("parameters(", "Parameter("),
     )
@@ -133,6 +136,7 @@ class GradientPathCut(Rule):
         (
             *(r"no_grad\(", r"inference_mode\(", r"detach\(\)", r"set_grad_enabled\("),
             *(r"@torch\.no_grad\n", r"\)\.data\b"),
+            LinePattern(".data", r"[^#\n]*\bself\.[\w.]+\.data\s*[,)*@+-]"),
         ),
         (r"backward\((?<!def backward\()", r"training_step\("),
         OPTIMIZER_CONSTRUCTIONS,
@@ -274,6 +278,8 @@ class _Training(NamedTuple):
             return False
         if unfreeze is not None or self.precedes_frozen(key):
             return True
+        if isinstance(cut, DataRead) and is_only_copied(trace, key):
+            return True
         if not is_named(trace, parts, key, built.index):
             return False
         # What runs under `no_grad`, or is detached, may well be frozen by just that; but not
@@ -319,7 +325,7 @@ def _what(cut: Event, label: str, trace: Trace, *, own: bool, is_parameter: bool
     if own:
         return f"`{label}` runs under `no_grad`"
     subject = f"`{label}`" if is_parameter else f"the output of `{label}`"
-    if isinstance(cut, OutputDetached):
+    if isinstance(cut, (OutputDetached, DataRead)):
         return f"{subject} is detached"
     other = _runs(cut)
     where = "a computation" if other is None else f"`{trace.objects.label(other)}`"

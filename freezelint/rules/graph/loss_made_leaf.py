@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 _CUTTING = frozenset({"torch.tensor", "torch.as_tensor", "torch.autograd.Variable"})
 
 
-_FROM_NUMBERS = frozenset(
-    {"torch.tensor", "torch.as_tensor", "torch.Tensor", "torch.FloatTensor"}
-)
+_FROM_NUMBERS = frozenset({"torch.tensor", "torch.as_tensor", "torch.Tensor", "torch.FloatTensor"})
 """Functions whose first argument is what the tensor holds, and not its size."""
 
 
