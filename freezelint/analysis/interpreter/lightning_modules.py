@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.classes import is_lightning_class
@@ -19,8 +21,6 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
 
@@ -50,7 +50,11 @@ def _keep_hyperparameters(run: Interpreter, module: ModuleValue, arguments: Argu
     """Keep what the constructor was passed as ``self.hparams``; of a choice, nothing is known."""
     code = run.active[-1] if run.active else None
     is_own = run.frame.receiver == module and not arguments.positional
-    if code is None or not is_own or (module.key, "hparams") in run.bindings:
+    if (
+        not isinstance(code, cst.FunctionDef)
+        or not is_own
+        or (module.key, "hparams") in run.bindings
+    ):
         return
     kept = NamespaceValue(run.objects.new_key())
     for parameter in (*code.params.params[1:], *code.params.kwonly_params):
