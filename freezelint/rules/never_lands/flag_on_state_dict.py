@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import AttributeWritten, Event, ExpressionDiscarded
+from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.values import TensorValue
 from freezelint.findings import About, Level
@@ -15,13 +14,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import libcst as cst
-
     from freezelint.analysis.trace import Trace
-
-
-_ASKED = r"(?:requires_grad|numel\(\)|shape\b|size\(|dtype\b|dim\(\)|ndim\b)"
-"""What is set, or asked for a count or a message: neither needs the tensor itself."""
 
 
 class FlagOnStateDict(Rule):
@@ -118,75 +111,28 @@ class FlagOnStateDict(Rule):
         ),
     )
     is_local = True
-    events = ("AttributeWritten", "ExpressionDiscarded")
+    events = ("AttributeWritten", "MethodCalled")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a flag that is set on a tensor of a state dict and goes with it."""
+        assert isinstance(event, (AttributeWritten, MethodCalled))
+        value = event.receiver
+        if not isinstance(value, TensorValue) or value.how != "state_dict":
+            return
+        from freezelint.analysis.dropped_tensors import is_discarded, lost_at
+
         if isinstance(event, AttributeWritten):
-            if event.attribute != "requires_grad":
-                return
-            value, node = event.receiver, event.receiver_node
-        elif isinstance(event, ExpressionDiscarded):
-            function = getattr(event.expression, "func", None)
-            if getattr(getattr(function, "attr", None), "value", None) != "requires_grad_":
-                return
-            value, node = event.value, getattr(function, "value", None)
+            node = event.receiver_node if event.attribute == "requires_grad" else None
         else:
-            return
-        if not isinstance(value, TensorValue) or value.how != "state_dict" or node is None:
-            return
-        if _is_dropped(event, node, trace.file.text):
+            sets_flag = event.name == "requires_grad_" and is_discarded(event.place)
+            function = getattr(event.place.node, "func", None)
+            node = getattr(function, "value", None) if sets_flag else None
+        place = None if node is None else lost_at(event, node, trace.file)
+        if node is not None and place is not None:
             yield Report(
-                event.place,
+                place,
                 "`state_dict()` makes new tensors: the flag is set on those and lost with "
                 "them, and the parameters keep theirs",
                 "loop over `named_parameters()`, or pass `keep_vars=True`",
                 about=About((event.place.chunk.code(node),), among="frozen"),
             )
-
-
-def _is_dropped(event: Event, node: cst.CSTNode, text: str) -> bool:
-    """Whether a tensor is taken out of a state dict for nothing but its flag."""
-    from libcst import Attribute, Call, Name, Subscript
-
-    chunk = event.place.chunk
-    if isinstance(node, Subscript):
-        return _serves_nothing_else(event, node.value, text)
-    loop = chunk.loop_over(node) if isinstance(node, Name) else None
-    if loop is None or not isinstance(node, Name):
-        return False
-    body = chunk.code(loop.body)
-    if _count(rf"{node.value}\b", body) > _count(rf"{node.value}\.{_ASKED}", body):
-        return False
-    source = loop.iter.func if isinstance(loop.iter, Call) else None
-    return isinstance(source, Attribute) and _serves_nothing_else(event, source.value, text)
-
-
-def _serves_nothing_else(event: Event, container: cst.CSTNode, text: str) -> bool:
-    """Whether the dict is made on the spot, or bound to a name that is used for flags only."""
-    from libcst import Call, Name
-
-    if isinstance(container, Call):
-        return True
-    if not isinstance(container, Name):
-        return False
-    # A global name may be used in all of the file.
-    return _is_for_flags(container.value, event.place.chunk.text if event.scope else text)
-
-
-def _is_for_flags(name: str, text: str) -> bool:
-    harmless = (
-        rf"{name} = ",
-        rf"{name}\.(?:items|values|keys)\(\)",
-        rf"{name}\[[^\]\n]*\]\.{_ASKED}",
-        rf"(?<= in ){name}\b(?![.\[(])",
-        rf"(?<=\bset\(){name}\)",
-        rf"(?<=\blen\(){name}\)",
-        rf"(?<=load_state_dict\(){name}\)",
-    )
-    mentioned = len(re.findall(rf"\b{re.escape(name)}\b", text))
-    return mentioned == sum(_count(each, text) for each in harmless)
-
-
-def _count(pattern: str, text: str) -> int:
-    return len(re.findall(rf"(?<![\w.]){pattern}", text))

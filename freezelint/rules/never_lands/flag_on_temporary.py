@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
-from freezelint.analysis.events import AttributeWritten, Event, ExpressionDiscarded
+from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
 from freezelint.analysis.values import Constant, TensorKind, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -118,7 +118,7 @@ class FlagOnTemporary(Rule):
     )
     is_local = True
     fix = "safe"
-    events = ("AttributeWritten", "ExpressionDiscarded")
+    events = ("AttributeWritten", "MethodCalled")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a flag that is set on a tensor nobody keeps."""
@@ -128,11 +128,12 @@ class FlagOnTemporary(Rule):
                 return
             if not _is_kept(node) or _is_used_for_nothing_else(event, trace.file.text):
                 yield from _report(event, event.receiver)
-        elif isinstance(event, ExpressionDiscarded):
-            function = getattr(event.expression, "func", None)
-            name = getattr(getattr(function, "attr", None), "value", None)
-            if name == "requires_grad_" and function is not None and not _is_kept(function.value):
-                yield from _report(event, event.value)
+        elif isinstance(event, MethodCalled) and event.name == "requires_grad_":
+            from freezelint.analysis.dropped_tensors import is_discarded
+
+            function = getattr(event.place.node, "func", None)
+            if function is not None and not _is_kept(function.value) and is_discarded(event.place):
+                yield from _report(event, event.receiver)
 
 
 def _is_kept(node: object) -> bool:
