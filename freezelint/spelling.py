@@ -22,7 +22,7 @@ def meant_by(name: str) -> str | None:
     if name in (FLAG, METHOD) or not name.startswith("re"):
         return None
     name = name.lower()
-    if "_g" not in name:
+    if "_g" not in name and "sgrad" not in name:
         return None
     meant = METHOD if name.endswith("_") else FLAG
     if name in (FLAG, METHOD) or name.rstrip("_") in _LONGER:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from freezelint.analysis.syntax import inner_nodes, walk
+from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

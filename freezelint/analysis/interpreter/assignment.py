@@ -25,7 +25,12 @@ from freezelint.analysis.interpreter.somewhere import (
     note_doubtful_write,
     put_somewhere,
 )
-from freezelint.analysis.interpreter.submodules import name_object, prove_holders, replace_child
+from freezelint.analysis.interpreter.submodules import (
+    name_object,
+    prove_by_use,
+    prove_holders,
+    replace_child,
+)
 from freezelint.analysis.knowledge.torch import MODULE_BASES, VALUES_WITH_INDICES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted
@@ -111,6 +116,8 @@ def _assign_name(run: Interpreter, target: cst.Name, value: Value) -> None:
     name = target.value
     if isinstance(value, LibraryInstance):
         value = judge_instance(run, value, uses_of(run, name))
+    elif isinstance(value, ModuleValue) and not run.objects.module(value.key).proof:
+        prove_by_use(run, value, name)
     name_object(run, value, name)
     run.bind(name, value)
 

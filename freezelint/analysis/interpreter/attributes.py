@@ -39,6 +39,7 @@ from freezelint.analysis.knowledge.torch import (
     VALUES_WITH_INDICES,
 )
 from freezelint.analysis.knowledge.torchvision import child_kind
+from freezelint.analysis.knowledge.transformers import REAL_OUTPUTS
 from freezelint.analysis.objects import ModuleObject, Origin
 from freezelint.analysis.predicates import SOME, OwnTest, conjunction
 from freezelint.analysis.syntax import dotted
@@ -340,7 +341,8 @@ def _of_tensor(
     if output.cut_from:
         return BoundMethod(output, name)
     if output.kind is TensorKind.OUTPUT:
-        return _of_tensor(run, output._replace(how="."), name, node)
+        how = output.how if receiver.name in REAL_OUTPUTS else "."
+        return _of_tensor(run, output._replace(how=how), name, node)
     return UNKNOWN
 
 

@@ -20,13 +20,14 @@ from freezelint.analysis.interpreter.iteration import (
     stands_for_several,
 )
 from freezelint.analysis.interpreter.out_of_sight import forget_fields, hand_over
+from freezelint.analysis.interpreter.sequences import as_table
 from freezelint.analysis.interpreter.somewhere import put_somewhere
+from freezelint.analysis.interpreter.submodules import are_modules, note_numbered
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
     Counted,
     ElementsValue,
-    Form,
     InstanceValue,
     LibraryValue,
     MappingValue,
@@ -193,7 +194,10 @@ def _getattr(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         return by_path(run, value, node)
     if isinstance(receiver, ModuleValue) and run.proven(receiver):
         # Some submodule or parameter of it; which is not known.
-        return narrow_to_some(run, ModuleValue(element_of_module(run, receiver)))
+        chosen = ModuleValue(element_of_module(run, receiver))
+        if are_modules(run, receiver, name, arguments.node(1, "name")):
+            run.prove(chosen)
+        return narrow_to_some(run, chosen)
     if not isinstance(receiver, (ModuleValue, InstanceValue)) and hasattr(receiver, "name"):
         return read_attribute(run, receiver, "Chosen", node)
     return UNKNOWN
@@ -216,6 +220,7 @@ def _setattr(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         assignment.write_attribute(run, receiver, name.value, value, node, source)
     elif isinstance(receiver, (ModuleValue, InstanceValue, NamespaceValue)):
         hand_over(run, (receiver,), node)
+        note_numbered(run, receiver, name, value)
     elif isinstance(value, ModuleValue) and arguments.nodes:
         put_somewhere(run, arguments.nodes[0], value, node, node)
     return Constant(None)
@@ -232,19 +237,9 @@ def _dict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     if arguments.positional:
         value = _first(arguments)
         if isinstance(value, ParameterSequence):
-            return _table(run, value, arguments, node)
+            return as_table(run, value, arguments, node)
         return value if isinstance(value, MappingValue) else UNKNOWN
     return MappingValue(tuple(arguments.keywords.items()), arguments.complete)
-
-
-def _table(
-    run: Interpreter, value: ParameterSequence, arguments: Arguments, node: cst.Call
-) -> Value:
-    """``dict(model.named_parameters())``."""
-    consumed = consume(run, value, arguments.node(0, "") or node)
-    assert isinstance(consumed, ParameterSequence)
-    is_alone = len(arguments.all) == 1 and arguments.complete
-    return consumed._replace(form=Form.TABLE) if value.named and is_alone else UNKNOWN
 
 
 def _vars(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:

@@ -10,6 +10,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.following import code_of, follow, is_short
 from freezelint.analysis.interpreter.graphs import derived, replace, with_ancestry
+from freezelint.analysis.interpreter.names import look_up
 from freezelint.analysis.interpreter.optimizers import add_group_to_any
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge import transformers
@@ -44,6 +45,8 @@ def run_forward(
     if known.origin is Origin.CHILD and _is_statement(run, node):
         # A forward pass whose output is dropped: rather a method that nobody knows.
         _call_attribute(run, known, arguments, node)
+    if known.origin is Origin.ELEMENT and not known.proof:
+        _call_on_element(run, arguments, node)
     method = _own_forward(run, known, module, arguments)
     run.announce(
         events.ForwardRan(
@@ -162,6 +165,24 @@ def _call_attribute(
             label=run.objects.label(attribute.parent),
         )
     )
+
+
+def _call_on_element(run: Interpreter, arguments: Arguments, node: cst.Call) -> None:
+    """A call of something that each of several modules has: a submodule, or a method."""
+    if not isinstance(node.func, cst.Attribute) or not isinstance(node.func.value, cst.Name):
+        return
+    receiver = look_up(run, node.func.value.value)
+    if isinstance(receiver, ModuleValue):
+        run.announce(
+            events.MethodCalled(
+                place=run.place(node),
+                receiver=receiver,
+                name=node.func.attr.value,
+                arguments=arguments.positional,
+                keywords=arguments.keywords,
+                label=node.func.value.value,
+            )
+        )
 
 
 def _is_of_transformers(run: Interpreter, attribute: ModuleObject) -> bool:

@@ -13,7 +13,7 @@ from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.element_tests import ElementTest
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.following import code_of
-from freezelint.analysis.interpreter.iteration import element_of, items_of
+from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
 from freezelint.analysis.interpreter.judged_functions import inside
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.values import (
@@ -101,7 +101,7 @@ def map_elements(run: Interpreter, arguments: Arguments, node: cst.Call) -> Valu
         return UNKNOWN
     function, values = arguments.positional
     if isinstance(values, ParameterSequence):
-        return _map_parameters(run, function, values)
+        return _map_parameters(run, function, values, node)
     items = items_of(run, values)
     if not isinstance(function, (BoundMethod, FunctionValue, PartialValue)):
         return UNKNOWN
@@ -114,10 +114,14 @@ def map_elements(run: Interpreter, arguments: Arguments, node: cst.Call) -> Valu
     return SequenceValue(tuple(apply(run, function, passing(each), node) for each in items))
 
 
-def _map_parameters(run: Interpreter, function: Value, values: ParameterSequence) -> Value:
+def _map_parameters(
+    run: Interpreter, function: Value, values: ParameterSequence, node: cst.Call
+) -> Value:
     """``map`` that picks the parameter out of each pair."""
     picked = _applied(run, function, values)
     if not isinstance(picked, ParameterValue):
+        # Whatever it makes of them, such as ``map(id, ...)``, is what somebody wants to know.
+        consume(run, values, node.args[1].value)
         return UNKNOWN
     return ParameterSequence(
         picked.parts, Form.ITERATOR, False, values.complete, iterator=run.objects.new_key()

@@ -97,6 +97,8 @@ def element_of(run: Interpreter, value: Value) -> Value:
         return ParameterValue((Part(value.key),), is_element=True)
     if isinstance(value, LibraryInstance) and value.name in DATA_LOADERS:
         return TensorValue(cut_from=())
+    if isinstance(value, TensorValue) and value.kind is TensorKind.OUTPUT and not value.how:
+        return value
     if isinstance(value, ModuleValue) and _may_hold_modules(run, value):
         return ModuleValue(element_module(run, value.key, ()))
     if isinstance(value, SequenceValue) and value.items:

@@ -20,6 +20,7 @@ from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.lightning import LIGHTNING_CALLS
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
 from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
+from freezelint.analysis.interpreter.sequences import as_table
 from freezelint.analysis.interpreter.trainers import TRAINER_CALLS
 from freezelint.analysis.knowledge.peft import ADAPTER_PREFIXES
 from freezelint.analysis.knowledge.torch import (
@@ -149,6 +150,8 @@ def _ordered(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     pairs = arguments.positional[0] if len(arguments.all) == 1 and arguments.positional else UNKNOWN
     if isinstance(pairs, MappingValue):
         return pairs
+    if isinstance(pairs, ParameterSequence):
+        return as_table(run, pairs, arguments, node)
     if not isinstance(pairs, SequenceValue) or not pairs.complete:
         return UNKNOWN
     items = [each.items for each in pairs.items if isinstance(each, SequenceValue)]

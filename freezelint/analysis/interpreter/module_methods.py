@@ -29,6 +29,7 @@ from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.submodules import (
     add_element,
     forget_length,
+    note_numbered,
     replace_child,
     submodule_name,
 )
@@ -210,6 +211,7 @@ def _register(
         run.objects.module(receiver.key).is_complete = False
     else:
         hand_over(run, (receiver,), node)
+        note_numbered(run, receiver, name or UNKNOWN, value or UNKNOWN)
     return UNKNOWN
 
 

@@ -11,6 +11,7 @@ from freezelint.analysis.interpreter.assignment import as_parameters, concatenat
 from freezelint.analysis.interpreter.element_tests import ElementTest
 from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import (
+    consume,
     element_of,
     narrow_to_some,
     narrowed,
@@ -121,6 +122,16 @@ def _call_on_table(
 
 def _with_unknown_keys(run: Interpreter, together: ParameterSequence) -> Value:
     return ElementsValue(SequenceValue((UNKNOWN, element_of(run, together))))
+
+
+def as_table(
+    run: Interpreter, value: ParameterSequence, arguments: Arguments, node: cst.Call
+) -> Value:
+    """``dict(model.named_parameters())``, or the same in an order."""
+    consumed = consume(run, value, arguments.node(0, "") or node)
+    assert isinstance(consumed, ParameterSequence)
+    is_alone = len(arguments.all) == 1 and arguments.complete
+    return consumed._replace(form=Form.TABLE) if value.named and is_alone else UNKNOWN
 
 
 def entry_of(run: Interpreter, table: ParameterSequence, key: Value) -> Value:

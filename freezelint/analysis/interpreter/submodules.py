@@ -9,11 +9,13 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.frames import is_certain_module_use
 from freezelint.analysis.interpreter.names import uses_of
+from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    Counted,
     ModuleValue,
     OptimizerValue,
     ParameterValue,
@@ -182,6 +184,65 @@ def prove_holders(run: Interpreter, parameter: ParameterValue, attribute: str) -
                 break
             holder.proof = True
             above = holder.parent
+
+
+NUMBERED = "[#]"
+"""Follows the name under which attributes are kept here that differ in their numbers only."""
+
+
+def note_numbered(run: Interpreter, owner: Value, name: Value, value: Value) -> None:
+    """Remember a module that is stored under a name that a loop counts: ``f"block{i}"``."""
+    if isinstance(owner, ModuleValue) and isinstance(name, Counted) and run.proven(value):
+        run.bindings[owner.key, name.before + NUMBERED] = value
+
+
+def are_modules(
+    run: Interpreter, owner: ModuleValue, name: Value, written: cst.CSTNode | None
+) -> bool:
+    """Whether all attributes that a name with a known beginning may mean are modules."""
+    before = name.before if isinstance(name, Counted) else _beginning(written)
+    if not before:
+        return False
+    if isinstance(name, Counted) and run.objects.module(owner.key).library is not None:
+        from freezelint.analysis.interpreter.attributes import read_attribute
+
+        assert written is not None
+        first = read_attribute(run, owner, f"{before}{name.start}", written)
+        return run.proven(first) is not None
+    run.finish(owner.key)
+    meant = [
+        value
+        for (key, attribute), value in run.bindings.items()
+        if key == owner.key
+        and attribute.startswith(before)
+        and (not isinstance(name, Counted) or _is_number(attribute[len(before) :]))
+    ]
+    return bool(meant) and all(run.proven(each) for each in meant)
+
+
+def _is_number(rest: str) -> bool:
+    return rest.isdigit() or rest == NUMBERED
+
+
+def _beginning(written: cst.CSTNode | None) -> str:
+    """What a text begins with whose rest is not known."""
+    if isinstance(written, cst.FormattedString) and written.parts:
+        first = written.parts[0]
+        return first.value if isinstance(first, cst.FormattedStringText) else ""
+    if isinstance(written, cst.BinaryOperation) and isinstance(written.left, cst.SimpleString):
+        text = written.left.evaluated_value
+        return text.partition("%")[0] if isinstance(text, str) else ""
+    return ""
+
+
+_OF_MODULES_ONLY = STRONG_MODULE_EVIDENCE - {"requires_grad_"} | {"train", "eval", "children"}
+
+
+def prove_by_use(run: Interpreter, value: ModuleValue, name: str) -> None:
+    """What hangs below a module is one too if something is called that no parameter answers to."""
+    hangs_below = run.objects.module(value.key).parent is not None
+    if hangs_below and not _OF_MODULES_ONLY.isdisjoint(uses_of(run, name)):
+        run.prove(value)
 
 
 def remove_child(run: Interpreter, owner: ModuleValue, child: Value) -> None:

@@ -69,6 +69,11 @@ T5 and its kin are left out: from version 1.1 on, their checkpoints have a head 
 """
 
 
+REAL_OUTPUTS = frozenset(
+    {"last_hidden_state", "logits", "pooler_output", "image_embeds", "text_embeds"}
+)
+"""Attributes of what a model returns that are computed with all of it, and are real numbers."""
+
 FREEZING_METHODS = frozenset(
     {
         "freeze_feature_encoder",

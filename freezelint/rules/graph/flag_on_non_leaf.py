@@ -12,9 +12,10 @@ from freezelint.analysis.events import (
     MethodCalled,
 )
 from freezelint.analysis.knowledge.torch import QUOTED_FLAG
+from freezelint.analysis.knowledge.transformers import REAL_OUTPUTS
 from freezelint.analysis.trace import implies
 from freezelint.analysis.training import has_parameters
-from freezelint.analysis.values import Constant, Part, TensorKind, TensorValue, Value
+from freezelint.analysis.values import BoundMethod, Constant, Part, TensorKind, TensorValue, Value
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -134,6 +135,8 @@ class FlagOnNonLeaf(Rule):
 
 
 def _judge(event: Event, receiver: Value, flag: Value, trace: Trace) -> Iterator[Report]:
+    if isinstance(receiver, BoundMethod) and receiver.name in REAL_OUTPUTS:
+        receiver = receiver.receiver
     if not isinstance(receiver, TensorValue) or event.repeated or event.is_attempt:
         return
     if receiver.kind is TensorKind.PIECE:

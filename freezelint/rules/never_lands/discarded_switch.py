@@ -9,10 +9,12 @@ from freezelint.analysis.knowledge.torch import GRAD_SWITCHES
 from freezelint.analysis.search import STATEMENT_BEGINS, LinePattern
 from freezelint.analysis.values import (
     BoundMethod,
+    ElementsValue,
     LibraryInstance,
     LibraryValue,
     ModuleValue,
     ParameterValue,
+    SequenceValue,
     TensorKind,
     TensorValue,
 )
@@ -125,6 +127,9 @@ class DiscardedSwitch(Rule):
                 LinePattern(name, rf"{STATEMENT_BEGINS}(?!return\b)[^\n=#\"']*\{name}[ \t]*[\n#;]")
                 for name in (".eval", ".train", ".requires_grad_")
             ),
+            r"\.eval for ",
+            r"\.train for ",
+            r"\.requires_grad_ for ",
             LinePattern(".detach()", rf"{STATEMENT_BEGINS}\w[\w.]*\.detach\(\)[ \t]*[\n#;]"),
         ),
     )
@@ -150,6 +155,9 @@ class DiscardedSwitch(Rule):
     def _check_statement(self, event: ExpressionDiscarded, trace: Trace) -> Iterator[Report]:
         value = event.value
         code = event.place.code
+        if isinstance(value, (SequenceValue, ElementsValue)) and code.startswith("["):
+            yield from _check_list(event, value)
+            return
         if isinstance(value, (LibraryInstance, LibraryValue)) and value.name in GRAD_SWITCHES:
             call = code if code.endswith(")") else f"{code}()"
             yield Report(
@@ -157,16 +165,15 @@ class DiscardedSwitch(Rule):
                 f"`{code}` is built and dropped: gradients are recorded as before",
                 f"write `with {call}:` around the code it is meant for",
             )
-        elif isinstance(value, BoundMethod) and value.name in _SWITCHES:
-            if isinstance(value.receiver, (ModuleValue, ParameterValue, TensorValue)):
-                argument = "False" if value.name == "requires_grad_" else ""
-                yield Report(
-                    event.place,
-                    f"`{code}` names the method and does not call it: nothing happens",
-                    f"write `{code}({argument})`",
-                    fix=_fix(event, value.name),
-                    about=_about(code.rpartition(".")[0], value.name),
-                )
+        elif isinstance(value, BoundMethod) and _is_switch(value):
+            argument = "False" if value.name == "requires_grad_" else ""
+            yield Report(
+                event.place,
+                f"`{code}` names the method and does not call it: nothing happens",
+                f"write `{code}({argument})`",
+                fix=_fix(event, value.name),
+                about=_about(code.rpartition(".")[0], value.name),
+            )
         elif (
             isinstance(value, TensorValue)
             and value.kind is TensorKind.TEMPORARY
@@ -178,6 +185,26 @@ class DiscardedSwitch(Rule):
                 f"`{code}` returns a new tensor, and this one is dropped: nothing is detached",
                 f"use the result, or write `{code.removesuffix('()')}_()`",
             )
+
+
+def _check_list(
+    event: ExpressionDiscarded, value: SequenceValue | ElementsValue
+) -> Iterator[Report]:
+    """Report a list of methods that is made for what they would do if they were called."""
+    made = value.items if isinstance(value, SequenceValue) else (value.element,)
+    names = {each.name for each in made if isinstance(each, BoundMethod) and _is_switch(each)}
+    element = event.place.code[1:].partition(" for ")[0]
+    if len(names) == 1 and element.endswith(f".{next(iter(names))}"):
+        yield Report(
+            event.place,
+            f"`{element}` names the method of each and calls none: nothing happens",
+            f"write `{element}(...)`",
+        )
+
+
+def _is_switch(method: BoundMethod) -> bool:
+    is_torch = isinstance(method.receiver, (ModuleValue, ParameterValue, TensorValue))
+    return method.name in _SWITCHES and is_torch
 
 
 def _called(event: Event) -> Fix | None:

@@ -167,6 +167,16 @@ class ExhaustedParameterIterator(Rule):
                 fix=_fix(event, trace),
             )
             return
+        if event.place.node is first.place.node and label.startswith("self."):
+            yield Report(
+                event.place,
+                f"`{label}` is a one-shot iterator made outside of this function: from its second "
+                "call on it is empty",
+                f"make it a list: `{label} = list(...)`",
+                ((place, "it is called again here"),),
+                fix=_fix(event, trace),
+            )
+            return
         yield Report(
             place,
             f"`{first.label}` is a one-shot iterator and already used up: this gets none of its "

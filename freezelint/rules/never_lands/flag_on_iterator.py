@@ -107,6 +107,7 @@ class FlagOnIterator(Rule):
             r"parameters\([^()]*\)\s*\.requires_grad",
             r"children\([^()]*\)\s*\.requires_grad",
             r"modules\([^()]*\)\s*\.requires_grad",
+            r"setattr\([^\n]*(?:parameters|children|modules)\(\), *[\"']requires_grad",
             r"=\s*[\w.\[\]]+\.(?:named_)?(?:parameters|children|modules)\(\)\s*\n",
             (
                 r"=\s*(?:list|filter|(?:itertools\.)?chain)\((?:[^\n]*\n){0,2}?"

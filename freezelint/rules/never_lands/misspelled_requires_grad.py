@@ -131,13 +131,17 @@ class MisspelledRequiresGrad(Rule):
             "reqires_g",
             "reqiures_g",
             "request_grad",
+            "requiresgrad",
             "reuires_g",
             "requires_Grad",
             "require_Grad",
         ),
     )
     trigger_patterns = (
-        (r"re(?!quires_grad_?\b)(?<!\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\s*=(?!=)|\(|[\"'])",),
+        (
+            r"re(?!quires_grad_?\b)(?<!\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\s*=(?!=)|\(|[\"'])",
+            r"\.requiresgrad_?(?:\s*=(?!=)|\()",
+        ),
     )
     is_local = True
     fix = "safe"
@@ -164,7 +168,7 @@ class MisspelledRequiresGrad(Rule):
         self, event: Event, trace: Trace, receiver: Value, name: str, how: str
     ) -> Iterator[Report]:
         meant = meant_by(name)
-        if meant is None:
+        if meant is None or f"def {name}(" in trace.file.text:
             return
         if isinstance(receiver, ModuleValue):
             module = trace.objects.module(receiver.key)
