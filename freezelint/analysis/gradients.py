@@ -171,9 +171,14 @@ def holders_of(trace: Trace, key: int) -> list[Part] | None:
 
 
 def gets_gradients(trace: Trace, key: int, event: Event) -> bool:
-    """Whether a module was run with gradients before an event, and its output was not cut off."""
+    """Whether a module was run with gradients before an event, and its output was not cut off.
+
+    A copy without a graph of what is differentiated as well, such as a loss that is logged, is
+    no such cut.
+    """
+    trained = {source for each in trace.all(BackwardRan) for source in _graph_of(each)}
     for cut in trace.all(OutputDetached):
-        if any(trace.related(each, key, cut.index) for each in cut.keys):
+        if any(each not in trained and trace.related(each, key, cut.index) for each in cut.keys):
             return False
     for called in trace.all(MethodCalled):
         is_run = called.name not in WITHOUT_FORWARD
@@ -186,7 +191,6 @@ def gets_gradients(trace: Trace, key: int, event: Event) -> bool:
     ]
     if not all(forward.grad_enabled for forward in runs):
         # Which of them lead to a loss, the losses have to tell.
-        trained = {source for each in trace.all(BackwardRan) for source in _graph_of(each)}
         runs = [each for each in runs if each.grad_enabled and each.key in trained]
     return any(each.key == key or _mentions(trace, each, key) for each in runs)
 

@@ -50,6 +50,7 @@ class ModuleObject:
         "born_in_inference",
         "born_path",
         "born_with_grad",
+        "bounds",
         "flag_at_birth",
         "has_own",
         "hidden",
@@ -93,6 +94,8 @@ class ModuleObject:
         self.place: Place | None = None
         self.source: int | None = None
         """What it is a copy of, or what its submodules are taken from."""
+        self.bounds: tuple[int, int | None] | None = None
+        """Of a slice: where it begins and ends, as it is written; None where that is not known."""
         self.has_own = False
         """A derived module holds more than what it took from its source."""
         self.flag_at_birth: bool | None = True

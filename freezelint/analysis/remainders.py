@@ -21,6 +21,11 @@ _WHOLE_MODELS = ("torchvision.models.", "timm.", "transformers.")
 
 _MADE = (Origin.BUILT, Origin.OWN_CLASS, Origin.PARAMETER)
 
+_SMALL = frozenset(
+    {"pooler", "classifier", "pre_classifier", "score", "qa_outputs", "lm_head", "cls"}
+)
+"""What published models of transformers have besides their encoders, whatever the encoder."""
+
 _DEEPEST = 4
 
 
@@ -149,6 +154,8 @@ def _is_small(trace: Trace, key: int, part: Part) -> bool:
         if each.since >= 0
     }
     known = added | _heads_of(trace, key)
+    if (trace.objects.module(key).library or "").startswith("transformers."):
+        known |= _SMALL
     return any(
         texts and all(_is_of(text, known) for text in texts)
         for texts in map(_texts_of, part.predicate)

@@ -147,10 +147,12 @@ def _element(
         return _clause(run, node, inner, evaluate(run, inner.iter))
     if isinstance(node, cst.DictComp):
         key, value = evaluate(run, node.key), evaluate(run, node.value)
-        is_known = (isinstance(key, Constant) and isinstance(value, ModuleValue)) or (
-            isinstance(key, ParameterName) and isinstance(value, ParameterValue)
+        stands_for_all = (
+            (isinstance(value, ParameterValue) and not isinstance(key, ParameterName))
+            or (isinstance(value, ModuleValue) and not isinstance(key, Constant))
+            or isinstance(value, MappingValue)
         )
-        return [SequenceValue((key, value)) if is_known else value], True
+        return [value if stands_for_all else SequenceValue((key, value))], True
     assert isinstance(node, cst.BaseSimpleComp)
     return [evaluate(run, node.elt)], True
 

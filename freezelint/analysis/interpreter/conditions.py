@@ -143,6 +143,8 @@ def judge_constants(left: Value, operator: str, right: Value) -> bool | None:
         return None
     if not isinstance(left, Constant):
         return None
+    if isinstance(right, MappingValue) and right.complete and operator in ("in", "not in"):
+        return (right.get(left.value) is not None) == (operator == "in")
     if isinstance(right, SequenceValue) and right.complete and operator in ("in", "not in"):
         if all(isinstance(each, Constant) for each in right.items):
             return (left in right.items) == (operator == "in")

@@ -58,7 +58,7 @@ def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
         return _unroll(run, node, items, body)
     element = element_of(run, once)
     if _goes_over_elements(once):
-        if _may_end_early(node.body):
+        if _may_end_early(run, node.body):
             element = _of_the_first(run, element)
         return _over_elements(run, node, element, body)
 
@@ -115,9 +115,18 @@ def _goes_over_elements(value: Value) -> bool:
     return isinstance(value, (ParameterSequence, ModuleGroup, ModuleValue))
 
 
-def _may_end_early(body: cst.BaseSuite) -> bool:
+def _may_end_early(run: Interpreter, body: cst.BaseSuite) -> bool:
     """Whether a ``break`` or ``return`` may keep a loop from reaching its last elements."""
     nodes = list(walk(body))
+    if not any(type(each) in (cst.Break, cst.Return) for each in nodes):
+        return False
+    skipped = {
+        id(inner)
+        for each in nodes
+        if type(each) is cst.If and _never_holds(run, each.test)
+        for inner in walk(each.body)
+    }
+    nodes = [each for each in nodes if id(each) not in skipped]
     in_other_loops = {
         id(each)
         for loop in nodes
@@ -129,6 +138,21 @@ def _may_end_early(body: cst.BaseSuite) -> bool:
         type(each) is cst.Return or (type(each) is cst.Break and id(each) not in in_other_loops)
         for each in nodes
     )
+
+
+def _never_holds(run: Interpreter, test: cst.BaseExpression) -> bool:
+    """Whether a condition asks for an option that nobody chose: ``last is not None and ...``."""
+    if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.And):
+        return _never_holds(run, test.left)
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        compared = test.comparisons[0]
+        is_asked = isinstance(compared.operator, cst.IsNot) and (
+            isinstance(compared.comparator, cst.Name) and compared.comparator.value == "None"
+        )
+        if not is_asked:
+            return False
+        test = test.left
+    return isinstance(test, cst.Name) and evaluate(run, test) == Constant(None)
 
 
 def _of_the_first(run: Interpreter, element: Value) -> Value:

@@ -140,7 +140,7 @@ def _is_view(node: cst.Subscript) -> bool:
 
 def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
     if isinstance(receiver, ModuleValue):
-        return ModuleValue(_slice_of(run, receiver))
+        return ModuleValue(_slice_of(run, receiver, _bounds(run, element)))
     if isinstance(receiver, ModuleGroup):
         picked: Predicate = (SOME, *_all_but_last(run, element))
         return receiver._replace(predicate=conjunction(receiver.predicate, picked))
@@ -164,7 +164,21 @@ def _all_but_last(run: Interpreter, element: cst.Slice) -> tuple[AllButLast, ...
     return (AllButLast(-number),) if type(number) is int and number < 0 else ()
 
 
-def _slice_of(run: Interpreter, receiver: ModuleValue) -> int:
+def _bounds(run: Interpreter, element: cst.Slice) -> tuple[int, int | None] | None:
+    """Where a slice begins and ends; None where that is not known."""
+    if element.step is not None:
+        return None
+    ends = (element.lower, element.upper)
+    lower, upper = (Constant(None) if end is None else evaluate(run, end) for end in ends)
+    first = 0 if lower == Constant(None) else getattr(lower, "value", None)
+    last = getattr(upper, "value", False)
+    is_known = type(first) is int and (last is None or type(last) is int)
+    return (first, last) if is_known else None  # type: ignore[return-value]
+
+
+def _slice_of(
+    run: Interpreter, receiver: ModuleValue, bounds: tuple[int, int | None] | None
+) -> int:
     """A slice of a container is a module of its own, and can be looped over too."""
     container = run.proven(receiver)
     if container is None:
@@ -172,6 +186,7 @@ def _slice_of(run: Interpreter, receiver: ModuleValue) -> int:
     label = None if container.label is None else f"{container.label}[...]"
     made = run.objects.new_module(Origin.DERIVED, label)
     made.source = receiver.key
+    made.bounds = bounds
     made.predicate = (SOME,)
     made.flag_at_birth = None
     made.library = container.library if container.library in MODULE_CONTAINERS else None

@@ -30,6 +30,18 @@ def call_for_training(
     first = arguments.positional[0]
     if name in _CLIPPING:
         consume(run, first, arguments.node(0, "parameters") or node)
+        if name == "clip_grad_norm_":
+            # That of an Accelerator is this function of torch in the end.
+            run.announce(
+                events.Called(
+                    place=run.place(node),
+                    name=f"torch.nn.utils.{name}",
+                    arguments=arguments.positional,
+                    keywords=arguments.keywords,
+                    is_complete=arguments.complete,
+                    call=node,
+                )
+            )
     elif name in BACKWARD:
         run_backward(run, first, arguments.node(0, "loss"), node)
     elif name == "step" and isinstance(first, OptimizerValue):

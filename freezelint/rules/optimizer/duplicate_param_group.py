@@ -10,13 +10,20 @@ from freezelint.analysis.events import (
     FlagWritten,
     GroupAdded,
     OptimizerBuilt,
+    ParameterGroup,
     ParametersReplaced,
 )
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total
 from freezelint.analysis.rounds import comes_back
 from freezelint.analysis.trace import implies
-from freezelint.analysis.training import filters_by_flag, shares_activation, without_flag_tests
+from freezelint.analysis.training import (
+    filters_by_flag,
+    has_parameters,
+    shares_activation,
+    without_flag_tests,
+)
+from freezelint.analysis.values import Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -24,9 +31,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.events import ParameterGroup
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Part
 
 
 class DuplicateParamGroup(Rule):
@@ -140,9 +145,8 @@ class DuplicateParamGroup(Rule):
             if event.library and not event.repeated:
                 yield from self._within(event, trace)
         elif isinstance(event, GroupAdded) and event.group is not None and len(event.keys) == 1:
-            if not event.repeated:
-                yield from self._added(event, event.group, trace)
-            yield from self._again(event, event.group, trace)
+            found = () if event.repeated else tuple(self._added(event, event.group, trace))
+            yield from found or self._again(event, event.group, trace)
 
     def _within(self, built: OptimizerBuilt, trace: Trace) -> Iterator[Report]:
         for first, second in itertools.combinations(built.groups, 2):
@@ -170,9 +174,13 @@ class DuplicateParamGroup(Rule):
         if any(each.group is None or len(each.keys) > 1 for each in earlier):
             return
         held: list[tuple[Event, ParameterGroup]] = [(built, each) for each in built.groups]
+        if len(built.groups) > 1:
+            # Groups that leave out what another takes may be the whole together.
+            held.append((built, ParameterGroup(built.parts, built.complete, {}, True)))
         held += [(each, each.group) for each in earlier if each.group is not None]
         for event, other in held:
-            if event.place.node is added.place.node:
+            if event.place.node is added.place.node and not implies(added.path, event.path):
+                # One of several rounds, which may be the only one that gets there.
                 continue
             shared = _shared(trace, other, group, event, added)
             if shared is not None:
@@ -255,6 +263,42 @@ def _shared(
                 return other
             if _holds(trace, other, mine, second) and not _may_be_empty(mine):
                 return mine
+            if _are_nested(trace, mine, other):
+                return other
+            if filters_by_flag(mine) and filters_by_flag(other):
+                lasting = _trains_all_along(trace, mine, other, second)
+                if lasting is not None:
+                    return lasting
+    return None
+
+
+def _are_nested(trace: Trace, one: Part, other: Part) -> bool:
+    """Whether two slices of the same container begin or end alike, so that they share layers."""
+    first, second = trace.objects.module(one.key), trace.objects.module(other.key)
+    if first.bounds is None or second.bounds is None or first.source != second.source:
+        return False
+    if one.predicate or other.predicate:
+        return False
+    (low, high), (lower, higher) = first.bounds, second.bounds
+    if high is None and higher is None:
+        return (low < 0) is (lower < 0)
+    if min(low, lower) < 0 or high is None or higher is None:
+        return False
+    return max(low, lower) < min(high, higher)
+
+
+def _trains_all_along(trace: Trace, mine: Part, other: Part, added: Event) -> Part | None:
+    """What two filters of the same model let through both, since it was trainable each time."""
+    if mine.key != other.key or not all(
+        is_total(without_flag_tests(part).predicate) for part in (mine, other)
+    ):
+        return None
+    moments = [test.at for part in (mine, other) for test in flag_tests(part.predicate)]
+    for key in trace.objects.held_by(mine.key, min(each or 0 for each in moments)):
+        if has_parameters(trace, key, added.index) and all(
+            at is not None and trace.flag(Part(key), at, added.path).value is True for at in moments
+        ):
+            return Part(key)
     return None
 
 
