@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, HandedOver, MethodCalled, Stepped
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.reach import family_of
 from freezelint.analysis.values import (
     ModuleValue,
     ParameterValue,
@@ -16,11 +17,15 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from freezelint.analysis.definitions import ClassDefinition
     from freezelint.analysis.objects import Attachment
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
-_CALLED = re.compile(r"(?<![\w.])(\w+)$")
+_CALLED = re.compile(r"(?<![\w.])(?:self\.)?(\w+)$")
+
+_UPDATES = r"\.(?:data\b|copy_|lerp_|mul_|add_|set_|swap)|state_dict\(|\bzip\(|_foreach_"
+"""How code writes weights of one network into another."""
 
 _ONLY_LOOKING = frozenset(
     {"zip", "enumerate", "list", "tuple", "len", "reversed", "iter", "next", "isinstance", "print"}
@@ -30,13 +35,14 @@ _ONLY_LOOKING = frozenset(
 
 
 def follows_another(trace: Trace, key: int) -> bool:
-    """Whether a module is a copy of another, or its weights are written or copied by hand.
+    """Whether the weights of a module are written or copied by hand.
 
-    Also if they may be, by code out of sight that is given both networks.
+    Also if they may be, by code out of sight that is given both networks. A copy of another
+    is there to follow it, unless all that is done with it is in sight.
     """
-    if trace.objects.module(key).origin is Origin.COPY or _goes_with_another(trace, key):
+    if trace.objects.module(key).origin is Origin.COPY and _may_follow_its_source(trace, key):
         return True
-    return any(
+    return _goes_with_another(trace, key) or any(
         _writes_weights(call)
         and _is_of(trace, call.receiver, key, call.index)
         and not _sets_once(trace, call)
@@ -45,6 +51,31 @@ def follows_another(trace: Trace, key: int) -> bool:
         write.attribute == "data" and _is_of(trace, write.receiver, key, write.index)
         for write in trace.all(AttributeWritten)
     )
+
+
+def _may_follow_its_source(trace: Trace, key: int) -> bool:
+    """Whether code out of sight has a copy in hands, or a method of its owner may update it."""
+    attachments = trace.objects.module(key).attachments
+    if not attachments or trace.was_handed_over(key, trace.now):
+        return True
+    for each in attachments:
+        owner = trace.objects.module(each.parent).owner_class
+        if owner is None or not each.attribute.isidentifier():
+            return True
+        attribute = each.attribute
+        together = rf"\[[^\[\]]*,\s*self\.{attribute}\s*[,\]]|\[\s*self\.{attribute}\s*,"
+        if any(
+            re.search(together, method.text) or (name != "__init__" and _may_update(method.text))
+            for definition in family_of(trace.file, owner.definition)
+            for name, method in definition.methods.items()
+            if attribute in method.words
+        ):
+            return True
+    return False
+
+
+def _may_update(text: str) -> bool:
+    return re.search(_UPDATES, text) is not None
 
 
 def _goes_with_another(trace: Trace, key: int) -> bool:
@@ -61,12 +92,22 @@ def _is_passed_on(trace: Trace, attachment: Attachment) -> bool:
     if owner is None or not attachment.attribute.isidentifier():
         return False
     passed = re.compile(rf"[(,=]\s*self\.{attachment.attribute}\s*[,)]")
+    family = family_of(trace.file, owner.definition)
     return any(
-        _taker(method.text, found.start()) not in _ONLY_LOOKING
+        not _only_looks(trace, family, _taker(method.text, found.start()))
         for name, method in owner.definition.methods.items()
         if name != "__init__" and attachment.attribute in method.words
         for found in passed.finditer(method.text)
     )
+
+
+def _only_looks(trace: Trace, family: list[ClassDefinition], taker: str) -> bool:
+    """Whether what is called so leaves the weights that it gets alone."""
+    if taker in _ONLY_LOOKING:
+        return True
+    methods = (each.methods.get(taker) for each in family)
+    called = next(filter(None, methods), None) or trace.file.functions.get(taker)
+    return called is not None and not _may_update(called.text)
 
 
 def _taker(text: str, at: int) -> str:

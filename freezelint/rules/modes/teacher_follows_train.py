@@ -141,10 +141,14 @@ class TeacherFollowsTrain(Rule):
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a train() that reaches a frozen teacher from above."""
         assert isinstance(event, ModeSet)
-        if event.training is not True or event.repeated:
+        if event.training is not True:
             return
+        before = _same_before(trace, event) if event.repeated else None
         for module in trace.objects.below(event.part.key, event.index):
             teacher = Part(module.key)
+            if event.repeated and (before is None or module.born < before.index):
+                # What was there before was looked at then.
+                continue
             if not is_teacher(trace, module.key) or follows_another(trace, module.key):
                 continue
             passed = next(training_passes(trace, teacher, event), None)
@@ -157,6 +161,13 @@ class TeacherFollowsTrain(Rule):
             if effect is not None:
                 yield _report(trace, event, module.key, effect)
                 return
+
+
+def _same_before(trace: Trace, event: ModeSet) -> ModeSet | None:
+    """The same ``train()`` in an earlier round."""
+    return next(
+        (each for each in trace.before(event, ModeSet) if each.place.node is event.place.node), None
+    )
 
 
 def _effect(trace: Trace, key: int, at: int) -> str | None:
