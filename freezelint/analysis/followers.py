@@ -42,14 +42,18 @@ def follows_another(trace: Trace, key: int) -> bool:
     """
     if trace.objects.module(key).origin is Origin.COPY and _may_follow_its_source(trace, key):
         return True
-    return _goes_with_another(trace, key) or any(
-        _writes_weights(call)
-        and _is_of(trace, call.receiver, key, call.index)
-        and not _sets_once(trace, call)
-        for call in trace.all(MethodCalled)
-    ) or any(
-        write.attribute == "data" and _is_of(trace, write.receiver, key, write.index)
-        for write in trace.all(AttributeWritten)
+    return (
+        _goes_with_another(trace, key)
+        or any(
+            _writes_weights(call)
+            and _is_of(trace, call.receiver, key, call.index)
+            and not _sets_once(trace, call)
+            for call in trace.all(MethodCalled)
+        )
+        or any(
+            write.attribute == "data" and _is_of(trace, write.receiver, key, write.index)
+            for write in trace.all(AttributeWritten)
+        )
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
@@ -11,11 +12,13 @@ from freezelint.analysis.events import (
     Event,
     FlagWritten,
     ForwardRan,
+    HandedOver,
     ModeSet,
     Stepped,
 )
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.reach import family_of
 from freezelint.analysis.trace import implies
 from freezelint.analysis.training import has_no_parameters, may_be_unknown
 from freezelint.analysis.values import ModuleValue, Part
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+
+_MADE_FOR_TRAINING = ("torchvision.", "timm.", "torch.nn.", "segmentation_models_pytorch.")
+"""Libraries whose models are in training mode until somebody says otherwise."""
 
 _STATISTICS = frozenset({"track_running_stats", "momentum", "running_mean", "running_var"})
 
@@ -193,3 +199,55 @@ def trainer_of(trace: Trace, train: ModeSet) -> TrainerStarted | None:
     started = next(trace.before(train, TrainerStarted), None)
     is_its_own = started is not None and started.place.node is train.place.node
     return started if is_its_own else None
+
+
+def lightning_passes(trace: Trace, part: Part, freeze: FlagWritten) -> Iterator[ForwardRan]:
+    """Forward passes in Lightning's training that see a part in the mode in which it was made.
+
+    Lightning leaves modes alone, so that is training mode unless a mode is set somewhere: in
+    the class, or by other code of the file that may have it in hands.
+    """
+    if not _is_made_for_training(trace, part.key) or _replaces_train(trace, part):
+        return
+    for forward in trace.after(freeze, ForwardRan):
+        if forward.scopes[:1] != ("training_step",) or forward.repeated:
+            continue
+        if trace.objects.route(forward.key, part.key, forward.index) is None:
+            continue
+        if step_of(trace, forward) is not None and not _may_be_evaluated(trace, part, forward):
+            yield forward
+
+
+def _is_made_for_training(trace: Trace, key: int) -> bool:
+    """Whether a module is in training mode as it is made, which checkpoints' models are not."""
+    module = trace.objects.module(key)
+    while module.origin in (Origin.CHILD, Origin.COPY, Origin.DERIVED):
+        source = module.parent if module.origin is Origin.CHILD else module.source
+        if source is None:
+            return False
+        module = trace.objects.module(source)
+    if module.origin is Origin.OWN_CLASS:
+        return not module.is_subject
+    library = module.library or ""
+    return module.origin is Origin.BUILT and library.startswith(_MADE_FOR_TRAINING)
+
+
+def _may_be_evaluated(trace: Trace, part: Part, forward: ForwardRan) -> bool:
+    if any(trace.parts_overlap(mode.part, part, mode.index) for mode in trace.all(ModeSet)):
+        return True
+    if any(
+        trace.related(key, part.key, each.index)
+        for each in trace.before(forward, HandedOver)
+        for key in each.keys
+    ):
+        return True
+    own = {
+        each
+        for module in trace.objects.modules()
+        if module.owner_class is not None
+        for each in family_of(trace.file, module.owner_class.definition)
+    }
+    rest = trace.file.text
+    for each in own:
+        rest = rest.replace(each.text, "")
+    return re.search(r"\.eval\(|\.train\(|set_grad_enabled", rest) is not None

@@ -83,96 +83,98 @@ _68 = ('clip_grad_norm',)
 _69 = ('clip_grad_norm_?\\(',)
 _70 = ('zip(',)
 _71 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
-_72 = ('train(',)
+_72 = ('train(', 'training_step')
 _73 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer')
 _74 = ('step(', 'backward(', 'training_step', 'Trainer(')
-_75 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_75 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)', 'def training_step\\(')
 _76 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(', 'Trainer\\(')
-_77 = ('step(', 'backward(', 'Trainer(')
-_78 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
-_79 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
-_80 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
-_81 = ('track_running_stats', '.momentum')
-_82 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
-_83 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'lectra', 'MPNet', 'mpnet', 'GPT2', 'gpt2', 'T5', 't5-', 'Bart', 'bart', 'egasus', 'Marian', 'ongformer', 'LayoutLM', 'BigBird', 'XLNet', 'xlnet', 'av2', 'avLM', 'avlm')
-_84 = ('no_grad', 'inference_mode', 'grad_enabled')
-_85 = ('\\.backward\\(', '\\.step\\(', 'Trainer\\(')
-_86 = ('isinstance(', 'type(')
-_87 = ('BatchNorm',)
-_88 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
-_89 = ('requires_grad', 'from_pretrained')
-_90 = ('step(', 'backward(')
-_91 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
-_92 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
-_93 = ('\\.backward\\(', '\\.step\\(')
-_94 = ('cuda', '.to(')
-_95 = ('backward(',)
-_96 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
-_97 = ('deepcopy',)
-_98 = ('eval(', 'train(False')
-_99 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
-_100 = ('zip\\(',)
-_101 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', '.data')
-_102 = ('parameters(', 'Parameter(')
-_103 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b', LinePattern(word='.data', pattern='[^#\\n]*\\bself\\.[\\w.]+\\.data\\s*[,)*@+-]', unless=''))
-_104 = ('backward\\((?<!def backward\\()', 'training_step\\(')
-_105 = ('requires_grad', '.freeze()')
-_106 = ('backward', 'training_step')
-_107 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'self\\.freeze\\(\\)', 'model\\.freeze\\(\\)')
-_108 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'Variable\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_109 = ('\\.backward\\(', 'manual_backward\\(', 'training_step\\(')
-_110 = ('checkpoint',)
-_111 = ('step(', 'optim', 'Optim')
-_112 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
-_113 = ('inference_mode',)
-_114 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
-_115 = ('backward\\(', 'def training_step\\(')
-_116 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_117 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_118 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
-_119 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_120 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_121 = ('parameters(', 'optim', 'Optim')
-_122 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
-_123 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
-_124 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
-_125 = ('Parameter(',)
-_126 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
-_127 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_128 = ('Module',)
-_129 = ('def forward',)
-_130 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
-_131 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
-_132 = ('transformers',)
-_133 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_134 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
-_135 = ('torchvision', 'timm', 'transformers')
-_136 = ('step(', 'Trainer(')
-_137 = ('torchvision', 'timm')
-_138 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_139 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_140 = ('DistributedDataParallel', 'DDP')
-_141 = ('FullyShardedDataParallel', 'FSDP')
-_142 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_143 = ('compile(',)
-_144 = ('torch\\.compile\\(', 'import compile')
-_145 = ('peft',)
-_146 = ('from_pretrained(',)
-_147 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
-_148 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_149 = ('get_peft_model', 'PeftModel')
-_150 = ('get_peft_model\\(', 'is_trainable')
-_151 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_152 = ('get_peft_model',)
-_153 = ('Config(',)
-_154 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_155 = ('mark_only_lora_as_trainable(', 'lora')
-_156 = ('unload(',)
-_157 = ('disable_adapter(', 'set_adapter(')
-_158 = ('BaseFinetuning', 'BackboneFinetuning')
-_159 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_160 = ('Trainer(',)
-_161 = ('.train(',)
+_77 = ('train(',)
+_78 = ('step(', 'backward(', 'Trainer(')
+_79 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
+_80 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
+_81 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
+_82 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_83 = ('track_running_stats', '.momentum')
+_84 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s')
+_85 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'lectra', 'MPNet', 'mpnet', 'GPT2', 'gpt2', 'T5', 't5-', 'Bart', 'bart', 'egasus', 'Marian', 'ongformer', 'LayoutLM', 'BigBird', 'XLNet', 'xlnet', 'av2', 'avLM', 'avlm')
+_86 = ('no_grad', 'inference_mode', 'grad_enabled')
+_87 = ('\\.backward\\(', '\\.step\\(', 'Trainer\\(')
+_88 = ('isinstance(', 'type(')
+_89 = ('BatchNorm',)
+_90 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
+_91 = ('requires_grad', 'from_pretrained')
+_92 = ('step(', 'backward(')
+_93 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
+_94 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
+_95 = ('\\.backward\\(', '\\.step\\(')
+_96 = ('cuda', '.to(')
+_97 = ('backward(',)
+_98 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
+_99 = ('deepcopy',)
+_100 = ('eval(', 'train(False')
+_101 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
+_102 = ('zip\\(',)
+_103 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', '.data')
+_104 = ('parameters(', 'Parameter(')
+_105 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b', LinePattern(word='.data', pattern='[^#\\n]*\\bself\\.[\\w.]+\\.data\\s*[,)*@+-]', unless=''))
+_106 = ('backward\\((?<!def backward\\()', 'training_step\\(')
+_107 = ('requires_grad', '.freeze()')
+_108 = ('backward', 'training_step')
+_109 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'self\\.freeze\\(\\)', 'model\\.freeze\\(\\)')
+_110 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'Variable\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_111 = ('\\.backward\\(', 'manual_backward\\(', 'training_step\\(')
+_112 = ('checkpoint',)
+_113 = ('step(', 'optim', 'Optim')
+_114 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
+_115 = ('inference_mode',)
+_116 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
+_117 = ('backward\\(', 'def training_step\\(')
+_118 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_119 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_120 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_121 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_122 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_123 = ('parameters(', 'optim', 'Optim')
+_124 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_125 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
+_126 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
+_127 = ('Parameter(',)
+_128 = ('Parameter\\((?:[^()]|\\((?:[^()]|\\((?:[^()]|\\([^()]*\\))*\\))*\\))*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(',)
+_129 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_130 = ('Module',)
+_131 = ('def forward',)
+_132 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), 'self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]')
+_133 = ('self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?(?:\\[|\\{|\\(|list\\(|[\\w.]*[dD]ict\\(|tuple\\()', '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ')
+_134 = ('transformers',)
+_135 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_136 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
+_137 = ('torchvision', 'timm', 'transformers')
+_138 = ('step(', 'Trainer(')
+_139 = ('torchvision', 'timm')
+_140 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_141 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_142 = ('DistributedDataParallel', 'DDP')
+_143 = ('FullyShardedDataParallel', 'FSDP')
+_144 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_145 = ('compile(',)
+_146 = ('torch\\.compile\\(', 'import compile')
+_147 = ('peft',)
+_148 = ('from_pretrained(',)
+_149 = ('train(', 'optim', 'Optim', 'Adam', 'SGD')
+_150 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_151 = ('get_peft_model', 'PeftModel')
+_152 = ('get_peft_model\\(', 'is_trainable')
+_153 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_154 = ('get_peft_model',)
+_155 = ('Config(',)
+_156 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_157 = ('mark_only_lora_as_trainable(', 'lora')
+_158 = ('unload(',)
+_159 = ('disable_adapter(', 'set_adapter(')
+_160 = ('BaseFinetuning', 'BackboneFinetuning')
+_161 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_162 = ('Trainer(',)
+_163 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -213,38 +215,38 @@ RULES = (
     IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_68, _48, ), (_23, _69, )),
     IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _70, ), (_71, )),
     IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _72, _73, _74, ), (_11, _75, _76, )),
-    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _72, _77, _78, _79, ), (_80, _75, )),
-    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_81, _0, ), (_82, _11, )),
-    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_72, _0, _83, _77, _84, ), (_75, _85, )),
-    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_86, _87, _21, ), (_88, _80, )),
-    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_89, _90, ), (_91, _92, _93, )),
-    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_94, _95, _21, ), (_96, _11, )),
-    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_97, _19, _57, _98, ), (_99, _100, )),
-    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_101, _25, _102, ), (_103, _104, _23, )),
-    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_105, _106, _57, _48, ), (_107, _23, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _106, ), (_108, _109, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_110, _106, _111, ), (_112, _104, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_113, _106, ), (_114, _115, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_116, _117, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _118, )),
+    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _77, _78, _79, _80, ), (_81, _82, )),
+    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_83, _0, ), (_84, _11, )),
+    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_77, _0, _85, _78, _86, ), (_82, _87, )),
+    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_88, _89, _21, ), (_90, _81, )),
+    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_91, _92, ), (_93, _94, _95, )),
+    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_96, _97, _21, ), (_98, _11, )),
+    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_99, _19, _57, _100, ), (_101, _102, )),
+    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_103, _25, _104, ), (_105, _106, _23, )),
+    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_107, _108, _57, _48, ), (_109, _23, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _108, ), (_110, _111, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_112, _108, _113, ), (_114, _106, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_115, _108, ), (_116, _117, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_118, _119, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _120, )),
     IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _48, ), (_11, _23, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _48, _119, ), (_23, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_120, _121, ), (_122, _123, _124, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_125, ), (_126, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_127, _128, _129, ), (_130, _131, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _132, _133, ), (_11, _134, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _135, _136, ), (_11, _45, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_137, _48, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_138, ), (_139, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _140, _65, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _141, ), (_11, _142, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _143, _65, ), (_11, _144, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_145, _146, _147, ), (_148, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_145, _149, _147, ), (_150, _151, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_145, _152, _153, _147, ), (_154, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_155, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_145, _156, _149, _147, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_145, _157, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_158, _22, ), (_159, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _160, _161, ), (_11, _132, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_19, _48, _121, ), (_23, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_122, _123, ), (_124, _125, _126, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_127, ), (_128, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_129, _130, _131, ), (_132, _133, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _134, _135, ), (_11, _136, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _137, _138, ), (_11, _45, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_139, _48, _20, ), (_23, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_140, ), (_141, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _142, _65, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _143, ), (_11, _144, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _145, _65, ), (_11, _146, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_147, _148, _149, ), (_150, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_147, _151, _149, ), (_152, _153, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_147, _154, _155, _149, ), (_156, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_157, _0, ), (_11, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_147, _158, _151, _149, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_147, _159, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_160, _22, ), (_161, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _162, _163, ), (_11, _134, )),
 )

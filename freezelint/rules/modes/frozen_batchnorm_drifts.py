@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, FlagWritten, ForwardRan, ModeSet, Stepped
 from freezelint.analysis.followers import follows_another
 from freezelint.analysis.frozen_statistics import (
@@ -11,11 +12,13 @@ from freezelint.analysis.frozen_statistics import (
     frozen_with_statistics,
     keeps_statistics,
 )
+from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, TRAINS_AS_GIVEN
 from freezelint.analysis.modes import (
     freeze_beside,
     is_set_up,
     is_teacher,
+    lightning_passes,
     sets_statistics_aside,
     training_passes,
 )
@@ -110,7 +113,8 @@ class FrozenBatchnormDrifts(Rule):
     When it is silent:
         Parts without BatchNorm or of which nothing is known, FrozenBatchNorm, a part
         that is put back into evaluation mode (after `train()`, in an override of it
-        or in `forward`), models that were never put into training mode explicitly,
+        or in `forward`), models that were never put into training mode explicitly
+        (but for those that a LightningModule trains with, as they are made for it),
         parts that are frozen in some rounds of a loop, half-way or for a while,
         BatchNorms whose weights are trained or whose statistics an attribute keeps,
         momentum encoders and other copies, and code that adapts statistics without
@@ -129,19 +133,26 @@ class FrozenBatchnormDrifts(Rule):
     claims = (Claim("drifts", "model.backbone.*"),)
     triggers = (
         ("requires_grad",),
-        ("train(",),
+        ("train(", "training_step"),
         STATISTICS_WORDS,
         ("step(", "backward(", "training_step", "Trainer("),
     )
     trigger_patterns = (
         FLAG_WRITES,
-        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)", TRAINS_AS_GIVEN),
+        (
+            r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)",
+            TRAINS_AS_GIVEN,
+            r"def training_step\(",
+        ),
         (r"\.backward\(", r"\.step\(", r"def training_step\(", r"Trainer\("),
     )
-    events = ("ModeSet",)
+    events = ("ModeSet", "FlagWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
-        """Report a train() that reaches a frozen part with BatchNorm."""
+        """Report a train() that reaches a frozen part with BatchNorm, or Lightning's training."""
+        if isinstance(event, FlagWritten):
+            yield from _in_lightning(trace, event)
+            return
         assert isinstance(event, ModeSet)
         if event.training is not True or event.repeated:
             return
@@ -156,6 +167,48 @@ class FrozenBatchnormDrifts(Rule):
                     if _drifts(trace, event, freeze, each):
                         yield _report(trace, event, freeze, each)
                         return
+
+
+def _in_lightning(trace: Trace, freeze: FlagWritten) -> Iterator[Report]:
+    """A frozen part that Lightning trains with in the mode in which it was made."""
+    if freeze.value is not False or not freeze.certain or freeze.repeated:
+        return
+    if not any("training_step" in each.scopes[:1] for each in trace.all(ForwardRan)):
+        return
+    for key in frozen_with_statistics(trace, freeze):
+        part = Part(key)
+        if follows_another(trace, key) or is_teacher(trace, key):
+            continue
+        if not _is_frozen_throughout(trace, freeze, part):
+            continue
+        if sets_statistics_aside(trace, part) or _is_half_way(trace, freeze):
+            continue
+        for forward in lightning_passes(trace, part, freeze):
+            if not _is_frozen_whenever(freeze, forward) or not keeps_statistics(
+                trace, key, forward.index
+            ):
+                continue
+            label = trace.objects.label(key)
+            yield Report(
+                trace.meeting_place(freeze, forward),
+                f"the frozen `{label}` holds BatchNorm and stays in training mode: its running "
+                "statistics change with every batch",
+                f"call `{label}.eval()` in `on_train_epoch_start`, or in an override of `train`",
+                ((forward.place, "it runs in training mode here"),),
+                about=About((label,)),
+            )
+            return
+
+
+def _is_frozen_throughout(trace: Trace, freeze: FlagWritten, part: Part) -> bool:
+    """Whether a freeze holds all of a module, and nothing with statistics is trained after it."""
+    return any(trace.part_covers(each, part, freeze.index) for each in freeze.parts) and not any(
+        write.value is not False
+        and trace.parts_overlap(mine, part, write.index)
+        and holds(trace, mine.key, write.index, LayerKind.BATCH_NORM) is not False
+        for write in trace.after(freeze, FlagWritten)
+        for mine in write.parts
+    )
 
 
 def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Report:
