@@ -218,6 +218,18 @@ class ClassDefinition:
         )
 
     @functools.cached_property
+    def switched_on(self) -> frozenset[str]:
+        """Fields of a dataclass that are True unless somebody says otherwise."""
+        return frozenset(
+            each.target.id
+            for each in self._node.body
+            if isinstance(each, ast.AnnAssign)
+            and isinstance(each.target, ast.Name)
+            and isinstance(each.value, ast.Constant)
+            and each.value.value is True
+        )
+
+    @functools.cached_property
     def constants(self) -> Constants | None:
         """Literals that the body of the class gives a name; None where it gives none."""
         text = self.text

@@ -154,6 +154,12 @@ class GroupAdded(Event):
     group: ParameterGroup | None = None
 
 
+class RateWritten(Event):
+    """The learning rate of a group of an optimizer, or of each, was set by hand."""
+
+    optimizer: int
+
+
 class Stepped(Event):
     """``optimizer.step()``; no keys when it is not known which optimizer."""
 

@@ -45,6 +45,7 @@ from freezelint.analysis.values import (
     InstanceValue,
     LibraryInstance,
     LibraryValue,
+    MappingValue,
     ModuleGroup,
     ModuleValue,
     NamespaceValue,
@@ -212,6 +213,20 @@ def write_attribute(
     elif isinstance(receiver, (InstanceValue, NamespaceValue)):
         announce_rebinding(run, path or attribute, (receiver.key, attribute), value, node)
         run.bindings[receiver.key, attribute] = value
+    else:
+        _keep(run, receiver, node, attribute, value)
+
+
+def _keep(
+    run: Interpreter, receiver: Value, node: cst.CSTNode, attribute: str, value: Value
+) -> None:
+    """Keep an attribute of something that has no identity here."""
+    path = dotted(node) if isinstance(node, cst.Attribute) else None
+    if isinstance(receiver, MappingValue) and isinstance(node, cst.Attribute):
+        # A dict whose keys are attributes, too.
+        from freezelint.analysis.interpreter.sequences import store, with_entry
+
+        store(run, node.value, with_entry(receiver, Constant(attribute), value))
     elif path is not None and attribute not in ("data",):
         run.bindings[run.frame.key, path] = value
 

@@ -20,6 +20,7 @@ from freezelint.analysis.interpreter.iteration import element_module
 from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_finetuning_class
 from freezelint.analysis.interpreter.module_tables import TABLE_METHODS
 from freezelint.analysis.interpreter.names import by_use, uses_of
+from freezelint.analysis.interpreter.optimizers import groups_of
 from freezelint.analysis.interpreter.out_of_sight import FORGOTTEN
 from freezelint.analysis.interpreter.submodules import prove_holders
 from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
@@ -131,7 +132,10 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         ),
     ):
         if isinstance(receiver, OptimizerValue) and name == "param_groups":
-            return UNKNOWN
+            return groups_of(receiver)
+        if isinstance(receiver, MappingValue) and not hasattr(dict, name):
+            # What is read from a dict like this is one of those whose keys are attributes, too.
+            return receiver.get(name) or UNKNOWN
         return BoundMethod(receiver, name)
     return UNKNOWN
 

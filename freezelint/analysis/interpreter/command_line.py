@@ -1,4 +1,4 @@
-"""Command lines: of which type ``argparse`` makes the options."""
+"""Options: of which type ``argparse`` makes them, and what objects hold them by attribute."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from freezelint.analysis.values import (
     BuiltinValue,
     Constant,
     LibraryInstance,
+    MappingValue,
     NamespaceValue,
     SequenceValue,
     TypedValue,
@@ -17,7 +18,7 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import libcst as cst
 
@@ -97,6 +98,49 @@ def _option(arguments: Arguments) -> Value:
     if isinstance(kind, BuiltinValue) and kind.name in _PLAIN_TYPES:
         return TypedValue(kind.name, default)
     return UNKNOWN
+
+
+def _namespace(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``SimpleNamespace(rate=0.1)``."""
+    made = NamespaceValue(run.objects.new_key())
+    for name, value in arguments.keywords.items():
+        run.bindings[made.key, name] = value
+    return made
+
+
+def _configuration(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """A dict whose keys are attributes, too: made from a plain one, it holds the same."""
+    given = arguments.positional[0] if len(arguments.all) == 1 else UNKNOWN
+    return given if isinstance(given, MappingValue) else UNKNOWN
+
+
+def _merged(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``OmegaConf.merge(defaults, others)``: switches are there to be turned by the others."""
+    first = arguments.positional[0] if arguments.positional else UNKNOWN
+    return _without_switches(first)
+
+
+def _without_switches(value: Value) -> Value:
+    if isinstance(value, MappingValue):
+        items = tuple((key, _without_switches(each)) for key, each in value.items)
+        return MappingValue(items, complete=False)
+    return UNKNOWN if isinstance(value, Constant) and type(value.value) is bool else value
+
+
+OPTION_CALLS: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
+    "types.SimpleNamespace": _namespace,
+    "argparse.Namespace": _namespace,
+    "omegaconf.OmegaConf.create": _configuration,
+    "omegaconf.DictConfig": _configuration,
+    "omegaconf.OmegaConf.merge": _merged,
+    "easydict.EasyDict": _configuration,
+    "ml_collections.ConfigDict": _configuration,
+    "ml_collections.config_dict.ConfigDict": _configuration,
+    "addict.Dict": _configuration,
+    "box.Box": _configuration,
+    "munch.Munch": _configuration,
+}
+"""What makes objects that hold options."""
 
 
 def forget_options(run: Interpreter, values: Iterable[Value]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter.classes import (
@@ -15,7 +16,14 @@ from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.optimizers import build_optimizer
 from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import UNKNOWN, ClassValue, InstanceValue, ModuleValue, Value
+from freezelint.analysis.values import (
+    UNKNOWN,
+    ClassValue,
+    Constant,
+    InstanceValue,
+    ModuleValue,
+    Value,
+)
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -55,12 +63,21 @@ def instantiate(run: Interpreter, owner: ClassValue, arguments: Arguments, node:
 
 
 def _fill_fields(run: Interpreter, made: InstanceValue, arguments: Arguments) -> None:
-    """A dataclass keeps its arguments under the names of its fields, in their order."""
+    """A dataclass keeps its arguments under the names of its fields, in their order.
+
+    A switch that is on by default is on where nobody turns it off. Of one that is off both
+    cases are of interest: it is there to be turned on.
+    """
     fields = [
         name
         for each in reversed(list(lineage(run, made.owner)))
         for name in each.definition.annotated
     ]
+    text = run.index.text
+    for each in lineage(run, made.owner):
+        for name in each.definition.switched_on:
+            if re.search(rf"\.{name}\s*=(?!=)", text) is None:
+                run.bindings[made.key, name] = Constant(True)
     for name, value in zip(fields, arguments.positional, strict=False):
         run.bindings[made.key, name] = value
     if not arguments.complete:

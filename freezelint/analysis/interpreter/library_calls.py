@@ -15,6 +15,7 @@ from freezelint.analysis.interpreter.building import (
     copy_module,
     share_module,
 )
+from freezelint.analysis.interpreter.command_line import OPTION_CALLS
 from freezelint.analysis.interpreter.graphs import derived, take_up
 from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.lightning import LIGHTNING_CALLS
@@ -301,6 +302,7 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "collections.OrderedDict": _ordered,
     "collections.defaultdict": _defaultdict,
     **ADAPTER_CALLS,
+    **OPTION_CALLS,
     **TRAINER_CALLS,
     **LIGHTNING_CALLS,
 }

@@ -20,6 +20,8 @@ from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    ElementsValue,
+    LibraryInstance,
     MappingValue,
     ModuleValue,
     OptimizerValue,
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.predicates import Predicate
 
-LIST_CHANGES = frozenset({"append", "clear", "extend", "insert", "pop", "remove"})
+_GROUP = "torch.optim.Optimizer.param_groups"
+
+_LIST_CHANGES = frozenset({"append", "clear", "extend", "insert", "pop", "remove"})
 """Methods by which ``optimizer.param_groups`` gets other elements."""
 
 
@@ -203,12 +207,32 @@ def clears_to_none(arguments: Arguments) -> bool | None:
     return bool(choice.value) if isinstance(choice, Constant) else None
 
 
-def note_edited_groups(run: Interpreter, target: cst.BaseExpression) -> None:
+def groups_of(optimizer: OptimizerValue) -> Value:
+    """``optimizer.param_groups``: each group stands for the optimizer that it is of."""
+    if len(optimizer.keys) != 1:
+        return UNKNOWN
+    return ElementsValue(LibraryInstance(_GROUP, optimizer.keys[0]))
+
+
+def note_rate(run: Interpreter, group: LibraryInstance, target: cst.Subscript) -> None:
+    """Announce ``group["lr"] = rate`` for whichever group it is."""
+    index = target.slice[0].slice
+    if group.name == _GROUP and isinstance(index, cst.Index):
+        name = evaluate(run, index.value)
+        if name == Constant("lr"):
+            run.announce(events.RateWritten(place=run.place(target), optimizer=group.key))
+
+
+def note_edited_groups(
+    run: Interpreter, target: cst.BaseExpression, method: str | None = None
+) -> None:
     """Note that an optimizer may hold others after its ``param_groups`` were edited by hand.
 
     ``target`` is what is written, deleted, or changed by one of its methods. A write of an
-    option, such as the learning rate, changes nothing of that.
+    option, such as the learning rate, changes nothing of that, nor do other methods.
     """
+    if method is not None and method not in _LIST_CHANGES:
+        return
     while isinstance(target, cst.Subscript):
         if _is_an_option(target):
             return

@@ -17,6 +17,7 @@ from freezelint.analysis.interpreter.iteration import (
     narrowed,
     stands_for_several,
 )
+from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -52,6 +53,8 @@ def call_on_sequence(
     if name in ("pop", "popleft") and not isinstance(receiver, ParameterSequence):
         return _taken(run, receiver, name, arguments, node)
     if isinstance(receiver, (ModuleGroup, ElementsValue)):
+        if isinstance(node.func, cst.Attribute):
+            note_edited_groups(run, node.func.value, name)
         return UNKNOWN
     if isinstance(receiver, ParameterSequence) and receiver.form is Form.TABLE:
         return _call_on_table(run, receiver, name, arguments, node)

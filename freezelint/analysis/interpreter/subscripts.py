@@ -17,6 +17,7 @@ from freezelint.analysis.interpreter.iteration import (
     narrow_to_some,
     stands_for_several,
 )
+from freezelint.analysis.interpreter.optimizers import note_rate
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.sequences import entry_of, renew, store, with_entry
 from freezelint.analysis.interpreter.submodules import (
@@ -45,6 +46,7 @@ from freezelint.analysis.values import (
     Counted,
     Form,
     InstanceValue,
+    LibraryInstance,
     LibraryValue,
     MappingValue,
     ModuleGroup,
@@ -235,6 +237,8 @@ def _any_of(run: Interpreter, receiver: Value) -> Value:
     """What a table holds under a key nobody knows: one of several literals, or of modules."""
     if not isinstance(receiver, (MappingValue, SequenceValue)) or not receiver.complete:
         return UNKNOWN
+    if isinstance(receiver, MappingValue) and len(receiver.items) == 1:
+        return receiver.items[0][1]
     if isinstance(receiver, SequenceValue):
         is_of_modules = all(isinstance(each, ModuleValue) for each in receiver.items)
         return element_of(run, receiver) if is_of_modules else UNKNOWN
@@ -289,6 +293,8 @@ def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> N
     path = dotted(target)
     if isinstance(receiver, (TensorValue, ParameterValue)):
         _assign_elements(run, receiver, target, value)
+    elif isinstance(receiver, LibraryInstance):
+        note_rate(run, receiver, target)
     elif isinstance(receiver, SubmoduleTable):
         _assign_submodule(run, receiver, target, value)
     elif isinstance(receiver, ModuleValue):

@@ -13,7 +13,6 @@ from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS
 from freezelint.analysis.interpreter.module_methods import parameters_of
 from freezelint.analysis.interpreter.names import guessed_module
 from freezelint.analysis.interpreter.optimizers import (
-    LIST_CHANGES,
     add_group_to_any,
     note_edited_groups,
 )
@@ -101,8 +100,7 @@ def call_on_unknown(
 ) -> Value:
     """A method of an object of which nothing is known."""
     name = function.attr.value
-    if name in LIST_CHANGES:
-        note_edited_groups(run, function.value)
+    note_edited_groups(run, function.value, name)
     if name == "eval" and _is_element(run, function.value):
         _pin_something(run, node)
         return UNKNOWN

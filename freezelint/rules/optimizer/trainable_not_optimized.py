@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _SEVERAL = ("has parameters that get", "them")
 
+_OF_LIGHTNING = {"configure_optimizers", "training_step"}
 _REGISTERS = ("ParameterList", "ParameterDict", "register_parameter")
 
 
@@ -48,8 +50,8 @@ class TrainableNotOptimized(Rule):
         inputs and is differentiated as the loss (a margin head, a center loss), while the
         optimizer that steps after it holds another model only. So is one that learns how
         much each of several losses counts, a layer or a class of its own that works on what
-        the optimized model computes, such as a projection for distillation, and a parameter
-        made for itself.
+        the optimized model computes, such as a projection for distillation or a head that
+        `configure_optimizers` leaves out, and a parameter made for itself.
 
     Why is this bad:
         `model.parameters()` does not reach what lives in the loss. Its parameters get
@@ -127,13 +129,13 @@ class TrainableNotOptimized(Rule):
     level = Level.WARNING
     claims = (Claim("dead", "criterion.*"),)
     triggers = (
-        ("backward",),
+        ("backward", "training_step"),
         ("optim", "Optim", "Adam", "SGD"),
         ("Parameter(", "nn."),
     )
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,
-        (r"Module\)", r"self\.\w+ = nn\.(?:Linear|Conv\dd|Embedding|Sequential)\("),
+        (r"Module\)", r"= nn\.(?:Linear|Conv\dd|Embedding|Sequential)\("),
     )
     events = ("BackwardRan",)
 
@@ -143,10 +145,12 @@ class TrainableNotOptimized(Rule):
         if event.repeated or not isinstance(event.loss, TensorValue):
             return
         sources = [_whole(each, event.index, trace) for each in graph_sources(event.loss)]
+        # What a module returned may be known by its layers only.
+        sources += [root for each in sources for root in trace.objects.roots(each, event.index)]
         for key in dict.fromkeys(sources):
             is_loss = key in event.loss.modules and _is_a_loss_that_trains(key, event, trace)
             if is_loss or _is_between(key, event, trace) or _is_lone(key, event, trace):
-                built = _optimizer_after(event, trace)
+                built = _optimizer_after(event, key, trace)
                 if built is not None and holders_of(trace, key) == []:
                     label = trace.objects.label(key)
                     optimizer = trace.objects.optimizer(built.key).label or built.name
@@ -219,7 +223,8 @@ def _is_lone(key: int, backward: BackwardRan, trace: Trace) -> bool:
 def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
     """Whether a layer of random weights, of its own, works on what an optimizer trains."""
     module = trace.objects.module(key)
-    if trace.objects.roots(key, backward.index) != {key} or module.is_subject:
+    roots = trace.objects.roots(key, backward.index)
+    if module.is_subject or (roots != {key} and not _is_built_with(roots, trace)):
         return False
     library = module.library or ""
     is_layer = library.startswith("torch.nn.") and has_parameters(trace, key, backward.index)
@@ -242,6 +247,26 @@ def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
     )
 
 
+def _is_built_with(roots: frozenset[int], trace: Trace) -> bool:
+    """Whether the model that a layer is in is one that Lightning trains, with all its optimizers."""
+    return all(
+        owner is not None and owner.definition.methods.keys() >= _OF_LIGHTNING
+        for owner in (trace.objects.module(each).owner_class for each in roots)
+    )
+
+
+def _are_made_together(built: OptimizerBuilt, key: int, trace: Trace) -> bool:
+    """Whether one constructor makes a module and the optimizer, and no method asks for more."""
+    born, label = trace.objects.module(key).born, trace.objects.label(key)
+    name = re.escape(label.rpartition(".")[2])
+    return (
+        built.scope == "__init__"
+        and re.search(rf"\b{name}\.(?:\w+\.)*(?:named_)?parameters\(", trace.file.text) is None
+        and 0 <= born < built.index
+        and shares_activation(built, trace.events[born])
+    )
+
+
 def _is_fixed(key: int, backward: BackwardRan, trace: Trace) -> bool:
     """Whether something says that a module is to stay as it is."""
     return any(
@@ -255,13 +280,17 @@ def _is_fixed(key: int, backward: BackwardRan, trace: Trace) -> bool:
     )
 
 
-def _optimizer_after(backward: BackwardRan, trace: Trace) -> OptimizerBuilt | None:
+def _optimizer_after(backward: BackwardRan, key: int, trace: Trace) -> OptimizerBuilt | None:
     """The optimizer, of another model that ran before the backward pass, that steps after it."""
     step = next((each for each in trace.after(backward, Stepped) if each.keys), None)
     if step is None or len(step.keys) != 1:
         return None
     built = next((each for each in trace.all(OptimizerBuilt) if each.key == step.keys[0]), None)
-    if built is None or not shares_activation(built, backward):
+    if built is None or not (
+        shares_activation(built, backward)
+        or backward.place is built.place
+        or _are_made_together(built, key, trace)
+    ):
         return None
     ran = [each.key for each in trace.before(backward, ForwardRan)]
     is_of_a_model = any(

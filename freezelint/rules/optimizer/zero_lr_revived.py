@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Called, Event, GroupAdded, OptimizerBuilt
+import libcst as cst
+
+from freezelint.analysis.events import Called, Event, GroupAdded, OptimizerBuilt, RateWritten
 from freezelint.analysis.gradients import option
 from freezelint.analysis.knowledge.optimizers import REVIVING_SCHEDULERS, traits_of
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.predicates import is_total
+from freezelint.analysis.slices import is_computed_from
+from freezelint.analysis.syntax import Place, walk
 from freezelint.analysis.values import Constant, OptimizerValue, TypedValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -28,8 +32,9 @@ class ZeroLrRevived(Rule):
     What it does:
         Reports a parameter group with `lr` 0 beside others that train, if the optimizer
         is given to a scheduler that sets the rates of all groups (`OneCycleLR` and
-        `CyclicLR` with one number, `SWALR`, cosine annealing with `eta_min` above 0), or
-        if the optimizer moves without a rate (`Rprop`).
+        `CyclicLR` with one number, `SWALR`, cosine annealing with `eta_min` above 0), if a
+        loop over `param_groups` gives all of them the same rate, or if the optimizer moves
+        without a rate (`Rprop`).
 
     Why is this bad:
         The 0 is meant to keep the group as it is, and such a scheduler overwrites it:
@@ -102,7 +107,8 @@ class ZeroLrRevived(Rule):
 
     When it is silent:
         Schedulers that multiply the rate (`LambdaLR`, `StepLR`, `LinearLR` and most
-        others) keep 0 at 0. Also silent: a list of rates, one for each group; an optimizer
+        others) keep 0 at 0. Also silent: a list of rates, one for each group; loops that
+        compute the rate from the group, or ask which it is; an optimizer
         all of whose groups start at 0, as for a warm-up; parameters that are frozen
         anyway; and rates that are not known.
 
@@ -119,13 +125,18 @@ class ZeroLrRevived(Rule):
     claims = (Claim("moves", "model.backbone.*"),)
     triggers = (
         ("optim", "Optim", "Adam", "SGD"),
-        ("OneCycleLR", "CyclicLR", "CosineAnnealing", "SWALR", "Rprop"),
+        ("OneCycleLR", "CyclicLR", "CosineAnnealing", "SWALR", "Rprop", "param_groups"),
     )
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,
-        (r"lr[\"']\s*:\s*0(?:\.0*)?[\s,})]", r"lr\s*=\s*0(?:\.0*)?[\s,})]"),
+        (
+            r"lr[\"']\s*:\s*0(?:\.0*)?[\s,})]",
+            r"lr\s*=\s*0(?:\.0*)?[\s,})]",
+            r"lr\s*:\s*float\s*=\s*0(?:\.0*)?\s",
+            r"lr[\"'],[^\n]*\bdefault\s*=\s*0(?:\.0*)?[\s,)]",
+        ),
     )
-    events = ("Called", "OptimizerBuilt")
+    events = ("Called", "OptimizerBuilt", "RateWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a scheduler that raises a rate of 0, or an optimizer that ignores one."""
@@ -145,6 +156,19 @@ class ZeroLrRevived(Rule):
                 )
                 yield from self._judge(event, built, how, trace)
 
+        elif isinstance(event, RateWritten) and _sets_all_alike(event.place):
+            built = next(
+                (
+                    each
+                    for each in trace.before(event, OptimizerBuilt)
+                    if each.key == event.optimizer
+                ),
+                None,
+            )
+            if built is not None:
+                how = "this raises the learning rate of `{}`, which is 0 to keep it still"
+                yield from self._judge(event, built, how, trace)
+
     def _judge(
         self, event: Event, built: OptimizerBuilt, how: str, trace: Trace
     ) -> Iterator[Report]:
@@ -154,7 +178,7 @@ class ZeroLrRevived(Rule):
             for added in trace.between(built, event, GroupAdded)
             if added.keys == (built.key,) and added.group is not None
         ]
-        rates = [option(built, group, "lr", None) for _, group in groups]
+        rates = [_rate(built, group) for _, group in groups]
         if all(rate == 0 for rate in rates):
             return
         for (place, group), rate in zip(groups, rates, strict=True):
@@ -173,6 +197,14 @@ class ZeroLrRevived(Rule):
                 return
 
 
+def _rate(built: OptimizerBuilt, group: ParameterGroup) -> object:
+    """The learning rate of a group; of an option, what it is when nobody sets it."""
+    given = group.options.get("lr")
+    if isinstance(given, TypedValue) and given.default is not None:
+        return given.default.value
+    return option(built, group, "lr", None)
+
+
 def _is_still(group: ParameterGroup, event: Event, trace: Trace) -> bool:
     """Whether nothing moves in a group anyway, or it is not known what is in it."""
     return not group.parts or any(
@@ -186,6 +218,24 @@ def _optimizer_of(scheduler: Called, trace: Trace) -> OptimizerBuilt | None:
         return None
     made = (each for each in trace.before(scheduler, OptimizerBuilt) if each.key == value.keys[0])
     return next(made, None)
+
+
+def _sets_all_alike(place: Place) -> bool:
+    """Whether each round of a loop over all groups writes the same rate, other than 0."""
+    target = place.node
+    name = target.value if isinstance(target, cst.Subscript) else None
+    loop = place.chunk.loop_over(name) if isinstance(name, cst.Name) else None
+    if loop is None or not isinstance(name, cst.Name) or place.statement not in loop.body.body:
+        return False
+    if not isinstance(loop.iter, cst.Attribute) or not isinstance(loop.target, cst.Name):
+        return False
+    if any(isinstance(each, (cst.Continue, cst.Break)) for each in walk(loop.body)):
+        return False
+    written = place.statement
+    line = written.body[0] if isinstance(written, cst.SimpleStatementLine) else None
+    if not isinstance(line, cst.Assign) or isinstance(line.value, (cst.Integer, cst.Float)):
+        return False
+    return not is_computed_from(Place(place.chunk, line.value, written), name.value)
 
 
 def _is_same_rate(scheduler: Called, built: OptimizerBuilt) -> bool:
