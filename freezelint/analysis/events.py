@@ -349,8 +349,11 @@ class NumbersTested(Event):
 
     test: str
     """``contains``, ``startswith``, ``endswith`` or ``equals``."""
+    start: int
     text: str
-    """What stands before the number, which ends the text."""
+    """What stands before the number."""
+    after: str
+    """What stands behind it."""
 
 
 class ElementCounted(Event):

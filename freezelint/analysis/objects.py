@@ -51,6 +51,7 @@ class ModuleObject:
         "born_path",
         "born_with_grad",
         "bounds",
+        "complete_until",
         "flag_at_birth",
         "has_own",
         "hidden",
@@ -106,12 +107,19 @@ class ModuleObject:
         """A constructor in which nothing happens that rules look at; run when somebody looks in."""
         self.is_complete = False
         """All its submodules are those that the code in sight attaches."""
+        self.complete_until: int | None = None
+        """When code out of sight got it, which may have attached others since."""
         self.hidden: dict[str, Hidden] = {}  # by attribute
         self.loaded: int | None = None
         """When values for all of its parameters were loaded into it, certainly or perhaps."""
         self.loads_all = False
         self.is_subject = False
         """It is the ``self`` of a class that is analysed for itself; subclasses may add to it."""
+
+    def was_complete(self, at: int) -> bool:
+        """Whether all its submodules were in sight at a moment."""
+        until = self.complete_until
+        return self.is_complete or (until is not None and at <= until)
 
     @property
     def is_module(self) -> bool:

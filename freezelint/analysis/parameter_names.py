@@ -1,15 +1,20 @@
-"""Which parameters a module has, by name, where all of it is known."""
+"""Which parameters a module has, by name, where all of it is known, or some."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.architectures import known_place
+from freezelint.analysis.architectures import known_place, root_of
 from freezelint.analysis.knowledge.layers import CONTAINERS
+from freezelint.analysis.knowledge.shapes import NUMBER, REST, names_of
 from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.values import Constant
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
 
@@ -25,9 +30,24 @@ def parameter_names(trace: Trace, key: int, at: int) -> Names | None:
     its place, or a class and layers in sight. Some may be missing in truth: the bias of a layer
     without one, the auxiliary head of a model that was loaded without it.
     """
-    if trace.was_handed_over(key, at):
+    if trace.was_handed_over(key, at) or trace.objects.module(key).is_subject:
         return None
-    return _names(trace, key, at, _DEEPEST)
+    names = _names(trace, key, at, _DEEPEST)
+    return names if names is not None and are_whole(names) else None
+
+
+def possible_names(trace: Trace, key: int, at: int) -> Names | None:
+    """The names that a module's parameters may have, some of which it may not have.
+
+    Of submodules that are not known, only where they hang is; of long lists, not how many
+    there are: see :data:`REST` and :data:`NUMBER`. None where nothing is known.
+    """
+    return None if trace.was_handed_over(key, at) else _names(trace, key, at, _DEEPEST)
+
+
+def are_whole(names: Names) -> bool:
+    """Whether names are known to their ends, with all numbers."""
+    return not any(name.endswith(REST) or NUMBER in name for name in names)
 
 
 def _names(trace: Trace, key: int, at: int, depth: int) -> Names | None:
@@ -37,18 +57,19 @@ def _names(trace: Trace, key: int, at: int, depth: int) -> Names | None:
     if depth == 0:
         return None
     place = known_place(trace, key)
-    if place is not None:
-        own = place.parameter_names
+    if place is not None and place.parameter_names is not None:
         changes = _changes(trace, key, at)
-        if own is None:
-            return None
         replaced = tuple(f"{place.name_of(attribute)}." for attribute in changes)
-        kept = tuple(name for name in own if not f"{name}.".startswith(replaced))
-        held = _all_below(trace, {place.name_of(each): k for each, k in changes.items()}, at, depth)
-        return None if held is None else kept + held
+        kept = tuple(name for name in place.parameter_names if not f"{name}.".startswith(replaced))
+        return kept + _all_below(
+            trace, {place.name_of(each): k for each, k in changes.items()}, at, depth
+        )
     if module.origin is Origin.BUILT:
-        return _of_layer(trace, module, at, depth)
-    if module.origin is not Origin.OWN_CLASS or module.is_subject:
+        names = _of_layer(trace, module, at, depth)
+        return _of_published(trace, key, at, depth) if names is None else names
+    if module.origin is Origin.CHILD:
+        return _of_published(trace, key, at, depth)
+    if module.origin is not Origin.OWN_CLASS:
         return None
     trace.look_inside(key)
     # An attribute that nothing was assigned to is no module, if all of them are in sight.
@@ -57,7 +78,7 @@ def _names(trace: Trace, key: int, at: int, depth: int) -> Names | None:
         for attribute, held in _changes(trace, key, at).items()
         if held is None or trace.objects.module(held).origin is not Origin.CHILD
     }
-    return _all_below(trace, changes, at, depth) if module.is_complete else None
+    return _all_below(trace, changes, at, depth) if module.was_complete(at) else None
 
 
 def _of_layer(trace: Trace, module: ModuleObject, at: int, depth: int) -> Names | None:
@@ -66,20 +87,48 @@ def _of_layer(trace: Trace, module: ModuleObject, at: int, depth: int) -> Names 
         return None
     if layer in CONTAINERS:
         below = _changes(trace, module.key, at)
-        return _all_below(trace, below, at, depth) if module.is_complete else None
+        return _all_below(trace, below, at, depth) if module.was_complete(at) else None
     if layer in LAYERS_WITH_WEIGHT:
         return ("weight", "bias")
     return () if layer in LAYERS_WITHOUT_PARAMETERS else None
 
 
-def _all_below(trace: Trace, held: dict[str, int | None], at: int, depth: int) -> Names | None:
+def _of_published(trace: Trace, key: int, at: int, depth: int) -> Names | None:
+    """The names in a published model, or in a part of it, and in what the code put there."""
+    root, steps = root_of(trace, trace.objects.module(key))
+    given = root.arguments
+    if root.origin is not Origin.BUILT or root.library is None or given is None:
+        return None
+    asked = next(iter((*given.positional, *given.keywords.values())), None)
+    name = asked.value if isinstance(asked, Constant) else None
+    names = None if "trust_remote_code" in given.keywords else names_of(root.library, name)
+    if names is None:
+        return None
+    within = "".join(f"{_step(each)}." for each in steps)
+    own = [each.removeprefix(within) for each in names if each.startswith(within)]
+    changes = {
+        _step(attribute): held
+        for attribute, held in _changes(trace, key, at).items()
+        if held is not None and trace.objects.module(held).origin is not Origin.CHILD
+    }
+    return (*own, *_all_below(trace, changes, at, depth))
+
+
+def _step(attribute: str) -> str:
+    """A step in a name, of whose number it is not known whether there is one."""
+    name = attribute.strip("[]'\"")
+    return NUMBER if re.fullmatch(r"[+-]?\d*", name) else name
+
+
+def _all_below(trace: Trace, held: Mapping[str, int | None], at: int, depth: int) -> Names:
     names: list[str] = []
     for attribute, key in held.items():
         below = () if key is None else _names(trace, key, at, depth - 1)
-        if below is None or attribute.startswith("[+"):
-            return None
-        name = attribute.strip("[]'\"")
-        names += (f"{name}.{each}" if each else name for each in below)
+        name = NUMBER if attribute.startswith("[+") else attribute.strip("[]'\"")
+        if below is None:
+            names.append(f"{name}.{REST}")
+        else:
+            names += (f"{name}.{each}" if each else name for each in below)
     return tuple(names)
 
 

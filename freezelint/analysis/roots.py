@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.budget import BudgetSpent
 from freezelint.analysis.interpreter.classes import (
     find_method,
+    is_all_in_sight,
     is_lightning_class,
     is_module_class,
     is_optimizer_class,
@@ -259,6 +260,7 @@ class ClassRoot(Root):
             module = run.objects.new_module(Origin.OWN_CLASS, "self")
             module.owner_class = owner
             module.is_subject = True
+            module.is_complete = is_all_in_sight(run, owner)
             if not is_module_class(run, owner):
                 module.flag_at_birth = None
             run.mark_birth(module)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import MethodCalled, NamesTested, Wrapped
-from freezelint.analysis.parameter_names import parameter_names
+from freezelint.analysis.events import MethodCalled, NamesTested, NumbersTested, Wrapped
+from freezelint.analysis.knowledge.shapes import NUMBER, REST
+from freezelint.analysis.parameter_names import parameter_names, possible_names
 from freezelint.analysis.predicates import PATTERNS, NameTest, NotAll, fits_pattern
 from freezelint.analysis.trace import implies
 from freezelint.analysis.values import ModuleValue
@@ -39,23 +41,26 @@ class Selector(NamedTuple):
     prefixes: tuple[str, ...] = ("",)
     """What may stand before each name."""
     place: NamesTested | None = None
+    possible: tuple[str, ...] | None = None
+    """The names that the parameters may have, where more than these are not possible."""
 
-    def matches(self, text: str) -> list[str]:
-        """Which names a text meets; of modules above the parameters too, where they may count."""
-        assert self.names is not None
-        candidates = dict.fromkeys(self.names)
+    def may_match(self, text: str) -> bool:
+        """Whether a text may meet a name; of a module above too, where they may count."""
+        assert self.possible is not None
+        candidates = dict.fromkeys(self.possible)
         if self.test.kind != "equals":
-            candidates |= dict.fromkeys(_modules_above(self.names))
-        return [
-            name
+            candidates |= dict.fromkeys(_modules_above(self.possible))
+        return any(
+            may_meet(self.test.kind, text, prefix + name)
             for name in candidates
-            if any(meets(self.test.kind, text, prefix + name) for prefix in self.prefixes)
-        ]
+            for prefix in self.prefixes
+        )
 
 
 def selectors(trace: Trace, event: FlagWritten, part: Part) -> Iterator[Selector]:
     """The tests of names that led to a write of some flags."""
-    names = parameter_names(trace, part.key, event.index)
+    possible = _possible_names(trace, event, part.key)
+    names = parameter_names(trace, part.key, event.index) if possible is not None else None
     prefixes = _prefixes(trace, event, part.key)
     for test in _name_tests(part.predicate):
         place = next(
@@ -66,7 +71,20 @@ def selectors(trace: Trace, event: FlagWritten, part: Part) -> Iterator[Selector
             ),
             None,
         )
-        yield Selector(test, names, prefixes, place)
+        yield Selector(test, names, prefixes, place, possible)
+
+
+def counting_selector(
+    trace: Trace, test: NumbersTested, event: FlagWritten, part: Part
+) -> Selector:
+    """A test for texts with a number in them, as if it were for the first of these."""
+    text = f"{test.text}{test.start}{test.after}"
+    possible = _possible_names(trace, event, part.key)
+    numbered = (
+        None if possible is None else tuple(_ANY_NUMBER.sub(NUMBER, each) for each in possible)
+    )
+    prefixes = _prefixes(trace, event, part.key)
+    return Selector(NameTest(test.test, (text,)), None, prefixes, None, numbered)
 
 
 def listing(trace: Trace, event: Event, key: int) -> MethodCalled | None:
@@ -86,6 +104,64 @@ def meets(kind: str, text: str, name: str) -> bool:
     if kind == "endswith":
         return name.endswith(text)
     return fits_pattern(kind, text, name) if kind in PATTERNS else name == text
+
+
+def may_meet(kind: str, text: str, name: str) -> bool:
+    """Whether a name of which some is not known may pass a test with one text."""
+    if name.endswith(REST):
+        return _may_begin(kind, text, name.removesuffix(REST))
+    if kind == "child":
+        return f"{name}.".startswith(f"{text}.")
+    if NUMBER not in name:
+        return meets(kind, text, name)
+    if kind in PATTERNS:
+        return any(fits_pattern(kind, text, each) for each in _numbered(name))
+    return meets(kind, _ANY_NUMBER.sub(NUMBER, text), _ANY_NUMBER.sub(NUMBER, name))
+
+
+_ANY_NUMBER = re.compile(r"\d+")
+
+_LITERAL = re.compile(r"\^?((?:[\w-]|\\\.)*)(?![*?{|\w-])")
+"""How a regular expression begins, as far as it stands for itself."""
+
+
+def _may_begin(kind: str, text: str, beginning: str) -> bool:
+    """Whether a name of which the beginning is known may pass a test."""
+    if kind == "match" and "|" not in text:
+        literal = _LITERAL.match(text)
+        kind, text = "startswith", literal[1].replace("\\.", ".") if literal else ""
+    if kind == "child":
+        text += "."
+    elif kind not in ("startswith", "equals"):
+        return True
+    text, beginning = (_ANY_NUMBER.sub(NUMBER, each) for each in (text, beginning))
+    return text.startswith(beginning) or beginning.startswith(text)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """A name with numbers put in, where it is not known which there are."""
+    first, _, rest = name.partition(NUMBER)
+    for number in range(_MOST_BLOCKS):
+        for other in range(4) if NUMBER in rest else (0,):
+            yield f"{first}{number}{rest.replace(NUMBER, str(other))}"
+
+
+_MOST_BLOCKS = 64
+
+_LEFT_OPEN = ("NotImplementedError", "abstractmethod")
+"""Words for what subclasses are to do, perhaps while the base class is constructed."""
+
+
+def _possible_names(trace: Trace, event: Event, key: int) -> tuple[str, ...] | None:
+    """The names that parameters may have; of a class, unless subclasses may have others."""
+    module = trace.objects.module(key)
+    if module.is_subject and module.owner_class is not None:
+        # One mention is the class statement itself.
+        is_used = trace.file.call_sites(module.owner_class.definition.name) > 1
+        is_whole = "__init__" in event.scopes and not any(map(trace.file.mentions, _LEFT_OPEN))
+        if not is_used and not is_whole:
+            return None
+    return possible_names(trace, key, event.index)
 
 
 def _name_tests(predicate: Predicate) -> Iterator[NameTest]:

@@ -249,11 +249,12 @@ class OpenRange(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """A number that an :class:`OpenRange` counts, or a text that ends with it."""
+    """A number that an :class:`OpenRange` counts, or a text that it is in."""
 
     start: int
     before: str = ""
     """The text before the number."""
+    after: str = ""
 
 
 class FunctionValue(NamedTuple):

@@ -49,6 +49,12 @@ def is_module_class(run: Interpreter, value: ClassValue) -> bool:
     return any(_is_module_base(base) for base in library_bases(run, value))
 
 
+def is_all_in_sight(run: Interpreter, value: ClassValue) -> bool:
+    """Whether a module has no submodules but those that code in the file attaches to it."""
+    bases = set(library_bases(run, value))
+    return bool(bases) and bases <= {"torch.nn.Module", *LIGHTNING_BASES}
+
+
 def is_plain_module_class(run: Interpreter, value: ClassValue) -> bool:
     """Whether instances are modules that hand out and switch their parameters as all modules do."""
     return is_module_class(run, value) and not any(

@@ -118,10 +118,16 @@ def _makes_text(node: cst.BaseComp) -> bool:
         return False
     made = node.elt
     if isinstance(made, cst.BinaryOperation):
-        made = made.left
-    elif isinstance(made, cst.Call) and isinstance(made.func, cst.Attribute):
+        return any(map(_is_text, (made.left, made.right)))
+    if isinstance(made, cst.Call) and isinstance(made.func, cst.Attribute):
         made = made.func.value
-    return isinstance(made, (cst.FormattedString, cst.SimpleString))
+    return _is_text(made)
+
+
+def _is_text(node: cst.BaseExpression) -> bool:
+    if isinstance(node, cst.BinaryOperation):
+        return _is_text(node.left) or _is_text(node.right)
+    return isinstance(node, (cst.FormattedString, cst.SimpleString))
 
 
 def _names(target: cst.CSTNode) -> list[cst.Name]:

@@ -91,7 +91,15 @@ def name_test(
     found = _texts(texts)
     if found is None:
         for text in _counted(texts):
-            run.announce(NumbersTested(place=run.place(node), test=kind, text=text.before))
+            run.announce(
+                NumbersTested(
+                    place=run.place(node),
+                    test=kind,
+                    start=text.start,
+                    text=text.before,
+                    after=text.after,
+                )
+            )
         return UNDECIDED
     run.announce(NamesTested(place=run.place(node), test=kind, texts=found))
     return ElementTest((NameTest(kind, found, negated),), (NameTest(kind, found, not negated),))
@@ -108,11 +116,11 @@ def _texts(value: Value) -> tuple[str, ...] | None:
 
 
 def _counted(value: Value) -> list[Counted]:
-    """The texts that end with a number which begins with 0 or 1."""
+    """The texts with a number in them."""
     if isinstance(value, ElementsValue):
         value = value.element
     items = value.items if isinstance(value, SequenceValue) else (value,)
-    return [each for each in items if isinstance(each, Counted) and each.start in (0, 1)]
+    return [each for each in items if isinstance(each, Counted)]
 
 
 def element_parameters(

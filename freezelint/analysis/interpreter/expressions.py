@@ -121,6 +121,7 @@ def _string(run: Interpreter, node: cst.SimpleString | cst.ConcatenatedString) -
 
 def _formatted_string(run: Interpreter, node: cst.FormattedString) -> Value:
     text: str | None = ""
+    counted: Counted | None = None
     for part in node.parts:
         if isinstance(part, cst.FormattedStringText):
             text = None if text is None else text + part.value
@@ -129,12 +130,14 @@ def _formatted_string(run: Interpreter, node: cst.FormattedString) -> Value:
         # What is written into the text happens, even if the text is not known any more.
         value = evaluate(run, part.expression)
         take_up(run, (value,))
-        is_last = part is node.parts[-1]
-        if isinstance(value, Counted) and is_last and text is not None and not value.before:
-            return value._replace(before=text)
+        if isinstance(value, Counted) and counted is None and text is not None and not value.before:
+            counted, text = value._replace(before=text), ""
+            continue
         is_known = isinstance(value, Constant) and not part.format_spec and not part.conversion
         text = text + str(value.value) if is_known and text is not None else None  # type: ignore[union-attr]
-    return UNKNOWN if text is None else Constant(text)
+    if text is None:
+        return UNKNOWN
+    return Constant(text) if counted is None else counted._replace(after=text)
 
 
 def _integer(run: Interpreter, node: cst.Integer) -> Value:
@@ -270,6 +273,10 @@ def _dictionary(run: Interpreter, node: cst.Dict) -> Value:
     return MappingValue(tuple(items), complete)
 
 
+def _is_text(value: Value) -> bool:
+    return isinstance(value, Constant) and isinstance(value.value, str)
+
+
 def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
     from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
     from freezelint.analysis.interpreter.gradients import is_gradient, product
@@ -280,6 +287,8 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
             return Constant(left.value + right.value)  # type: ignore[union-attr]
         if isinstance(right, Counted):
             return texts.before_number(left, right)
+        if isinstance(left, Counted) and _is_text(right):
+            return texts.with_text_behind(left, right.value)  # type: ignore[union-attr]
         together = concatenated(run, left, right, node)
         return arithmetic(run, left, right) if isinstance(together, Unknown) else together
     if isinstance(node.operator, cst.Subtract):

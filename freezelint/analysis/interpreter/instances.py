@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter.classes import (
     find_method,
+    is_all_in_sight,
     is_module_class,
     is_optimizer_class,
-    library_bases,
     lineage,
 )
 from freezelint.analysis.interpreter.following import follow
@@ -41,7 +41,7 @@ def instantiate(run: Interpreter, owner: ClassValue, arguments: Arguments, node:
         module = run.objects.new_module(Origin.OWN_CLASS, None)
         module.owner_class = owner
         module.place = run.place(node)
-        module.is_complete = set(library_bases(run, owner)) == {"torch.nn.Module"}
+        module.is_complete = is_all_in_sight(run, owner)
         run.mark_birth(module)
         made = ModuleValue(module.key)
     else:

@@ -43,7 +43,9 @@ def hand_over(
     keys = tuple(dict.fromkeys((*keys, *filter(None, (_container(run, key) for key in keys)))))
     for key in keys:
         # Whoever has it now may hang something below it.
-        run.objects.module(key).is_complete = False
+        module = run.objects.module(key)
+        if module.is_complete:
+            module.is_complete, module.complete_until = False, run.trace.now
     if keys or optimizers:
         run.announce(
             HandedOver(

@@ -59,6 +59,13 @@ def before_number(text: Value, number: Counted) -> Value:
     return UNKNOWN
 
 
+def with_text_behind(value: Value, text: str) -> Value:
+    """``name + "."``, and ``"blocks." + str(i) + "."``."""
+    if isinstance(value, Counted):
+        return value._replace(after=value.after + text) if value.before else UNKNOWN
+    return Constant(f"{value.value}{text}") if isinstance(value, Constant) else UNKNOWN
+
+
 def with_percent(text: object, filling: Value) -> Value:
     """``"blocks.%d" % i``."""
     values = filling.items if isinstance(filling, SequenceValue) else (filling,)
@@ -79,8 +86,8 @@ def _filled(text: object, values: tuple[Value, ...], placeholder: re.Pattern[str
         return UNKNOWN
     made = pieces[0]
     for piece, value in zip(pieces[1:], values, strict=True):
-        if isinstance(value, Counted) and value is values[-1] and not piece:
-            return before_number(Constant(made), value)
+        if isinstance(value, Counted) and value is values[-1]:
+            return with_text_behind(before_number(Constant(made), value), piece)
         if not isinstance(value, Constant) or not isinstance(value.value, (str, int)):
             return UNKNOWN
         made += f"{value.value}{piece}"

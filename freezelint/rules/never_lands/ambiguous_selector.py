@@ -174,6 +174,8 @@ def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
     """Report numbers that nothing ends: 1 is in the names of 10 to 19 as well."""
     if event.repeated or event.test not in ("contains", "startswith"):
         return
+    if event.after or event.start > 1:
+        return
     if not BLOCKS.search(event.text):
         return
     writes = [each for each in trace.after(event, FlagWritten) if each.value is not None]

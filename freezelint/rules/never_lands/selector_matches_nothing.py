@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagWritten
+from freezelint.analysis.events import Event, FlagWritten, NumbersTested
 from freezelint.analysis.knowledge.names import NAME_LISTINGS, NAME_TESTS
+from freezelint.analysis.knowledge.shapes import NUMBER, REST
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
-from freezelint.analysis.selectors import listing, selectors
+from freezelint.analysis.selectors import counting_selector, listing, selectors
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -118,6 +120,8 @@ class SelectorMatchesNothing(Rule):
         ("named_parameters(", "named_children(", "named_modules("),
         (
             "torchvision",
+            "from_pretrained(",
+            "create_model(",
             "Sequential(",
             "Module)",
             "DataParallel(",
@@ -126,15 +130,18 @@ class SelectorMatchesNothing(Rule):
         ),
     )
     trigger_patterns = (FLAG_WRITES, NAME_TESTS, NAME_LISTINGS)
-    events = ("FlagWritten",)
+    events = ("FlagWritten", "NumbersTested")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a test of names that decides about flags and that no name passes."""
+        if isinstance(event, NumbersTested):
+            yield from _check_numbers(event, trace)
+            return
         assert isinstance(event, FlagWritten)
         if event.value is None or not event.certain:
             return
         for selector in _that_meet_nothing(trace, event):
-            if selector.place is None or _another_fits(trace, event):
+            if selector.place is None or not selector.test.texts or _another_fits(trace, event):
                 continue
             texts = ", ".join(f"`{text}`" for text in selector.test.texts)
             done = "freezes" if event.value is False else "unfreezes"
@@ -149,18 +156,47 @@ class SelectorMatchesNothing(Rule):
             )
 
 
+def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
+    """Report texts with a number in them of which none meets a name, whatever the number is."""
+    write = next(trace.after(event, FlagWritten), None)
+    if event.repeated or write is None or write.value is None or not write.certain:
+        return
+    # Of several in one function, one may be for another architecture.
+    together = [each for each in trace.all(NumbersTested) if each.activations == event.activations]
+    tests = [
+        counting_selector(trace, each, write, part) for each in together for part in write.parts
+    ]
+    if not tests or not all(map(_meets_nothing, tests)):
+        return
+    if any(
+        other is not write
+        and any(trace.parts_overlap(mine, part, other.index) for mine in write.parts)
+        for other in trace.all(FlagWritten)
+        if other.place.node is write.place.node
+        for part in other.parts
+    ):
+        return
+    text = f"{event.text}{event.start}{event.after}"
+    yield Report(
+        event.place,
+        f"no parameter of `{write.label}` passes this test for `{text}` and the numbers that follow",
+        _help(tests[0]),
+        ((write.place, "this sets the flags of what passes"),),
+    )
+
+
 def _help(selector: Selector) -> str:
     prefix = selector.prefixes[0]
     text = selector.test.texts[0]
     if prefix:
         return "test the names of the model that is wrapped, or write the text as they have it"
-    steps = {part for name in selector.names or () for part in _beginnings(name)}
+    steps = {part for name in selector.possible or () for part in _beginnings(name)}
     near = difflib.get_close_matches(text.strip("."), sorted(steps), n=1)
     return f"is it `{near[0]}`?" if near else "compare with the names that `named_parameters()` has"
 
 
 def _beginnings(name: str) -> list[str]:
-    steps = name.split(".")
+    steps = re.split(rf"\.[{NUMBER}{REST}]", name)[0].split(".")
     return [".".join(steps[:number]) for number in range(1, len(steps) + 1)] + steps
 
 
@@ -172,10 +208,16 @@ def _that_meet_nothing(trace: Trace, event: FlagWritten) -> Iterator[Selector]:
             yield from filter(_meets_nothing, tests)
 
 
+_PUT_IN = re.compile(
+    r"lora|adapter|prompt|prefix|base_layer|modules_to_save|parametrizations|_orig"
+)
+"""Parts of names that are put into models of every architecture."""
+
+
 def _meets_nothing(selector: Selector) -> bool:
     """Whether no text of a test meets a name, as far as the names are known."""
-    if selector.names is not None:
-        return not any(map(selector.matches, selector.test.texts))
+    if selector.possible is not None and not _PUT_IN.search(" ".join(selector.test.texts)):
+        return not any(map(selector.may_match, selector.test.texts))
     if selector.test.kind not in ("startswith", "equals") or not all(selector.prefixes):
         return False
     return not any(
@@ -183,6 +225,18 @@ def _meets_nothing(selector: Selector) -> bool:
         for text in selector.test.texts
         for prefix in selector.prefixes
     )
+
+
+def _was_asked_for_others(trace: Trace, event: FlagWritten, other: FlagWritten) -> bool:
+    """Whether a helper was called again, with other texts: each call stands for itself."""
+    return event.activations != other.activations and _texts(trace, event).isdisjoint(
+        _texts(trace, other)
+    )
+
+
+def _texts(trace: Trace, event: FlagWritten) -> set[str]:
+    tests = (each for part in event.parts for each in selectors(trace, event, part))
+    return {text for each in tests for text in each.test.texts}
 
 
 def _another_fits(trace: Trace, event: FlagWritten) -> bool:
@@ -200,7 +254,9 @@ def _another_fits(trace: Trace, event: FlagWritten) -> bool:
                 and other.place.node is not event.place.node
             )
             # Run again: for another model, or with another text of a list.
-            is_another_turn = other.place.node is event.place.node
+            is_another_turn = other.place.node is event.place.node and not _was_asked_for_others(
+                trace, event, other
+            )
             if (is_branch or is_another_turn) and not all(
                 map(_meets_nothing, selectors(trace, other, part))
             ):
