@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from freezelint.analysis.events import MethodCalled, NamesTested, NumbersTested, Wrapped
 from freezelint.analysis.knowledge.shapes import NUMBER, REST
 from freezelint.analysis.parameter_names import parameter_names, possible_names
 from freezelint.analysis.predicates import PATTERNS, NameTest, NotAll, fits_pattern
+from freezelint.analysis.syntax import assigned_names, dotted
 from freezelint.analysis.trace import implies
 from freezelint.analysis.values import ModuleValue
 from freezelint.records import NamedTuple
@@ -203,10 +206,37 @@ def _prefixes(trace: Trace, event: Event, key: int) -> tuple[str, ...]:
         prefix = PREFIXES.get(wrapped.wrapper.rpartition(".")[2])
         if wrapped.key != key or prefix is None:
             continue
-        if call is not None and wrapped.index < call.index and _is_called_on(call, wrapped):
+        if (
+            call is not None
+            and wrapped.index < call.index
+            and (_is_called_on(call, wrapped) or _is_all_that_is_returned(trace, call, wrapped))
+        ):
             return (prefix,)
         prefixes.append(prefix)
     return tuple(prefixes)
+
+
+_TAKES_OUT = re.compile(r"\.module\s*(?:[),;#]|$)", re.MULTILINE)
+"""A wrapped model is taken out of its wrapper, for a variable or for a call."""
+
+
+def _is_all_that_is_returned(trace: Trace, call: MethodCalled, wrapped: Wrapped) -> bool:
+    """Whether a function made a model and returned the wrapper, so that nobody has the model."""
+    statement = wrapped.place.statement
+    returned = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
+    node, function = wrapped.place.node, next(iter(wrapped.place.chunk.body), None)
+    if not isinstance(returned, cst.Return) or not isinstance(function, cst.FunctionDef):
+        return False
+    if returned.value is not node or not isinstance(node, cst.Call) or not node.args:
+        return False
+    given = {each.name.value for each in function.params.params}
+    model = node.args[0].value
+    root = (dotted(model.func if isinstance(model, cst.Call) else model) or "").partition(".")[0]
+    is_made = isinstance(model, cst.Call) or root in assigned_names(function.body)
+    is_own = bool(root) and root not in given and is_made
+    is_outside = wrapped.activations[-1:] != call.activations[-1:]
+    is_whole = "module" not in call.label and _TAKES_OUT.search(trace.file.text) is None
+    return is_own and is_outside and is_whole and implies(call.path, wrapped.path)
 
 
 def _is_called_on(call: MethodCalled, wrapped: Wrapped) -> bool:
