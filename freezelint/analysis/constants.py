@@ -104,5 +104,7 @@ def _is_table(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func).rpartition(".")[2]
         is_readable = all(each.arg for each in node.keywords)
-        return is_readable and (name == "partial" or (name == "dict" and not node.args))
+        is_pattern = name == "compile" and len(node.args) == 1 and not node.keywords
+        is_table = name == "partial" or (name == "dict" and not node.args)
+        return is_readable and (is_table or is_pattern)
     return isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict))

@@ -6,11 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place, root_of
-from freezelint.analysis.knowledge.layers import CONTAINERS
+from freezelint.analysis.knowledge.layers import (
+    CONTAINERS,
+    COPYING_CONTAINERS,
+    LAYERS_WITH_PARAMETERS,
+)
 from freezelint.analysis.knowledge.shapes import NUMBER, REST, names_of
 from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import Constant
+from freezelint.analysis.values import Constant, ElementsValue, ModuleValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,12 +76,7 @@ def _names(trace: Trace, key: int, at: int, depth: int) -> Names | None:
     if module.origin is not Origin.OWN_CLASS:
         return None
     trace.look_inside(key)
-    # An attribute that nothing was assigned to is no module, if all of them are in sight.
-    changes = {
-        attribute: held
-        for attribute, held in _changes(trace, key, at).items()
-        if held is None or trace.objects.module(held).origin is not Origin.CHILD
-    }
+    changes = _changes(trace, key, at, made=True)
     return _all_below(trace, changes, at, depth) if module.was_complete(at) else None
 
 
@@ -86,11 +85,49 @@ def _of_layer(trace: Trace, module: ModuleObject, at: int, depth: int) -> Names 
     if package != "torch.nn":
         return None
     if layer in CONTAINERS:
-        below = _changes(trace, module.key, at)
-        return _all_below(trace, below, at, depth) if module.was_complete(at) else None
+        below = _changes(trace, module.key, at, made=True)
+        if layer == "ModuleDict" and any(each.startswith("[+") for each in below):
+            return None
+        names = _all_below(trace, below, at, depth) if module.was_complete(at) else None
+        return names if names is None else _with_numbers(names, _length(module, len(below)))
     if layer in LAYERS_WITH_WEIGHT:
         return ("weight", "bias")
-    return () if layer in LAYERS_WITHOUT_PARAMETERS else None
+    if layer in COPYING_CONTAINERS:
+        return _of_copies(trace, module, at, depth)
+    return LAYERS_WITH_PARAMETERS.get(layer, () if layer in LAYERS_WITHOUT_PARAMETERS else None)
+
+
+def _length(module: ModuleObject, held: int) -> int | None:
+    """How many layers a container holds of which one stands for each."""
+    values = () if module.arguments is None else module.arguments.positional
+    value = values[0] if len(values) == 1 and held == 1 else None
+    return value.number if isinstance(value, ElementsValue) else None
+
+
+def _with_numbers(names: Names, count: int | None) -> Names:
+    """Names of so many layers, where one has stood for each."""
+    if count is None or not all(name.startswith(NUMBER) for name in names):
+        return names
+    return tuple(
+        f"{number}{name.removeprefix(NUMBER)}" for number in range(count) for name in names
+    )
+
+
+def _of_copies(trace: Trace, module: ModuleObject, at: int, depth: int) -> Names | None:
+    """``TransformerEncoder(layer, 6)``: so many copies of a layer."""
+    given = module.arguments
+    if given is None or not given.complete:
+        return None
+    copied = given.get(0, "encoder_layer") or given.get(0, "decoder_layer")
+    number, norm = given.get(1, "num_layers"), given.get(2, "norm")
+    below = _names(trace, copied.key, at, depth - 1) if isinstance(copied, ModuleValue) else None
+    names = tuple(f"{NUMBER}.{each}" for each in (below if below is not None else (REST,)))
+    count = number.value if isinstance(number, Constant) else None
+    layers = _with_numbers(names, count if type(count) is int else None)
+    return (
+        *(f"layers.{each}" for each in layers),
+        *((f"norm.{REST}",) if norm not in (None, Constant(None)) else ()),
+    )
 
 
 def _of_published(trace: Trace, key: int, at: int, depth: int) -> Names | None:
@@ -109,7 +146,7 @@ def _of_published(trace: Trace, key: int, at: int, depth: int) -> Names | None:
     changes = {
         _step(attribute): held
         for attribute, held in _changes(trace, key, at).items()
-        if held is not None and trace.objects.module(held).origin is not Origin.CHILD
+        if held is not None
     }
     return (*own, *_all_below(trace, changes, at, depth))
 
@@ -132,11 +169,14 @@ def _all_below(trace: Trace, held: Mapping[str, int | None], at: int, depth: int
     return tuple(names)
 
 
-def _changes(trace: Trace, key: int, at: int) -> dict[str, int | None]:
-    """What hangs below a module under the attributes that the code mentions; None for nothing."""
+def _changes(trace: Trace, key: int, at: int, *, made: bool = False) -> dict[str, int | None]:
+    """What hangs below a module under the attributes that the code mentions; None for nothing.
+
+    With ``made``, without what the code only reads: nobody has put that there.
+    """
     changes: dict[str, int | None] = {}
     for held, each in trace.objects.attachments_to(key):
-        if each.since > at:
+        if each.since > at or (made and each.since < 0):
             continue
         is_there = each.until is None or each.until > at
         if is_there:

@@ -47,6 +47,13 @@ class Selector(NamedTuple):
     possible: tuple[str, ...] | None = None
     """The names that the parameters may have, where more than these are not possible."""
 
+    def beginning(self, text: str) -> str:
+        """What a text, or a pattern, says before the number with which it ends."""
+        if self.test.kind in PATTERNS:
+            literal = _LITERAL.match(text)
+            text = literal[1].replace("\\.", ".") if literal else ""
+        return text.rstrip("0123456789")
+
     def may_match(self, text: str) -> bool:
         """Whether a text may meet a name; of a module above too, where they may count."""
         assert self.possible is not None

@@ -220,6 +220,8 @@ class ElementsValue(NamedTuple):
     element: Value
     iterator: int | None = None
     """Identity of a one-shot iterator over parameters, as ``zip`` makes it."""
+    number: int | None = None
+    """How many there are, if that is known."""
 
 
 class FlagValue(NamedTuple):

@@ -94,7 +94,7 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
         values = held if held is not None else values
     in_sight = in_sight and all(isinstance(each, ModuleValue) for each in values)
     run.bindings[module.key, LENGTH] = Constant(len(values)) if in_sight else UNKNOWN
-    module.is_complete = in_sight
+    module.is_complete = arguments.complete and all(map(_is_of_modules, values))
     for number, value in enumerate(values):
         if isinstance(value, ModuleValue):
             _hold(run, module.key, f"[{number}]", value)
@@ -122,6 +122,13 @@ def _hold_several(run: Interpreter, module: ModuleObject, value: Value, *, is_al
         module.flag_at_birth = None
     elif isinstance(value, Unknown):
         module.flag_at_birth = None
+
+
+def _is_of_modules(value: Value) -> bool:
+    """Whether this is a module, or some of which one stands for each."""
+    return isinstance(value, ModuleValue) or (
+        isinstance(value, ElementsValue) and isinstance(value.element, ModuleValue)
+    )
 
 
 def _named_layers(run: Interpreter, module: ModuleObject, layers: MappingValue) -> ModuleValue:

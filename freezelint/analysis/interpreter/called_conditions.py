@@ -72,7 +72,7 @@ def _judge_pattern(
         return None
     passed = evaluate_arguments(run, node).positional
     if isinstance(receiver, LibraryInstance):
-        passed = (*receiver.arguments[:1], *passed)
+        passed = (*receiver.arguments, *passed)
     if len(passed) != 2 or not isinstance(passed[1], ParameterName):
         return None
     pattern = passed[0]

@@ -24,6 +24,7 @@ from freezelint.analysis.values import (
     ParameterName,
     ParameterSequence,
     ParameterValue,
+    RangeValue,
     SequenceValue,
     Value,
 )
@@ -46,6 +47,10 @@ def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
     _restore_names(run, before)
     is_lazy = isinstance(node, cst.GeneratorExp)
     together = collect(run, results, complete=complete, is_lazy=is_lazy)
+    if isinstance(together, ElementsValue) and isinstance(iterable, RangeValue):
+        clause = node.for_in
+        if not clause.ifs and clause.inner_for_in is None:
+            together = together._replace(number=len(iterable.values))
     if isinstance(node, cst.DictComp):
         if isinstance(together, ParameterSequence):
             return together._replace(form=Form.TABLE)

@@ -21,6 +21,7 @@ from freezelint.analysis.interpreter.element_tests import (
 )
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.gradients import is_gradient
+from freezelint.analysis.interpreter.texts import MATCH
 from freezelint.analysis.values import (
     FIRST_STEP,
     BoundMethod,
@@ -28,6 +29,7 @@ from freezelint.analysis.values import (
     Constant,
     FlagValue,
     InstanceValue,
+    LibraryInstance,
     LibraryValue,
     MappingValue,
     ModuleValue,
@@ -103,6 +105,9 @@ def judge_value(run: Interpreter, value: Value, node: cst.CSTNode) -> Verdict:
         return _judge_comparison(run, value, node)
     if isinstance(value, SequenceValue) and value.complete:
         return bool(value.items)
+    if isinstance(value, LibraryInstance) and value.name == MATCH:
+        kind, pattern = value.arguments
+        return name_test(run, str(kind.value), pattern, node)  # type: ignore[union-attr]
     return None
 
 
@@ -119,6 +124,10 @@ def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNod
     if isinstance(left, ParameterName) and operator in ("in", "not in", "==", "!="):
         kind = "equals" if left.loop == 0 else "child"
         return name_test(run, kind, right, node, negated=operator in ("not in", "!="))
+    if isinstance(left, LibraryInstance) and left.name == MATCH and right == Constant(None):
+        found = judge_value(run, left, node)
+        is_none = operator in ("is", "==")
+        return found.negation if is_none and isinstance(found, ElementTest) else found
     if is_gradient(left) and right == Constant(None) and run.selection is None:
         # Before something is done to a gradient, the case that there is one counts.
         return operator in ("is not", "!=")

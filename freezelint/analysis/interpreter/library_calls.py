@@ -22,6 +22,7 @@ from freezelint.analysis.interpreter.lightning import LIGHTNING_CALLS
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
 from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
 from freezelint.analysis.interpreter.sequences import as_table
+from freezelint.analysis.interpreter.texts import matched
 from freezelint.analysis.interpreter.trainers import TRAINER_CALLS
 from freezelint.analysis.knowledge.peft import ADAPTER_PREFIXES
 from freezelint.analysis.knowledge.torch import (
@@ -291,6 +292,10 @@ def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call)
     return made
 
 
+def _match(kind: str) -> Callable[[Interpreter, Arguments, cst.Call], Value]:
+    return lambda run, arguments, node: matched(kind, arguments.positional)
+
+
 _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "torch.nn.Parameter": build_parameter,
     "torch.nn.parameter.Parameter": build_parameter,
@@ -299,6 +304,8 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "torchvision.models.feature_extraction.create_feature_extractor": share_module,
     "torchvision.models._utils.IntermediateLayerGetter": share_module,
     "functools.partial": _partial,
+    "re.match": _match("match"),
+    "re.search": _match("search"),
     "collections.OrderedDict": _ordered,
     "collections.defaultdict": _defaultdict,
     **ADAPTER_CALLS,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
+    LibraryInstance,
     LibraryValue,
     MappingValue,
     PartialValue,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def value_of(run: Interpreter, node: ast.expr) -> Value:
-    """The value of an expression in which nothing is called but ``dict`` and ``partial``."""
+    """The value of an expression in which little is called: ``dict``, ``partial``."""
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         if any(isinstance(each, ast.Starred) for each in node.elts):
             return UNKNOWN
@@ -38,14 +39,17 @@ def value_of(run: Interpreter, node: ast.expr) -> Value:
 
 
 def _called(run: Interpreter, node: ast.Call) -> Value:
-    """``dict(...)``, or ``partial(function, flag=False)``."""
+    """``dict(...)``, ``partial(function, flag=False)`` or ``re.compile(...)``."""
     from freezelint.analysis.interpreter.arguments import Arguments
 
     keywords = {str(each.arg): value_of(run, each.value) for each in node.keywords}
     if isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
         return MappingValue(tuple(keywords.items()))
     function = node.func if isinstance(node.func, (ast.Name, ast.Attribute)) else None
-    if function is None or _named(run, function) != LibraryValue("functools.partial"):
+    library = UNKNOWN if function is None else _named(run, function)
+    if library == LibraryValue("re.compile"):
+        return LibraryInstance("re.compile", 0, tuple(value_of(run, each) for each in node.args))
+    if library != LibraryValue("functools.partial"):
         return UNKNOWN
     called, *rest = (value_of(run, each) for each in node.args)
     return PartialValue(called, Arguments(tuple(rest), keywords, (), {}, complete=True))

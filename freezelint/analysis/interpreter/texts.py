@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.values import UNKNOWN, Constant, Counted, SequenceValue, Value
+from freezelint.analysis.values import (
+    FIRST_STEP,
+    UNKNOWN,
+    Constant,
+    Counted,
+    LibraryInstance,
+    ParameterName,
+    SequenceValue,
+    Value,
+)
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.arguments import Arguments
@@ -42,6 +51,23 @@ def call_on_text(text: str, name: str, arguments: Arguments) -> Value:
     if name == "split" and len(passed) <= 1:
         return SequenceValue(tuple(map(Constant, text.split(*filter(None, passed)))))
     return UNKNOWN
+
+
+def matched(kind: str, values: tuple[Value, ...]) -> Value:
+    """What a regular expression makes of the name of a parameter: a match, or None."""
+    if len(values) != 2 or not isinstance(values[1], ParameterName):
+        return UNKNOWN
+    pattern = values[0].value if isinstance(values[0], Constant) else None
+    if not isinstance(pattern, str) or values[1].loop == FIRST_STEP:
+        return UNKNOWN
+    try:
+        re.compile(pattern)
+    except re.error:
+        return UNKNOWN
+    return LibraryInstance(MATCH, 0, (Constant(kind), Constant(pattern)))
+
+
+MATCH = "re.Match"
 
 
 def _joined(text: str, pieces: Value) -> Value:

@@ -18,6 +18,7 @@ from freezelint.analysis.interpreter.optimizers import (
 )
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.somewhere import note_doubtful_write
+from freezelint.analysis.interpreter.texts import matched
 from freezelint.analysis.interpreter.trainers import call_on_trainer
 from freezelint.analysis.interpreter.training_loop import BACKWARD, call_for_training, run_backward
 from freezelint.analysis.knowledge.frameworks import (
@@ -28,6 +29,7 @@ from freezelint.analysis.knowledge.frameworks import (
     PREPARERS,
 )
 from freezelint.analysis.knowledge.torch import MODULE_ITERATORS
+from freezelint.analysis.predicates import PATTERNS
 from freezelint.analysis.values import (
     UNKNOWN,
     InstanceValue,
@@ -77,6 +79,8 @@ def call_on_library_instance(
         return lightning.call_on_trainer(run, receiver, name, arguments, node)
     if receiver.name == PARSER:
         return call_on_parser(run, receiver, name, arguments, node)
+    if receiver.name == "re.compile" and name in PATTERNS:
+        return matched(name, (*receiver.arguments, *arguments.positional))
     done = call_for_training(run, name, arguments, node)
     if done is not None:
         return done

@@ -60,4 +60,33 @@ RECURRENT_LAYERS = frozenset({"LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNC
 COPYING_CONTAINERS = frozenset({"TransformerEncoder", "TransformerDecoder"})
 """Layers of ``torch.nn`` that consist of copies of a layer that they are given."""
 
+_ATTENTION = (
+    *("in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight"),
+    *("bias_k", "bias_v", "out_proj.weight", "out_proj.bias"),
+)
+
+_FEED_FORWARD = tuple(
+    f"{layer}.{name}"
+    for layer in ("linear1", "linear2", "norm1", "norm2")
+    for name in ("weight", "bias")
+)
+
+_STATE = tuple(
+    f"{name}_l#{direction}"
+    for name in ("weight_ih", "weight_hh", "weight_hr", "bias_ih", "bias_hh")
+    for direction in ("", "_reverse")
+)
+
+LAYERS_WITH_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "MultiheadAttention": _ATTENTION,
+    "TransformerEncoderLayer": (*(f"self_attn.{each}" for each in _ATTENTION), *_FEED_FORWARD),
+    "TransformerDecoderLayer": (
+        *(f"self_attn.{each}" for each in _ATTENTION),
+        *(f"multihead_attn.{each}" for each in _ATTENTION),
+        *(*_FEED_FORWARD, "norm3.weight", "norm3.bias"),
+    ),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _STATE),
+}
+"""Layers whose parameters have other names than ``weight`` and ``bias``; ``#`` is a number."""
+
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})

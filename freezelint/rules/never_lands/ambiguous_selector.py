@@ -10,7 +10,7 @@ from freezelint.analysis.events import ElementCounted, Event, FlagWritten, Numbe
 from freezelint.analysis.knowledge.depths import BLOCKS, depth, usual_depth
 from freezelint.analysis.knowledge.names import NAME_LISTINGS, NAME_TESTS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
-from freezelint.analysis.predicates import ConditionTest, FlagTest, NameTest, NotAll, Some
+from freezelint.analysis.predicates import PATTERNS, ConditionTest, FlagTest, NameTest, NotAll, Some
 from freezelint.analysis.selectors import listing, meets, selectors
 from freezelint.analysis.values import Constant, Part
 from freezelint.findings import About, Level
@@ -234,8 +234,7 @@ def _with_blocks(trace: Trace, key: int, selector: Selector) -> Selector:
     """A selector put to the names of the blocks that it asks for, where no others are known."""
     if selector.names is not None or selector.place is None:
         return selector
-    beginnings = {text.rstrip("0123456789") for text in selector.test.texts}
-    beginnings = set(filter(BLOCKS.search, beginnings))
+    beginnings = set(filter(BLOCKS.search, map(selector.beginning, selector.test.texts)))
     blocks = _blocks(trace, key, selector.place.index) if beginnings else None
     if blocks is None:
         return selector
@@ -268,14 +267,16 @@ def _passes(selector: Selector, name: str) -> bool:
 
 def _report(event: FlagWritten, selector: Selector, text: str, longer: set[str]) -> Report:
     assert selector.place is not None
-    named = sorted({_whole(text, name) for name in longer})
+    is_pattern = selector.test.kind in PATTERNS
+    named = sorted({_whole_number(name) if is_pattern else _whole(text, name) for name in longer})
     shown = ", ".join(f"`{name}`" for name in named[:_SHOWN])
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
     done = "freezes" if event.value is False else "unfreezes"
     return Report(
         selector.place.place,
         f"`{text}` is in the names of {shown}{more} too: this {done} them as well",
-        f"end the text with the dot that ends the name: `{text}.`",
+        f"end the {'pattern' if is_pattern else 'text'} with the dot that ends the name: "
+        f"`{text}{chr(92) * is_pattern}.`",
         ((event.place, f"this {done} what passes"),),
         about=About(
             tuple(f"{event.label}.{name}" for name in sorted(longer)[:_FOLLOWED]),
@@ -294,8 +295,16 @@ def _whole(text: str, name: str) -> str:
     return text if found is None else found[0]
 
 
+def _whole_number(name: str) -> str:
+    """A name up to its first number of several digits."""
+    found = re.match(r".*?\d\d+", name)
+    return name if found is None else found[0]
+
+
 def _met(selector: Selector, text: str) -> tuple[set[str], set[str]]:
     """The names that a text meets with a number that ends where it does, and the others."""
+    if selector.test.kind in PATTERNS:
+        return _fitted(selector, text)
     exact: set[str] = set()
     longer: set[str] = set()
     begins = "^" if selector.test.kind == "startswith" else ""
@@ -308,9 +317,25 @@ def _met(selector: Selector, text: str) -> tuple[set[str], set[str]]:
     return exact, longer - exact
 
 
+def _fitted(selector: Selector, pattern: str) -> tuple[set[str], set[str]]:
+    """The names in which a match of a pattern ends with a number, and where it cuts one off."""
+    compiled = re.compile(pattern)
+    fit = compiled.match if selector.test.kind == "match" else compiled.search
+    exact: set[str] = set()
+    longer: set[str] = set()
+    for name in selector.names or ():
+        for prefix in selector.prefixes:
+            found = fit(prefix + name)
+            if found is not None and found[0][-1:].isdigit():
+                is_cut = found.string[found.end() :][:1].isdigit()
+                (longer if is_cut else exact).add(name)
+    return exact, longer - exact
+
+
 def _longer(selector: Selector, text: str) -> set[str]:
     """The names that go on with a digit, where others do not."""
-    if selector.test.kind not in ("contains", "startswith") or not text[-1:].isdigit():
+    is_plain = selector.test.kind in ("contains", "startswith") and text[-1:].isdigit()
+    if not is_plain and selector.test.kind not in PATTERNS:
         return set()
     exact, longer = _met(selector, text)
     return longer if exact else set()
