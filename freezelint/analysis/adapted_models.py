@@ -8,6 +8,7 @@ from freezelint.analysis.events import BackwardRan, Event, HandedOver, MethodCal
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.training import (
     flag_changes_after,
+    has_no_parameters,
     is_handed_on,
     steps_after,
     trained_before,
@@ -30,26 +31,32 @@ class Subject(NamedTuple):
     part: Part
 
 
-def training_of(trace: Trace, event: Event, subject: Subject) -> Event | None:
+def training_of(
+    trace: Trace, event: Event, subject: Subject, *, with_others: bool = False
+) -> Event | None:
     """Where a model is trained with the flags that an event left it with; None if it may not be.
 
     Training of more than this model tells nothing, unless the model has a learning rate of its
-    own: what is frozen may be meant to be.
+    own, or ``with_others`` says so: what is frozen may be meant to be.
     """
-    training = next(_trainings(trace, event, subject), None)
+    training = next(_trainings(trace, event, subject, with_others=with_others), None)
     if training is None or _may_change(trace, event, subject, training):
         return None
     return training
 
 
-def _trainings(trace: Trace, event: Event, subject: Subject) -> Iterator[Event]:
+def _trainings(
+    trace: Trace, event: Event, subject: Subject, *, with_others: bool
+) -> Iterator[Event]:
     """The trainers and optimizers that take the model after an event, earliest first."""
     starts = [*trace.after(event, TrainerStarted), *trace.after(event, OptimizerBuilt)]
     for each in sorted(starts, key=lambda start: start.index):
         if isinstance(each, TrainerStarted):
             if each.builds_optimizer and _is_trained_by(trace, each, subject):
                 yield each
-        elif isinstance(each, OptimizerBuilt) and _is_about(trace, each, subject):
+        elif isinstance(each, OptimizerBuilt) and (
+            _is_about(trace, each, subject) or (with_others and _takes_too(trace, each, subject))
+        ):
             is_used = any(True for _ in steps_after(trace, each, each.key))
             if (
                 is_used
@@ -77,6 +84,7 @@ def _is_about(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
         return True
     return all(
         _is_alternative(trace, part.key, subject)
+        or _holds_nothing_else(trace, part, subject, built.index)
         or any(
             trace.objects.route(model, part.key, built.index) is not None
             for model in subject.models
@@ -86,6 +94,31 @@ def _is_about(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
         _is_alternative(trace, part.key, subject)
         or trace.parts_overlap(part, subject.part, built.index)
         for part in parts
+    )
+
+
+def _takes_too(trace: Trace, built: OptimizerBuilt, subject: Subject) -> bool:
+    """Whether an optimizer takes all there is in something that holds the model."""
+    return built.complete and any(
+        trace.objects.route(part.key, model, built.index) is not None
+        and not without_flag_tests(part).predicate
+        for part in built.parts
+        for model in subject.models
+    )
+
+
+def _holds_nothing_else(trace: Trace, part: Part, subject: Subject, at: int) -> bool:
+    """Whether a module around the model has no parameters but those of the model."""
+    if part.predicate or not any(
+        trace.objects.route(part.key, model, at) is not None for model in subject.models
+    ):
+        return False
+    return all(
+        held in subject.models
+        or has_no_parameters(trace, held)
+        or _holds_nothing_else(trace, Part(held), subject, at)
+        for held in trace.objects.held_by(part.key, at)
+        if trace.objects.module(held).proof
     )
 
 

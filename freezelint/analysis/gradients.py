@@ -26,7 +26,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import freeze_of_all, has_no_parameters, region_inside
-from freezelint.analysis.values import Constant, ModuleValue, Part, TensorValue
+from freezelint.analysis.values import BoundMethod, Constant, ModuleValue, Part, TensorValue
 
 if TYPE_CHECKING:
     from freezelint.analysis.events import ParameterGroup, Path
@@ -217,6 +217,9 @@ def needs_no_gradient(trace: Trace, value: Value, event: Event) -> bool:
     """
     if isinstance(value, Constant):
         return True
+    if isinstance(value, BoundMethod):
+        # An attribute that is read and not called, such as `.logits`.
+        value = value.receiver
     if not isinstance(value, TensorValue):
         return False
     if value.cut_from is not None:

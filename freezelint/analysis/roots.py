@@ -145,7 +145,8 @@ class ClassRoot(Root):
             return result
 
         def call_hook(name: str) -> Value:
-            return self._call(find_method(run, owner, name, receiver), passed_to(name))
+            method = find_method(run, owner, name, receiver)
+            return self._call(method, passed_to(name, method))
 
         call("__init__")
         first = ["__init__"]

@@ -55,6 +55,8 @@ class Trace:
         self._by_kind: dict[str, list[Event]] = {}
         self.open_ends: dict[int, int] = {}
         """How many values lead back to a module, perhaps, and were not taken up by anything."""
+        self.makes_leaves = False
+        """Whether the flag of a tensor is set, which may have other names too."""
         self.computed_with: set[int] = set()
         """Modules with each of whose parameters something was computed, such as a penalty."""
 

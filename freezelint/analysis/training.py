@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.architectures import own_parameters
+from freezelint.analysis.architectures import known_place, own_parameters
 from freezelint.analysis.events import (
     BackwardRan,
     Event,
@@ -252,6 +252,14 @@ def has_parameters(trace: Trace, key: int, at: int) -> bool:
     if last in CONTAINERS:
         return any(has_parameters(trace, held, at) for held in trace.objects.held_by(key, at))
     return False
+
+
+def is_known_to_have_parameters(trace: Trace, key: int, at: int) -> bool:
+    """The same, of a piece of a library's model too whose architecture is known."""
+    if has_parameters(trace, key, at):
+        return True
+    place = known_place(trace, key) if trace.objects.module(key).origin is Origin.CHILD else None
+    return place is not None and bool(place.parameter_names)
 
 
 def is_born_trainable(trace: Trace, key: int, at: int) -> bool:

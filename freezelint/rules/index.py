@@ -173,7 +173,7 @@ _158 = ('unload(',)
 _159 = ('disable_adapter(', 'set_adapter(')
 _160 = ('BaseFinetuning', 'BackboneFinetuning')
 _161 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_162 = ('Trainer(',)
+_162 = ('Trainer(', 'Trainer)')
 _163 = ('.train(',)
 
 RULES = (

@@ -296,6 +296,7 @@ def _first_argument(node: cst.CSTNode) -> cst.BaseExpression | None:
 
 def make_leaf(run: Interpreter, tensor: TensorValue, source: cst.CSTNode | None) -> TensorValue:
     """Let a tensor require a gradient; what is computed from it has a graph from here on."""
+    run.trace.makes_leaves = True
     leaf = tensor._replace(
         cut_from=None, how="requires_grad", made=run.trace.now - 1, is_traced=False
     )

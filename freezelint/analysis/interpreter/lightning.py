@@ -26,6 +26,7 @@ from freezelint.analysis.values import (
     ModuleValue,
     OptimizerValue,
     SequenceValue,
+    TensorValue,
     Value,
 )
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.knowledge.frameworks import Moment
-    from freezelint.analysis.values import ClassValue
+    from freezelint.analysis.values import ClassValue, FunctionValue
 
 
 def run_hooks(run: Interpreter, call: Callable[[str], Value], module: Value) -> None:
@@ -70,9 +71,15 @@ def run_hooks(run: Interpreter, call: Callable[[str], Value], module: Value) -> 
     pass_through(LIGHTNING.end)
 
 
-def passed_to(hook: str) -> Arguments:
-    """What a hook is called with, as far as that tells anything."""
-    passed = (Constant("fit"),) if hook == "setup" else ()
+def passed_to(hook: str, method: FunctionValue | None = None) -> Arguments:
+    """What a hook is called with, as far as that tells anything.
+
+    A batch is data, and has no graph, unless the method itself gives it one.
+    """
+    passed: tuple[Value, ...] = (Constant("fit"),) if hook == "setup" else ()
+    definition = None if method is None else method.definition
+    if hook == "training_step" and definition is not None and "_grad" not in definition.text:
+        passed = (TensorValue(cut_from=()),)
     return Arguments(passed, {}, (), {}, complete=False)
 
 
@@ -147,7 +154,7 @@ def _fit(
         method = find_method(run, owner, name, model)
         if method is None:
             return UNKNOWN
-        return follow(run, method, passed_to(name), node)
+        return follow(run, method, passed_to(name, method), node)
 
     run_hooks(run, call, model)
 

@@ -21,6 +21,7 @@ from freezelint.analysis.values import (
     UNKNOWN,
     Constant,
     ElementsValue,
+    FunctionValue,
     LibraryInstance,
     MappingValue,
     ModuleValue,
@@ -176,6 +177,7 @@ def call_on_optimizer(
     """``optimizer.step()`` and the other methods."""
     place = run.place(node)
     if name == "step":
+        _run_closure(run, arguments, node)
         run.announce(events.Stepped(place=place, keys=receiver.keys))
     elif name == "zero_grad":
         run.announce(
@@ -197,6 +199,16 @@ def call_on_optimizer(
     elif name == "minimize":
         run.announce(events.Stepped(place=place, keys=receiver.keys))
     return UNKNOWN
+
+
+def _run_closure(run: Interpreter, arguments: Arguments, node: cst.Call) -> None:
+    """``optimizer.step(closure)`` calls what computes the loss, and differentiates it."""
+    from freezelint.analysis.interpreter.arguments import passing
+    from freezelint.analysis.interpreter.calls import apply
+
+    closure = arguments.get(0, "closure")
+    if isinstance(closure, FunctionValue):
+        apply(run, closure, passing(), node)
 
 
 def clears_to_none(arguments: Arguments) -> bool | None:

@@ -11,6 +11,7 @@ from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.frameworks import (
     BUILDS_OPTIMIZER,
+    FOLLOWED_STEPS,
     HARMLESS_TRAINER_METHODS,
     HUGGING_FACE,
     HUGGING_FACE_CALLBACKS,
@@ -137,7 +138,10 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
     batch = Arguments((), {}, (), {}, complete=False)
     acts: dict[Act, Callable[[], object]] = {
         Act.TRAINING_MODE: lambda: _start_step(run, model, mode, node),
-        Act.FORWARD: lambda: run_forward(run, model, batch, node),
+        Act.FORWARD: lambda: (
+            _step_on_its_own(run, trainer, model, node),
+            run_forward(run, model, batch, node),
+        ),
         Act.BACKWARD: lambda: run.announce(
             events.BackwardRan(place=run.place(node), loss=UNKNOWN, label=None)
         ),
@@ -166,6 +170,23 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
         pass_through(HUGGING_FACE.epoch)
     run.repeated = before
     pass_through(HUGGING_FACE.end)
+
+
+def _step_on_its_own(
+    run: Interpreter, trainer: LibraryInstance | InstanceValue, model: ModuleValue, node: cst.Call
+) -> Value:
+    """Run the ``training_step`` or ``compute_loss`` of a class, where something happens in it.
+
+    What they run beside the model of the trainer, or instead of it, is all there is to see.
+    """
+    if not isinstance(trainer, InstanceValue):
+        return UNKNOWN
+    for name in sorted(FOLLOWED_STEPS, reverse=True):
+        method = find_method(run, trainer.owner, name, trainer)
+        if method is not None and run.index.is_loud(method.definition):
+            passed = Arguments((model, UNKNOWN), {}, (), {}, complete=False)
+            return follow(run, method, passed, node)
+    return UNKNOWN
 
 
 def _model(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst.Call) -> Value:
@@ -214,7 +235,8 @@ def _is_plain(run: Interpreter, trainer: LibraryInstance | InstanceValue) -> boo
     """Whether the trainer builds its optimizer in the usual way."""
     if run.bindings.get((trainer.key, _COMPLETE)) != Constant(True):
         return False
-    return not _overrides(run, trainer, BUILDS_OPTIMIZER)
+    # What its own step does to the optimizer happens in sight.
+    return not _overrides(run, trainer, BUILDS_OPTIMIZER - FOLLOWED_STEPS)
 
 
 def _overrides(

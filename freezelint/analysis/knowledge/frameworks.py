@@ -111,6 +111,9 @@ HUGGING_FACE_CALLBACKS = frozenset(
 STEPS_BY_ITSELF = frozenset({"training_step", "compute_loss", "_inner_training_loop"})
 """Methods of a trainer that run the model: who overrides one may change modes in it."""
 
+FOLLOWED_STEPS = frozenset({"training_step", "compute_loss"})
+"""Those that run once in each step, with the model and a batch."""
+
 BUILDS_OPTIMIZER = frozenset(
     {
         *("create_optimizer", "create_optimizer_and_scheduler", "get_optimizer_cls_and_kwargs"),

@@ -77,6 +77,11 @@ FREEZES_EVERYTHING = frozenset(
 )
 """Calls that set every parameter's flag to False, those of adapters included."""
 
+LORA_LAYERS = frozenset(
+    f"loralib.{name}" for name in ("Linear", "MergedLinear", "Embedding", "Conv1d", "Conv2d")
+)
+"""Layers of loralib, which have their LoRA parameters from the beginning."""
+
 ONE_WAY_MARKERS = frozenset(
     f"{package}.mark_only_lora_as_trainable"
     for package in ("loralib", "loralib.utils", "litgpt.lora", "lit_gpt.lora", "lit_llama.lora")

@@ -143,7 +143,7 @@ class AdapterLoadedFrozen(Rule):
         if training is not None:
             what = "trains it" if isinstance(training, TrainerStarted) else "is built for it"
             yield Report(
-                trace.meeting_place(event, training),
+                event.place,
                 "the adapters are loaded frozen: nothing in the model is trainable",
                 "pass `is_trainable=True`",
                 ((trace.meeting_place(training, event), f"this {what}"),),

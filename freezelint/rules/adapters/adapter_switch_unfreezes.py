@@ -9,11 +9,12 @@ from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary
 from freezelint.analysis.predicates import NameTest, flag_tests
 from freezelint.analysis.training import (
     filters_by_flag,
+    is_born_trainable,
     may_be_unknown,
     steps_after,
     without_flag_tests,
 )
-from freezelint.analysis.values import Constant
+from freezelint.analysis.values import Constant, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Part
 
 
 _OF_LORA = frozenset({"lora", "lora_", ".lora_", "lora_A", "lora_B"})
@@ -131,7 +131,11 @@ class AdapterSwitchUnfreezes(Rule):
             return
         if event.function == "set_adapter":
             yield from _switched_on(trace, event)
-        if event.function != "disable_adapter" or event.value is not True:
+        if event.function != "disable_adapter":
+            return
+        if event.value is not True:
+            # Of several, those that are active; frozen by their kind, they all were.
+            yield from _switched_on(trace, event)
             return
         (adapters,) = event.parts
         before = trace.flag(adapters, event.index, event.path)
@@ -169,13 +173,19 @@ class AdapterSwitchUnfreezes(Rule):
 
 
 def _switched_on(trace: Trace, event: FlagsSetByLibrary) -> Iterator[Report]:
-    """Report `set_adapter` that makes adapters trainable which were frozen by their names."""
+    """Report a switch that makes adapters trainable which were frozen by their names, or all."""
     call = next(trace.before(event, MethodCalled), None)
     names = () if call is None or call.name != "set_adapter" else _names(call)
-    froze = _freeze_by_name(trace, event, names) if names else None
+    is_known = bool(names) or event.function == "disable_adapter"
+    froze = _freeze_by_name(trace, event, names) if is_known else None
+    froze_all = None if froze is not None else _freeze_of_all(trace, event)
+    froze = froze or froze_all
     if froze is None:
         return
     for built in trace.all(OptimizerBuilt):
+        if froze is froze_all and not _trains_others_already(trace, built, event):
+            # Whoever trains nothing else switches adapters on to train them.
+            continue
         step = next(steps_after(trace, event, built.key), None)
         if step is None or step.index < built.index:
             continue
@@ -205,6 +215,41 @@ def _switched_on(trace: Trace, event: FlagsSetByLibrary) -> Iterator[Report]:
             ),
         )
         return
+
+
+def _freeze_of_all(trace: Trace, event: FlagsSetByLibrary) -> FlagWritten | None:
+    """The write of the code that froze all adapters, with the model or by themselves."""
+    states = [trace.flag(part, event.index, event.path) for part in event.parts]
+    writes = [state.write for state in states if state.value is False]
+    if not writes or len(writes) < len(states):
+        return None
+    froze = writes[0]
+    return None if isinstance(froze, FlagsSetByLibrary) else froze
+
+
+def _trains_others_already(trace: Trace, built: OptimizerBuilt, event: FlagsSetByLibrary) -> bool:
+    """Whether an optimizer was built before a switch, for parameters outside of the model too."""
+    if built.index > event.index or not built.complete:
+        return False
+    added = list(trace.before(event, AdaptersAdded))
+    models = {key for each in added for key in (each.model, each.base)}
+    return any(_takes_more(trace, part, models, built.index) for part in built.parts)
+
+
+def _takes_more(trace: Trace, part: Part, models: set[int], at: int) -> bool:
+    """Whether a part lies outside of models with adapters, or has a trainable layer beside them."""
+    objects = trace.objects
+    if any(objects.route(model, part.key, at) is not None for model in models):
+        return False
+    if all(objects.route(part.key, model, at) is None for model in models):
+        return True
+    return any(
+        held not in models
+        and all(objects.route(held, model, at) is None for model in models)
+        and is_born_trainable(trace, held, at)
+        and trace.flag(Part(held), at, ()).value is True
+        for held in objects.held_by(part.key, at)
+    )
 
 
 def _names(call: MethodCalled) -> tuple[str, ...]:

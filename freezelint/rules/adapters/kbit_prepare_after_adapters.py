@@ -11,8 +11,10 @@ from freezelint.analysis.adapted_models import (
     was_trained_between,
 )
 from freezelint.analysis.events import Event, FlagWritten
+from freezelint.analysis.knowledge.peft import HEADS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary, TrainerStarted
+from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -144,11 +146,12 @@ class KbitPrepareAfterAdapters(Rule):
             if training is None:
                 continue
             place = trace.meeting_place(event, added, training)
+            is_all = not any(part.predicate for part in event.parts)
             does = "takes it" if isinstance(training, TrainerStarted) else "is built for it"
             yield Report(
                 place,
                 f"this freezes the adapters in `{event.label}` too, which were added before: "
-                "nothing in the model is trainable",
+                + ("nothing in the model is trainable" if is_all else "they never train"),
                 "call it before the adapters are added"
                 if function is not None
                 else "leave this out: adding adapters freezes all the rest by itself",
@@ -161,19 +164,45 @@ class KbitPrepareAfterAdapters(Rule):
             return
 
 
+def _without_heads(part: Part) -> Part:
+    """The part as it would be if it did not spare what is named like a head, as no adapter is."""
+    spares_heads = all(
+        isinstance(test, NameTest)
+        and test.negated
+        and all(text.strip("._").rpartition(".")[2] in HEADS for text in test.texts)
+        for test in part.predicate
+    )
+    return part._replace(predicate=()) if spares_heads else part
+
+
 def _stays_frozen(trace: Trace, freeze: FlagWritten, added: AdaptersAdded) -> Event | None:
     """Where the model is trained with adapters that a write froze after they were added."""
     adapters = Part(added.adapters)
-    if added.trains is not True or not any(
-        trace.part_covers(part, adapters, freeze.index) for part in freeze.parts
+    if added.trains is False or not any(
+        trace.part_covers(_without_heads(part), adapters, freeze.index) for part in freeze.parts
     ):
         return None
     if was_trained_between(trace, added, freeze):
         return None
-    if trace.flag(adapters, freeze.index, freeze.path).value is not True:
+    if trace.flag(adapters, freeze.index, freeze.path).value is False:
         return None
     subject = Subject((added.model, added.base), adapters)
-    training = training_of(trace, freeze, subject)
+    # Adapters that nobody has trained yet are not meant to stay as they are, whatever else trains.
+    training = training_of(trace, freeze, subject, with_others=not added.is_loaded)
     if training is None or have_new_weights_between(trace, added, training, subject):
         return None
+    if any(
+        write.value is not False and not _is_a_head(trace, part)
+        for write in trace.between(freeze, training, FlagWritten)
+        for part in write.parts
+        if any(trace.related(part.key, model, write.index) for model in subject.models)
+    ):
+        # There may be adapters in what is switched on again.
+        return None
     return training
+
+
+def _is_a_head(trace: Trace, part: Part) -> bool:
+    """Whether a part is what models of libraries call their head, in which no adapter is."""
+    names = (each.attribute for each in trace.objects.module(part.key).attachments)
+    return trace.objects.module(part.key).attribute in HEADS or not HEADS.isdisjoint(names)

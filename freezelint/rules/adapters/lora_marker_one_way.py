@@ -12,7 +12,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.peft import HEADS, ONE_WAY_MARKERS
+from freezelint.analysis.knowledge.peft import HEADS, LORA_LAYERS, ONE_WAY_MARKERS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.objects import Origin
@@ -203,16 +203,22 @@ def _freeze_of_all(trace: Trace, marker: Event, model: Part) -> FlagWritten | No
         (
             each
             for each in trace.before(marker, FlagWritten)
-            if any(trace.parts_overlap(part, model, each.index) for part in each.parts)
+            if any(
+                trace.parts_overlap(part, model, each.index) and not _is_beside_lora(trace, part)
+                for part in each.parts
+            )
         ),
         None,
     )
     if write is None or write.value is not False or not write.certain:
         return None
-    if not happens_whenever(write, marker) or not any(
+    if not happens_whenever(write, marker):
+        return None
+    is_whole = any(
         is_total(part.predicate) and trace.part_covers(part, model, write.index)
         for part in write.parts
-    ):
+    )
+    if not is_whole and not _is_all_of_lora_frozen(trace, marker, model):
         return None
     if may_be_unknown(trace, model, write, marker) or any(
         trace.related(change.parent, model.key, change.index)
@@ -220,6 +226,20 @@ def _freeze_of_all(trace: Trace, marker: Event, model: Part) -> FlagWritten | No
     ):
         return None
     return write
+
+
+def _is_all_of_lora_frozen(trace: Trace, marker: Event, model: Part) -> bool:
+    """Whether every layer of LoRA in a model that was made in sight is frozen as a whole."""
+    layers = [
+        each
+        for each in trace.objects.below(model.key, marker.index)
+        if each.library in LORA_LAYERS and each.origin is Origin.BUILT
+    ]
+    states = [trace.flag(Part(each.key), marker.index, marker.path) for each in layers]
+    return bool(states) and all(
+        state.value is False and state.write is not None and happens_whenever(state.write, marker)
+        for state in states
+    )
 
 
 def _is_trained_so(trace: Trace, marker: Event, model: Part) -> bool:

@@ -132,7 +132,7 @@ class MergedStaysFrozen(Rule):
             return
         what = "trains it" if isinstance(training, TrainerStarted) else "is built for it"
         yield Report(
-            trace.meeting_place(event, training),
+            event.place,
             f"`{event.method}` hands out the model as frozen as peft made it: "
             "nothing in it is trainable",
             f"write `{event.method}().requires_grad_(True)`",

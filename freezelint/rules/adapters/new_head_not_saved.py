@@ -138,7 +138,7 @@ class NewHeadNotSaved(Rule):
             return
         what = "trains it" if isinstance(training, TrainerStarted) else "is built for it"
         yield Report(
-            trace.meeting_place(event, training),
+            event.place,
             "this freezes the new head with the rest of the model: it stays random, "
             "and is not saved with the adapters",
             'pass `task_type` (`"SEQ_CLS"`, `"TOKEN_CLS"`) or name the head in '

@@ -166,7 +166,7 @@ class TrainerUnfreeze(Rule):
     claims = (Claim("dead", "model.transformer.*", after=2),)
     triggers = (
         ("requires_grad",),
-        ("Trainer(",),
+        ("Trainer(", "Trainer)"),
         (".train(",),
     )
     trigger_patterns = (FLAG_WRITES, (r"transformers",))

@@ -146,6 +146,9 @@ class NothingTrainable(Rule):
         if frozen is not None:
             yield _report_loss(event, frozen, trace)
             return
+        if _has_no_graph(event, trace):
+            yield _report_without_graph(event, trace)
+            return
         for built in trace.before(event, OptimizerBuilt):
             step = next(steps_after(trace, event, built.key), None)
             if step is None or not _is_first(trace, event, step, built):
@@ -168,9 +171,45 @@ def _frozen_behind(trace: Trace, event: BackwardRan) -> int | None:
         return None
     if any(_is_changed(trace, key, event) for key in graph_sources(loss)):
         return None
+    if any(
+        trace.objects.module(holder).is_subject
+        for key in graph_sources(loss)
+        for holder in trace.objects.holders(key, event.index)
+    ):
+        # Whoever uses the class may switch on a part of it.
+        return None
     return next(
         (key for key in graph_sources(loss) if trace.is_frozen(Part(key), event.index, event.path)),
         None,
+    )
+
+
+def _has_no_graph(event: BackwardRan, trace: Trace) -> bool:
+    """Whether a loss came from modules without a graph, and no optimizer trains one of these.
+
+    What an optimizer trains, and cannot, is another mistake.
+    """
+    loss = event.loss
+    if not isinstance(loss, TensorValue) or not loss.cut_from or event.grad_enabled is not True:
+        return False
+    if trace.makes_leaves or not any(True for _ in trace.after(event, Stepped)):
+        return False
+    return not any(
+        trace.overlaps(part, key, built.index)
+        for built in trace.all(OptimizerBuilt)
+        for part in built.parts
+        for key in loss.cut_from
+    )
+
+
+def _report_without_graph(event: BackwardRan, trace: Trace) -> Report:
+    assert isinstance(event.loss, TensorValue)
+    label = trace.objects.label((event.loss.cut_from or (0,))[0])
+    return Report(
+        event.place,
+        f"the loss was computed from what `{label}` gave without gradients, and from nothing that "
+        "requires one: `backward()` raises a RuntimeError",
+        "let what is meant to change require a gradient (`requires_grad_()`, `nn.Parameter`)",
     )
 
 
@@ -192,8 +231,9 @@ def _report_loss(event: BackwardRan, frozen: int, trace: Trace) -> Report:
     label = trace.objects.label(frozen)
     write = trace.flag(Part(frozen), event.index, event.path).write
     evidence = () if write is None else ((write.place, "frozen here"),)
+    is_implicit = any(event.place.node is each.place.node for each in trace.all(OptimizerBuilt))
     return Report(
-        event.place,
+        event.place if write is None or not is_implicit else write.place,
         f"the loss was computed from data and from what is frozen, as `{label}` is: `backward()` "
         "raises a RuntimeError",
         "let what is meant to change require a gradient: an input by `requires_grad_()`, a part of "

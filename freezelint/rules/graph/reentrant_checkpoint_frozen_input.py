@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import BackwardRan, Called, Event, MethodCalled
 from freezelint.analysis.gradients import needs_no_gradient
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.training import has_parameters
+from freezelint.analysis.training import is_known_to_have_parameters
 from freezelint.analysis.values import Constant, ModuleValue, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -126,7 +126,7 @@ class ReentrantCheckpointFrozenInput(Rule):
             return
         inputs = event.arguments[first:]
         asked = event.keywords.get("use_reentrant", Constant(True))
-        if asked != Constant(True) or not inputs or event.repeated:
+        if asked != Constant(True) or not inputs or event.repeated or trace.makes_leaves:
             return
         block = event.arguments[0]
         if not isinstance(block, ModuleValue) or not _trains(trace, block.key, event):
@@ -145,7 +145,7 @@ def _trains(trace: Trace, key: int, event: Event) -> bool:
     parts = trace.objects.parts_of(key)
     if all(
         trace.flag(part, event.index, event.path).value is True
-        and (has_parameters(trace, part.key, event.index) or part.predicate)
+        and (is_known_to_have_parameters(trace, part.key, event.index) or part.predicate)
         for part in parts
     ):
         return True
@@ -166,7 +166,7 @@ def _pieces(trace: Trace, key: int, at: int) -> Iterator[int]:
 
 def _is_trainable(trace: Trace, key: int, event: Event) -> bool:
     is_parameter = trace.objects.module(key).origin is Origin.PARAMETER
-    return (is_parameter or has_parameters(trace, key, event.index)) and (
+    return (is_parameter or is_known_to_have_parameters(trace, key, event.index)) and (
         trace.flag(Part(key), event.index, event.path).value is True
     )
 
