@@ -50,6 +50,8 @@ _LOUD = AnyOf(
     ("zip(self.", r"zip\(self\.[\w.]+parameters\("),
 )
 
+_HEADER = re.compile(r"^class\s+\w+\s*\(([^)]*)\)", re.MULTILINE)
+
 _FIELD = re.compile(r"^[ \t]{1,4}\w+\s*(?::[^=\n(]+)?=(?!=)", re.MULTILINE)
 """An assignment in the body of a class."""
 
@@ -99,7 +101,7 @@ class Definition:
     @functools.cached_property
     def words(self) -> frozenset[str]:
         """Every identifier in the text, comments and strings included."""
-        return frozenset(_WORD.findall("\n".join(self._lines)))
+        return frozenset(_WORD.findall(self.text))
 
     @functools.cached_property
     def names_of_own(self) -> frozenset[str]:
@@ -139,7 +141,7 @@ class Definition:
         """Names of attributes of ``self`` that are called."""
         return frozenset(re.findall(_CALLED, self.text))
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """The lines as they stand in the file."""
         return "\n".join(self._lines)
@@ -162,7 +164,7 @@ class ClassDefinition:
         self._first_line = first_line
         self._parsed = node
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """The lines as they stand in the file."""
         return "\n".join(self._lines)
@@ -181,6 +183,12 @@ class ClassDefinition:
     def cuts_graphs(self) -> bool:
         """Whether the class runs something without gradients, or detaches it."""
         return _CUTS.occurs_in(self.text)
+
+    @functools.cached_property
+    def names_in_header(self) -> tuple[str, ...]:
+        """Every word between the brackets behind the name of the class."""
+        header = _HEADER.search(self.text)
+        return () if header is None else tuple(re.findall(r"\w+", header[1]))
 
     @functools.cached_property
     def bases(self) -> tuple[str, ...]:

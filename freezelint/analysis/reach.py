@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,26 +10,19 @@ if TYPE_CHECKING:
     from freezelint.analysis.definitions import ClassDefinition, Definition
     from freezelint.analysis.index import Index
 
-_BASES = re.compile(r"^class\s+\w+\s*\(([^)]*)\)", re.MULTILINE)
-_WORD = re.compile(r"\w+")
-
 
 def bases_of(index: Index, definition: ClassDefinition) -> list[str]:
     """The classes and functions of the file that the header of a class mentions."""
-    names = _header(definition)
+    names = definition.names_in_header
     return [name for name in names if name in index.classes or name in index.functions]
 
 
 def is_for_lightning(index: Index, definition: ClassDefinition) -> bool:
     """Whether the header of a class names a LightningModule, which has an order of calls."""
     return any(
-        index.imports.get(name, name).endswith("LightningModule") for name in _header(definition)
+        index.imports.get(name, name).endswith("LightningModule")
+        for name in definition.names_in_header
     )
-
-
-def _header(definition: ClassDefinition) -> list[str]:
-    header = _BASES.search(definition.text)
-    return [] if header is None else _WORD.findall(header[1])
 
 
 def family_of(index: Index, definition: ClassDefinition) -> list[ClassDefinition]:
@@ -93,9 +85,10 @@ def reach_of(
     while new:
         words.update(*(each.words for each in new))
         methods.update(*(each.names_of_own if each.owner in own else each.words for each in new))
-        new = {each for name, each in index.functions.items() if name in words}
-        for name, each in index.classes.items():
-            if name in words and each not in own and each not in others:
+        new = {index.functions[name] for name in index.functions.keys() & words}
+        for name in index.classes.keys() & words:
+            each = index.classes[name]
+            if each not in own and each not in others:
                 others += (base for base in family_of(index, each) if base not in own)
                 new |= {method for name, method in each.methods.items() if _runs_unseen(name)}
         for classes, called in ((own, methods), (others, words)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -28,6 +27,7 @@ from freezelint.analysis.interpreter.statements import run_block
 from freezelint.analysis.interpreter.submodules import forget_lengths
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.search import AnyOf
 from freezelint.analysis.syntax import Place
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -48,7 +48,10 @@ if TYPE_CHECKING:
     from freezelint.analysis.syntax import Chunk
     from freezelint.analysis.trace import Trace
 
-_GROWS = r"\.(?:append|insert|extend|add_module|register_module)\(|\bdel "
+_GROWS = AnyOf(
+    *(".append(", ".insert(", ".extend(", ".add_module(", ".register_module("),
+    ("del ", r"\bdel "),
+)
 
 _NOTHING_KNOWN = Arguments((), {}, (), {}, complete=False)
 
@@ -286,7 +289,7 @@ class ClassRoot(Root):
 
 def _grows(method: Definition) -> bool:
     """Whether a method may put something into a container, or take something out."""
-    return method.name != "__init__" and re.search(_GROWS, method.text) is not None
+    return method.name != "__init__" and _GROWS.occurs_in(method.text)
 
 
 def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]:

@@ -121,7 +121,8 @@ class Chunk:
 
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node, on one line."""
-        return " ".join(self.module.code_for_node(node).split())
+        # Printing from the tree takes long, and most that is asked for is a name or a path.
+        return dotted(node) or " ".join(self.module.code_for_node(node).split())
 
 
 class Place(NamedTuple):

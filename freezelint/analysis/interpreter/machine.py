@@ -8,7 +8,7 @@ from freezelint.analysis.interpreter.budget import Budget, BudgetSpent
 from freezelint.analysis.interpreter.frames import Bindings, Frame, Uses, uses_below
 from freezelint.analysis.interpreter.turns import BranchingPoints
 from freezelint.analysis.objects import ModuleObject, Objects, Origin
-from freezelint.analysis.syntax import Place, dotted
+from freezelint.analysis.syntax import Place
 from freezelint.analysis.trace import Trace
 from freezelint.analysis.values import FunctionValue, ModuleValue, Part, Value
 
@@ -201,7 +201,7 @@ class Interpreter:
 
     def label(self, node: cst.CSTNode) -> str:
         """An expression as the user wrote it."""
-        return dotted(node) or self.place(node).code
+        return self.place(node).code
 
     # -- modules ------------------------------------------------------------
 
