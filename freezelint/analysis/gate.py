@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     """What is searched for; one hit is enough."""
 
 COARSE_WORDS = (
-    *(b"grad", b"arameter", b"optim", b"freeze", b".eval", b".train", b"inference_mode"),
-    *(b"Optim", b"Adam", b"SGD", b"step(", b"eval(", b"train(", b"detach()"),
+    *(b"grad", b"arameter", b"ptim", b"freeze", b".eval", b".train", b"inference_mode"),
+    *(b"Adam", b"SGD", b"step(", b"eval(", b"train(", b"detach()"),
     *(b".frozen", b"type=bool", b"type = bool"),
     *(b"Embedding.from_pretrained", b"EmbeddingBag.from_pretrained"),
     *(b"backward(", b"disable_adapter", b"set_adapter(", b"_Grad"),

@@ -466,6 +466,15 @@ LIBRARY_FREEZES = (
 LIBRARY_FREEZE_CALLS = (r"\.freeze_(?:feature|base|encoder)\w*\(\)", r"\._freeze_parameters\(\)")
 """Patterns of the same."""
 
+OPTIMIZER_WORDS = ("torch.optim", "optim.", "optim,", "ptimizer", "Adam", "SGD")
+"""One of these is in every file that builds an optimizer; that something is optimized says little."""
+
+OPTIMIZER_WORDS_OR_NAMES = (
+    *OPTIMIZER_WORDS,
+    *("RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+)
+"""The same, for files that call it by another word and import it from elsewhere."""
+
 OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
     r"optim\w*\.(?!lr_scheduler)[A-Z]\w*\(",
     *(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.adapted_models import Subject, gets_more_adapters, training_of
+from freezelint.analysis.knowledge.torch import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
@@ -126,7 +127,7 @@ class AdapterLoadedFrozen(Rule):
     name = "adapter-loaded-frozen"
     level = Level.ERROR
     claims = (Claim("dead", "model.*.lora_*"),)
-    triggers = (("peft",), ("from_pretrained(",), ("train(", "optim", "Optim", "Adam", "SGD"))
+    triggers = (("peft",), ("from_pretrained(",), ("train(", *OPTIMIZER_WORDS))
     trigger_patterns = ((r"PeftModel\w*\.from_pretrained\(",),)
     fix = "unsafe"
     events = ("AdaptersAdded",)

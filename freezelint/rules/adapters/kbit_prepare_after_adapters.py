@@ -12,7 +12,7 @@ from freezelint.analysis.adapted_models import (
 )
 from freezelint.analysis.events import Event, FlagWritten
 from freezelint.analysis.knowledge.peft import HEADS
-from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_WORDS
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.values import Part
@@ -125,7 +125,7 @@ class KbitPrepareAfterAdapters(Rule):
     triggers = (
         ("peft",),
         ("get_peft_model", "PeftModel"),
-        ("train(", "optim", "Optim", "Adam", "SGD"),
+        ("train(", *OPTIMIZER_WORDS),
     )
     trigger_patterns = (
         (r"get_peft_model\(", r"is_trainable"),

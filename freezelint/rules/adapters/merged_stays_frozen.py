@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.adapted_models import Subject, training_of
 from freezelint.analysis.events import Event, SubmoduleReplaced
+from freezelint.analysis.knowledge.torch import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import AdaptersAdded, AdaptersRemoved, TrainerStarted
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
@@ -115,7 +116,7 @@ class MergedStaysFrozen(Rule):
         ("peft",),
         ("unload(",),
         ("get_peft_model", "PeftModel"),
-        ("train(", "optim", "Optim", "Adam", "SGD"),
+        ("train(", *OPTIMIZER_WORDS),
     )
     events = ("AdaptersRemoved",)
 

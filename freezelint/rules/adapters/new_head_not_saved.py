@@ -12,6 +12,7 @@ from freezelint.analysis.adapted_models import (
 )
 from freezelint.analysis.events import Called, Event, SubmoduleReplaced
 from freezelint.analysis.knowledge.peft import HEADS, MODELS_WITH_HEADS, SAYS_HEAD_IS_NEW
+from freezelint.analysis.knowledge.torch import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable
@@ -112,7 +113,7 @@ class NewHeadNotSaved(Rule):
         ("peft",),
         ("get_peft_model",),
         ("Config(",),
-        ("train(", "optim", "Optim", "Adam", "SGD"),
+        ("train(", *OPTIMIZER_WORDS),
     )
     trigger_patterns = (
         (

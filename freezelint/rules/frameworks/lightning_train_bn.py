@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt
 from freezelint.analysis.frozen_statistics import keeps_statistics
+from freezelint.analysis.knowledge.torch import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import FrozenWithoutNorms
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
 from freezelint.analysis.values import Part
@@ -159,7 +160,7 @@ class LightningTrainBn(Rule):
     claims = (Claim("moves", "model.backbone.1.[wb]*"),)
     triggers = (
         ("BaseFinetuning", "BackboneFinetuning"),
-        ("optim", "Optim", "Adam", "SGD"),
+        OPTIMIZER_WORDS,
     )
     trigger_patterns = ((r"\.freeze\(", r"BackboneFinetuning\("),)
     events = ("FrozenWithoutNorms",)

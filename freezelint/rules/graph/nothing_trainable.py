@@ -16,7 +16,11 @@ from freezelint.analysis.events import (
     SubmoduleReplaced,
 )
 from freezelint.analysis.gradients import needs_no_gradient
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
+)
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.training import (
@@ -129,7 +133,7 @@ class NothingTrainable(Rule):
         ("requires_grad", ".freeze()"),
         ("backward", "training_step"),
         ("step(",),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = (
         (*FLAG_WRITES, r"self\.freeze\(\)", r"model\.freeze\(\)"),

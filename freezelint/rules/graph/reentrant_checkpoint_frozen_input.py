@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, MethodCalled
 from freezelint.analysis.gradients import needs_no_gradient
+from freezelint.analysis.knowledge.torch import OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_known_to_have_parameters
 from freezelint.analysis.values import Constant, ModuleValue, Part
@@ -106,7 +107,7 @@ class ReentrantCheckpointFrozenInput(Rule):
     name = "reentrant-checkpoint-frozen-input"
     level = Level.ERROR
     claims = (Claim("cut", "block.*"), Claim("dead", "block.*"))
-    triggers = (("checkpoint",), ("backward", "training_step"), ("step(", "optim", "Optim"))
+    triggers = (("checkpoint",), ("backward", "training_step"), ("step(", *OPTIMIZER_WORDS))
     trigger_patterns = (
         (
             r"checkpoint\((?<!\wcheckpoint\()",

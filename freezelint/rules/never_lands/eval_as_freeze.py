@@ -14,7 +14,7 @@ from freezelint.analysis.events import (
     OutputDetached,
     Stepped,
 )
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
@@ -133,7 +133,7 @@ class EvalAsFreeze(Rule):
         ("parameters(",),
         ("step(", "configure_optimizers"),
         ("eval(", "train(False", "train(mode=False"),
-        ("optim", "Optim", "Adam", "SGD"),
+        OPTIMIZER_WORDS,
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
     fix = "unsafe"

@@ -13,7 +13,7 @@ from freezelint.analysis.events import (
     ParameterGroup,
     ParametersReplaced,
 )
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total
 from freezelint.analysis.rounds import comes_back
 from freezelint.analysis.trace import implies
@@ -130,7 +130,7 @@ class DuplicateParamGroup(Rule):
         ),
     )
     triggers = (
-        ("optim", "Optim", "Adam", "SGD"),
+        OPTIMIZER_WORDS,
         ("params", "add_param_group"),
     )
     trigger_patterns = (

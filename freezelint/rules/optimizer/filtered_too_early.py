@@ -11,6 +11,7 @@ from freezelint.analysis.knowledge.torch import (
     LIBRARY_FREEZE_CALLS,
     LIBRARY_FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.trace import compatible
@@ -140,7 +141,7 @@ class FilteredTooEarly(Rule):
     )
     triggers = (
         ("requires_grad", *LIBRARY_FREEZES),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
     fix = "unsafe"

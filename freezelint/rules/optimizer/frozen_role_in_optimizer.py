@@ -13,7 +13,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import gets_gradients
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
 from freezelint.analysis.values import ModuleValue, Part, StateDictValue
@@ -129,7 +129,7 @@ class FrozenRoleInOptimizer(Rule):
     level = Level.WARNING
     claims = (Claim("moves", "learner.target.*"),)
     triggers = (
-        ("optim", "Optim", "Adam", "SGD"),
+        OPTIMIZER_WORDS,
         ("load_state_dict", "zip("),
     )
     trigger_patterns = (

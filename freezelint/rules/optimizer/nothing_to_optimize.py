@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, OptimizerBuilt
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
+)
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.training import filters_by_flag, lasting_freeze
 from freezelint.findings import Level
@@ -107,7 +111,7 @@ class NothingToOptimize(Rule):
     claims = (Claim("raises", error="ValueError: optimizer got an empty parameter list"),)
     triggers = (
         ("requires_grad",),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     events = ("OptimizerBuilt",)

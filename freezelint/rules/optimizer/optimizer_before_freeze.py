@@ -11,6 +11,7 @@ from freezelint.analysis.knowledge.torch import (
     LIBRARY_FREEZE_CALLS,
     LIBRARY_FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.toggles import is_left_off
@@ -128,7 +129,7 @@ class OptimizerBeforeFreeze(Rule):
     claims = (Claim("wastes", "model.backbone.*"),)
     triggers = (
         ("requires_grad", *LIBRARY_FREEZES),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
     fix = "unsafe"

@@ -16,7 +16,11 @@ from freezelint.analysis.gradients import (
     moves_on_zeros,
     was_trainable,
 )
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
+)
 from freezelint.analysis.training import (
     is_cleared,
     is_rebuilt,
@@ -131,7 +135,7 @@ class StaleGradient(Rule):
     triggers = (
         ("requires_grad",),
         ("step", "backward"),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     events = ("FlagWritten",)

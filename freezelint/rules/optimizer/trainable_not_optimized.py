@@ -16,7 +16,11 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import holders_of
-from freezelint.analysis.knowledge.torch import DICTIONARIES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    DICTIONARIES,
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS,
+)
 from freezelint.analysis.loss_weights import weighs_losses
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, tensors_in
@@ -130,7 +134,7 @@ class TrainableNotOptimized(Rule):
     claims = (Claim("dead", "criterion.*"),)
     triggers = (
         ("backward", "training_step"),
-        ("optim", "Optim", "Adam", "SGD"),
+        OPTIMIZER_WORDS,
         ("Parameter(", "nn."),
     )
     trigger_patterns = (

@@ -11,6 +11,7 @@ from freezelint.analysis.knowledge.torch import (
     LIBRARY_FREEZE_CALLS,
     LIBRARY_FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
@@ -109,7 +110,7 @@ class UnfilteredOptimizer(Rule):
     claims = (Claim("wastes", "model.backbone.*"),)
     triggers = (
         ("requires_grad", *LIBRARY_FREEZES),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
     events = ("OptimizerBuilt",)

@@ -13,7 +13,11 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import (
+    FLAG_WRITES,
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
+)
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.remainders import left_out
 from freezelint.analysis.training import (
@@ -134,7 +138,7 @@ class UnfrozenNotOptimized(Rule):
     claims = (Claim("dead", "model.backbone.*", after=3),)
     triggers = (
         ("requires_grad", ".unfreeze("),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = ((*FLAG_WRITES, r"\.unfreeze\(\)"), OPTIMIZER_CONSTRUCTIONS)
     fix = "unsafe"

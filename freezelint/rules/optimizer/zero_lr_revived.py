@@ -9,7 +9,7 @@ import libcst as cst
 from freezelint.analysis.events import Called, Event, GroupAdded, OptimizerBuilt, RateWritten
 from freezelint.analysis.gradients import option
 from freezelint.analysis.knowledge.optimizers import REVIVING_SCHEDULERS, traits_of
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.slices import is_computed_from
 from freezelint.analysis.syntax import Place, walk
@@ -124,7 +124,7 @@ class ZeroLrRevived(Rule):
     level = Level.ERROR
     claims = (Claim("moves", "model.backbone.*"),)
     triggers = (
-        ("optim", "Optim", "Adam", "SGD"),
+        OPTIMIZER_WORDS,
         ("OneCycleLR", "CyclicLR", "CosineAnnealing", "SWALR", "Rprop", "param_groups"),
     )
     trigger_patterns = (

@@ -17,7 +17,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import group_of, moves_on_zeros
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import is_handed_on, region_inside, steps_after
 from freezelint.analysis.values import ParameterValue, TensorKind, TensorValue
@@ -133,7 +133,7 @@ class ZeroedGradientFreeze(Rule):
     claims = (Claim("moves", "model.embedding.*"),)
     triggers = (
         ("register_hook", ".grad"),
-        ("optim", "Optim", "Adam", "SGD"),
+        OPTIMIZER_WORDS,
     )
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,

@@ -16,6 +16,7 @@ from freezelint.analysis.knowledge.torch import (
     FLAG_WRITES,
     MODULE_ITERATORS,
     OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS,
 )
 from freezelint.analysis.second_names import compared_with_itself, frozen_apart
 from freezelint.analysis.values import ModuleValue, ParameterValue, StateDictValue, TensorValue
@@ -126,7 +127,7 @@ class AliasedCopy(Rule):
     claims = (Claim("moves", "target.*"),)
     triggers = (
         ("load_state_dict(", "zip(", "requires_grad", "no_grad"),
-        ("parameters(", "optim", "Optim"),
+        ("parameters(", *OPTIMIZER_WORDS),
     )
     trigger_patterns = (
         (*_COPIED_OVER, *FLAG_WRITES, *_SECOND_NAMES),

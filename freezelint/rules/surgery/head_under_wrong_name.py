@@ -12,7 +12,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS_OR_NAMES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, may_be_unknown, steps_after
 from freezelint.analysis.values import Part
@@ -97,7 +97,7 @@ class HeadUnderWrongName(Rule):
     claims = (Claim("dead", "model.classifier.*", instead="model.fc.*"),)
     triggers = (
         ("torchvision", "timm"),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
         ("step(", "configure_optimizers"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)

@@ -13,6 +13,7 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.torch import (
     FLAG_WRITES,
     OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.new_heads import head_of_class, new_head
 from freezelint.analysis.predicates import is_total
@@ -125,7 +126,7 @@ class NewHeadFrozen(Rule):
     claims = (Claim("dead", "model.embed.*"),)
     triggers = (
         ("requires_grad",),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     events = ("FlagWritten",)

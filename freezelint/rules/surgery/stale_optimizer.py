@@ -13,7 +13,7 @@ from freezelint.analysis.events import (
     ParametersReplaced,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS_OR_NAMES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import (
     is_born_trainable,
@@ -128,7 +128,7 @@ class StaleOptimizer(Rule):
     claims = (Claim("dead", "model.head.*"),)
     triggers = (
         ("parameters(",),
-        ("optim", "Optim", "Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+        OPTIMIZER_WORDS_OR_NAMES,
         ("step(", "minimize(", "train", "fit", "configure_optimizers"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)

@@ -14,7 +14,7 @@ from freezelint.analysis.events import (
     NameRebound,
     OptimizerBuilt,
 )
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, MODULE_ITERATORS
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, MODULE_ITERATORS, OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import happens_whenever, trained_before
 from freezelint.analysis.values import ModuleValue
@@ -131,7 +131,7 @@ class RebuiltAfterFreeze(Rule):
     claims = (Claim("moves", "model.backbone.*"),)
     triggers = (
         ("requires_grad",),
-        ("optim", "Optim", "Adam", "SGD"),
+        OPTIMIZER_WORDS,
     )
     trigger_patterns = (FLAG_WRITES,)
     events = ("NameRebound",)
