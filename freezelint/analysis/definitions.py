@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
+_PROSE = re.compile(
+    r"\"\"\"[\s\S]*?\"\"\"|\'\'\'[\s\S]*?\'\'\'|#[^\n]*"
+    r"|(\"(?:[^\"\\\n]|\\[\s\S])*\"|'(?:[^'\\\n]|\\[\s\S])*')"
+)
+"""Comments and long strings; short strings match too, so that what is in them begins neither."""
+
+
 _OF_ITS_OWN = (
     ("self.", r"self\.(?<!\wself\.)(\w+)"),
     ("cls.", r"cls\.(?<!\wcls\.)(\w+)"),
@@ -100,8 +107,8 @@ class Definition:
 
     @functools.cached_property
     def words(self) -> frozenset[str]:
-        """Every identifier in the text, comments and strings included."""
-        return frozenset(_WORD.findall(self.text))
+        """Every identifier in the code, and in strings of one line."""
+        return _words_in(self.text)
 
     @functools.cached_property
     def names_of_own(self) -> frozenset[str]:
@@ -171,8 +178,8 @@ class ClassDefinition:
 
     @functools.cached_property
     def words(self) -> frozenset[str]:
-        """Every identifier in the text, comments and strings included."""
-        return frozenset(_WORD.findall(self.text))
+        """Every identifier in the code, and in strings of one line."""
+        return _words_in(self.text)
 
     @functools.cached_property
     def makes_recurrent_layers(self) -> bool:
@@ -329,6 +336,11 @@ class ClassDefinition:
             and isinstance(node.value, ast.Name)
             and node.value.id == "self"
         )
+
+
+def _words_in(text: str) -> frozenset[str]:
+    """The identifiers in a text, short strings included, as ``getattr`` takes names from them."""
+    return frozenset(_WORD.findall(_PROSE.sub(lambda found: found[1] or " ", text)))
 
 
 def _class_in(text: str) -> ast.ClassDef:

@@ -22,7 +22,7 @@ _7 = ('\\.requires_grad_(?!\\w|\\s*[(=][^=])',)
 _8 = ('\\.requires_grad\\s*(?:==|is\\b)',)
 _9 = ('\\.data(?:\\[[^\\]\\n]*\\])?\\.requires_grad', '\\.(?:data|detach\\(\\))[ \\t]*\\n(?:[^\\n]*\\n){0,2}?[ \\t]*\\w+\\.requires_grad\\s*=\\s*False', '\\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\\([^()]*\\)\\s*\\.requires_grad')
 _10 = ('state_dict(',)
-_11 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_11 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
 _12 = ('state_dict\\([^()\\n]*\\)\\.(?:items|values)\\(\\)', 'state_dict\\([^()\\n]*\\)\\[', 'state_dict\\(\\)[ \\t]*(?:#.*)?\\n')
 _13 = ('parameters', 'children', 'modules')
 _14 = ('parameters\\([^()]*\\)\\s*\\.requires_grad', 'children\\([^()]*\\)\\s*\\.requires_grad', 'modules\\([^()]*\\)\\s*\\.requires_grad', 'setattr\\([^\\n]*(?:parameters|children|modules)\\(\\), *[\\"\']requires_grad', '=\\s*[\\w.\\[\\]]+\\.(?:named_)?(?:parameters|children|modules)\\(\\)\\s*\\n', '=\\s*(?:list|filter|(?:itertools\\.)?chain)\\((?:[^\\n]*\\n){0,2}?[^\\n]*(?:parameters|children|modules)\\(')
@@ -60,9 +60,9 @@ _45 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(',
 _46 = ('.step(',)
 _47 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
 _48 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
-_49 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)')
+_49 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)')
 _50 = ('requires_grad', '.unfreeze(')
-_51 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
+_51 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', '\\.unfreeze\\(\\)')
 _52 = ('step', 'backward')
 _53 = ('register_hook', '.grad')
 _54 = ('register_hook\\(', '\\.grad\\b')
@@ -105,7 +105,7 @@ _90 = ('BatchNorm[123]d\\s*[,)\\]}:\\n]', 'SyncBatchNorm\\s*[,)\\]}:\\n]')
 _91 = ('requires_grad', 'from_pretrained')
 _92 = ('step(', 'backward(')
 _93 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
-_94 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
+_94 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
 _95 = ('\\.backward\\(', '\\.step\\(')
 _96 = ('cuda', '.to(')
 _97 = ('backward(',)
@@ -119,7 +119,7 @@ _104 = ('parameters(', 'Parameter(')
 _105 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b', LinePattern(word='.data', pattern='[^#\\n]*\\bself\\.[\\w.]+\\.data\\s*[,)*@+-]', unless=''))
 _106 = ('backward\\((?<!def backward\\()', 'training_step\\(')
 _107 = ('requires_grad', '.freeze()')
-_108 = ('\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'self\\.freeze\\(\\)', 'model\\.freeze\\(\\)')
+_108 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'self\\.freeze\\(\\)', 'model\\.freeze\\(\\)')
 _109 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'Variable\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
 _110 = ('\\.backward\\(', 'manual_backward\\(', 'training_step\\(')
 _111 = ('checkpoint',)
@@ -134,7 +134,7 @@ _119 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\('
 _120 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
 _121 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
 _122 = ('parameters(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_123 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
+_123 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n')
 _124 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
 _125 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', 'zip\\([ \\t\\n]*[\\w.]+\\.(?:named_)?parameters\\(\\),', '\\.step\\(')
 _126 = ('Parameter(',)
@@ -164,17 +164,18 @@ _149 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
 _150 = ('PeftModel\\w*\\.from_pretrained\\(',)
 _151 = ('get_peft_model', 'PeftModel')
 _152 = ('get_peft_model\\(', 'is_trainable')
-_153 = ('kbit_training\\(', '\\.requires_grad(?:_\\(|\\s*=(?!=))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_153 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
 _154 = ('get_peft_model',)
 _155 = ('Config(',)
 _156 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_157 = ('mark_only_lora_as_trainable(', 'lora')
-_158 = ('unload(',)
-_159 = ('disable_adapter(', 'set_adapter(')
-_160 = ('BaseFinetuning', 'BackboneFinetuning')
-_161 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_162 = ('Trainer(', 'Trainer)')
-_163 = ('.train(',)
+_157 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_158 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
+_159 = ('unload(',)
+_160 = ('disable_adapter(', 'set_adapter(')
+_161 = ('BaseFinetuning', 'BackboneFinetuning')
+_162 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_163 = ('Trainer(', 'Trainer)')
+_164 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -244,9 +245,9 @@ RULES = (
     IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_147, _148, _149, ), (_150, )),
     IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_147, _151, _149, ), (_152, _153, )),
     IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_147, _154, _155, _149, ), (_156, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_157, _0, ), (_11, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_147, _158, _151, _149, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_147, _159, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_160, _22, ), (_161, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _162, _163, ), (_11, _133, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _157, ), (_11, _158, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_147, _159, _151, _149, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_147, _160, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_161, _22, ), (_162, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _163, _164, ), (_11, _133, )),
 )

@@ -451,8 +451,11 @@ QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
 TRAINS_AS_GIVEN = r"\.train\((?<!super\(\)\.train\()(?!False)\w+\)"
 """A mode that a variable holds; that an override passes its own on says nothing."""
 
-FLAG_WRITES = (r"\.requires_grad(?:_\(|\s*=(?!=))", QUOTED_FLAG)
-"""Patterns of source text that may set a flag."""
+FLAG_WRITES = (
+    r"\.requires_grad(?:_\((?![\w.]+\.requires_grad\))|\s*=(?!=)(?! ?[\w.]+\.requires_grad\n))",
+    QUOTED_FLAG,
+)
+"""Patterns of source text that may set a flag to another value than that of another tensor."""
 
 LIBRARY_FREEZES = (
     "freeze_feature_encoder(",

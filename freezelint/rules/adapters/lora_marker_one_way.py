@@ -13,7 +13,7 @@ from freezelint.analysis.events import (
     SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.peft import HEADS, LORA_LAYERS, ONE_WAY_MARKERS
-from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_WORDS
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest, is_total
@@ -136,10 +136,14 @@ class LoraMarkerOneWay(Rule):
     level = Level.ERROR
     claims = (Claim("dead", "model.*.lora_*"),)
     triggers = (
-        ("mark_only_lora_as_trainable(", "lora"),
         ("requires_grad",),
+        ("train(", "backward(", *OPTIMIZER_WORDS),
     )
-    trigger_patterns = (FLAG_WRITES,)
+    trigger_patterns = (
+        FLAG_WRITES,
+        # A call, or the name test of a copy.
+        (r"mark_only_lora_as_trainable\(", r"lora[\w.]*[\"']"),
+    )
     events = ("Called", "FlagWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
