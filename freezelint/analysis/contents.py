@@ -166,9 +166,14 @@ class _Question:
             self.holds(each, at, depth - 1)
             for each in attached
             # An attribute that nothing was assigned to is no module, if all of them are in sight.
-            if not (is_complete and self._objects.module(each).origin is Origin.CHILD)
+            if not (is_complete and self._is_only_read(each, module))
         ]
         return _any_of([*answers, *(() if is_complete else (None,))])
+
+    def _is_only_read(self, key: int, holder: ModuleObject) -> bool:
+        """Whether a module is known by an attribute of its holder alone, and by nothing else."""
+        module = self._objects.module(key)
+        return module.origin is Origin.CHILD and module.parent == holder.key
 
     def _in_layer(self, module: ModuleObject, layer: str, at: int, depth: int) -> bool | None:
         """A layer of ``torch.nn``, judged by its name and arguments."""

@@ -161,7 +161,8 @@ def class_constant(run: Interpreter, owner: ClassValue, name: str) -> Value:
     is_changed = any(
         name in each.attributes_made or name in each.attributes_changed for each in family
     )
-    if is_changed or re.search(rf"\.{re.escape(name)}\s*=(?!=)", run.index.text):
+    # What another class has under this name of its own is another thing.
+    if is_changed or re.search(rf"(?<!\bself)\.{re.escape(name)}\s*=(?!=)", run.index.text):
         return UNKNOWN
     return value_of(run, constant)
 

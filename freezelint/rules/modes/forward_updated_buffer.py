@@ -149,7 +149,7 @@ class ForwardUpdatedBuffer(Rule):
                 continue
             if freeze is not None and _is_unfrozen_later(trace, module, freeze):
                 continue
-            yield from _report(trace, module, update, freeze)
+            yield from _report(trace, module, update, freeze, event)
 
 
 def _freeze_of_weight(trace: Trace, module: ModuleObject, event: ForwardRan) -> FlagWritten | None:
@@ -162,18 +162,27 @@ def _freeze_of_weight(trace: Trace, module: ModuleObject, event: ForwardRan) -> 
 
 
 def _report(
-    trace: Trace, module: ModuleObject, update: Update, freeze: FlagWritten | None
+    trace: Trace,
+    module: ModuleObject,
+    update: Update,
+    freeze: FlagWritten | None,
+    forward: ForwardRan,
 ) -> Iterator[Report]:
     place = module.place if freeze is None else freeze.place
     if place is None:
         return
     label = trace.objects.label(module.key)
-    advice = f"call `{label}.eval()` after each `train()`"
-    if update is Update.CLIPPED_ROWS:
-        advice = f"shorten the rows of `{label}` once and leave out `max_norm`"
     evidence: tuple[tuple[Place, str], ...] = ()
     if freeze is not None and module.place is not None:
         evidence = ((module.place, "made here"),)
+    train = put_into_training(trace, Part(module.key), forward)
+    if update is Update.CLIPPED_ROWS:
+        advice = f"shorten the rows of `{label}` once and leave out `max_norm`"
+    else:
+        advice = f"call `{label}.eval()` after each `train()`"
+        if train is not None:
+            evidence = ((place, "frozen here, which does not hold buffers"),)
+            place = trace.meeting_place(train, forward)
     yield Report(
         place,
         f"the frozen `{label}` still changes: {_WHAT[update]}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
+    MODE_OVERRIDES,
     Event,
     FlagWritten,
     KindsTested,
@@ -261,7 +262,9 @@ def _is_pinned_otherwise(trace: Trace, event: ModeSet, escaped: Part) -> bool:
     """Whether what the test does not know may be in evaluation mode anyway."""
     for mode in trace.before(event, ModeSet):
         if trace.part_covers(mode.part, escaped, mode.index):
-            if mode.training is not True:
+            # An override of `train` passes its own mode on: it matters where that is True.
+            is_passed_on = mode.training is None and MODE_OVERRIDES["train"] in mode.scopes
+            if mode.training is not True and not is_passed_on:
                 return True
             break
     return any(
