@@ -350,6 +350,13 @@ class BoundMethod(NamedTuple):
     name: str
 
 
+class ClassNameValue(NamedTuple):
+    """What the class of a module is called, or where a text is found in that name."""
+
+    module: int
+    text: str | None = None
+
+
 class BuiltinValue(NamedTuple):
     """A function that every Python program has."""
 
@@ -381,6 +388,7 @@ Value = (
     | FunctionValue
     | PartialValue
     | ClassValue
+    | ClassNameValue
     | InstanceValue
     | NamespaceValue
     | LibraryValue

@@ -48,6 +48,7 @@ from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
+    ClassNameValue,
     ClassValue,
     ComparisonValue,
     Constant,
@@ -102,7 +103,8 @@ _WRAPPED = frozenset({"module", "_orig_mod"})
 def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNode) -> Value:
     """``receiver.name``."""
     if isinstance(receiver, ModuleValue):
-        return _of_module(run, receiver, name, node)
+        is_class = name == "__class__"
+        return ClassNameValue(receiver.key) if is_class else _of_module(run, receiver, name, node)
     if isinstance(receiver, LibraryValue):
         return LibraryValue(f"{receiver.name}.{name}")
     if isinstance(receiver, ParameterValue):
@@ -114,6 +116,8 @@ def read_attribute(run: Interpreter, receiver: Value, name: str, node: cst.CSTNo
         return _of_instance(run, receiver, name, node)
     if isinstance(receiver, (Constant, NamespaceValue, ClassValue)):
         return _of_plain(run, receiver, name)
+    if isinstance(receiver, ClassNameValue):
+        return receiver if name in ("__name__", "__qualname__") else BoundMethod(receiver, name)
     if isinstance(receiver, (Unknown, FunctionValue)):
         return FlagValue(receiver) if name == "requires_grad" else UNKNOWN
     if isinstance(

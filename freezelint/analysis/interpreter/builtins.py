@@ -25,6 +25,7 @@ from freezelint.analysis.interpreter.somewhere import put_somewhere
 from freezelint.analysis.interpreter.submodules import are_modules, note_numbered
 from freezelint.analysis.values import (
     UNKNOWN,
+    ClassNameValue,
     Constant,
     Counted,
     ElementsValue,
@@ -70,6 +71,11 @@ def call_builtin(run: Interpreter, name: str, arguments: Arguments, node: cst.Ca
 
 def _first(arguments: Arguments) -> Value:
     return arguments.positional[0] if arguments.positional else UNKNOWN
+
+
+def _type(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    value = _first(arguments)
+    return ClassNameValue(value.key) if isinstance(value, ModuleValue) else UNKNOWN
 
 
 def _collect(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
@@ -274,6 +280,7 @@ def _int(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 
 _HANDLERS: dict[str, Builtin] = {
     "int": _int,
+    "type": _type,
     "filter": filter_elements,
     "map": map_elements,
     "list": _collect,

@@ -13,13 +13,16 @@ from freezelint.analysis.interpreter.element_tests import UNDECIDED, ElementTest
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.judged_functions import judge_function
 from freezelint.analysis.interpreter.names import look_up
+from freezelint.analysis.knowledge.layers import BATCH_NORMS
 from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
+from freezelint.analysis.normalization import BATCH_NORM_CLASSES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import PATTERNS, TypeTest
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     FIRST_STEP,
     BuiltinValue,
+    ClassNameValue,
     Constant,
     FunctionValue,
     LibraryInstance,
@@ -32,7 +35,16 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from freezelint.analysis.interpreter.machine import Interpreter
+
+
+_FINDS = ("startswith", "endswith", "__contains__")
+
+_FOUND = (("!=", -1), (">", -1), (">=", 0))
+_NOT_FOUND = (("==", -1), ("<", 0))
+"""Comparisons of the place where a text was found."""
 
 
 def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
@@ -52,6 +64,8 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
             return judge_function(run, called, evaluate_arguments(run, node))
     if isinstance(function, cst.Attribute) and arguments:
         receiver = evaluate(run, function.value)
+        if isinstance(receiver, ClassNameValue) and function.attr.value in _FINDS:
+            return judge_class_name(run, receiver, "in", evaluate(run, arguments[0]), node)
         if (
             isinstance(receiver, ParameterName)
             and receiver.loop != FIRST_STEP
@@ -184,6 +198,52 @@ def _judge_isinstance(
     if module.library is not None and module.library.startswith("torch.nn."):
         return True if module.library in texts else None
     return None
+
+
+def judge_class_name(
+    run: Interpreter, name: ClassNameValue, operator: str, other: Value, node: cst.CSTNode
+) -> Verdict:
+    """``"BatchNorm" in type(module).__name__``, and its like: only BatchNorm is known by name."""
+    is_wanted = operator not in ("not in", "!=", "is not")
+    texts: tuple[Value, ...] = (other,)
+    if name.text is not None:
+        # What `find` returns says whether the text is there.
+        number = other.value if isinstance(other, Constant) else None
+        if (operator, number) in _FOUND:
+            is_wanted = True
+        elif (operator, number) in _NOT_FOUND:
+            is_wanted = False
+        else:
+            return UNDECIDED
+        operator, texts = "in", (Constant(name.text),)
+    elif isinstance(other, SequenceValue) and other.complete and operator in ("in", "not in"):
+        operator, texts = "==", other.items
+    if run.objects.module(name.module).origin is not Origin.ELEMENT:
+        return None
+    picked = _classes_named(operator, texts)
+    if not picked:
+        return UNDECIDED
+    run.announce(KindsTested(place=run.place(node), kinds=picked))
+    test = ElementTest((TypeTest(picked),), (TypeTest(picked, negated=True),))
+    return test if is_wanted else test.negation
+
+
+def _classes_named(operator: str, texts: Sequence[Value]) -> tuple[str, ...]:
+    """The classes of torch whose names these texts are, or are in; none if others may be too."""
+    picked: list[str] = []
+    for each in texts:
+        text = each.value if isinstance(each, Constant) else None
+        if not isinstance(text, str) or "batchnorm" not in text.lower():
+            return ()
+        is_part = operator in ("in", "not in")
+        if is_part and text.lower() == "batchnorm":
+            return tuple(f"torch.nn.{kind}" for kind in sorted(BATCH_NORM_CLASSES))
+        picked += (
+            f"torch.nn.{kind}"
+            for kind in sorted(BATCH_NORMS)
+            if text == kind or (is_part and (text in kind or text in kind.lower()))
+        )
+    return tuple(picked)
 
 
 def judge_type(run: Interpreter, node: cst.Comparison) -> Verdict:

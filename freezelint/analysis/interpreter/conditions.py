@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter.called_conditions import judge_call, judge_type
+from freezelint.analysis.interpreter.called_conditions import (
+    judge_call,
+    judge_class_name,
+    judge_type,
+)
 from freezelint.analysis.interpreter.element_tests import (
     UNDECIDED,
     ElementTest,
@@ -25,6 +29,7 @@ from freezelint.analysis.interpreter.texts import MATCH
 from freezelint.analysis.values import (
     FIRST_STEP,
     BoundMethod,
+    ClassNameValue,
     ComparisonValue,
     Constant,
     FlagValue,
@@ -113,6 +118,10 @@ def judge_value(run: Interpreter, value: Value, node: cst.CSTNode) -> Verdict:
 
 def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNode) -> Verdict:
     left, operator, right = value
+    if isinstance(left, ClassNameValue):
+        return judge_class_name(run, left, operator, right, node)
+    if isinstance(right, ClassNameValue) and operator in ("in", "not in"):
+        return judge_class_name(run, right, operator, left, node)
     if isinstance(left, FlagValue) and isinstance(right, Constant) and operator in ("==", "is"):
         return flag_test(run, left, node, wanted=bool(right.value))
     if isinstance(left, FlagValue) and isinstance(right, Constant) and operator in ("!=", "is not"):

@@ -25,6 +25,7 @@ from freezelint.analysis.knowledge.torch import (
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
+    ClassNameValue,
     Constant,
     ElementsValue,
     Form,
@@ -72,7 +73,7 @@ def call_method(
         return call_on_optimizer(run, receiver, name, arguments, node)
     if isinstance(receiver, (ParameterSequence, SequenceValue, ModuleGroup, ElementsValue)):
         return call_on_sequence(run, receiver, name, arguments, node)
-    if isinstance(receiver, (Constant, MappingValue)):
+    if isinstance(receiver, (Constant, MappingValue, ClassNameValue)):
         return _on_plain(run, receiver, name, arguments, node)
     if isinstance(receiver, SubmoduleTable):
         return call_on_table(run, receiver, name, arguments, node)
@@ -85,13 +86,23 @@ def call_method(
     return UNKNOWN
 
 
+def _on_class_name(receiver: ClassNameValue, name: str, arguments: Arguments) -> Value:
+    """``find`` and ``lower`` of the name of a module's class."""
+    text = arguments.positional[0] if arguments.positional else UNKNOWN
+    if name == "find" and isinstance(text, Constant) and isinstance(text.value, str):
+        return receiver._replace(text=text.value)
+    return receiver if name == "lower" else UNKNOWN
+
+
 def _on_plain(
     run: Interpreter,
-    receiver: Constant | MappingValue,
+    receiver: Constant | MappingValue | ClassNameValue,
     name: str,
     arguments: Arguments,
     node: cst.Call,
 ) -> Value:
+    if isinstance(receiver, ClassNameValue):
+        return _on_class_name(receiver, name, arguments)
     if isinstance(receiver, Constant):
         return call_on_text(receiver.value, name, arguments)
     return call_on_mapping(run, receiver, name, arguments, node)

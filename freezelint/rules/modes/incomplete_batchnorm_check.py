@@ -135,13 +135,13 @@ class IncompleteBatchnormCheck(Rule):
     level = Level.WARNING
     claims = (Claim("drifts", "encoder.vector.*"),)
     triggers = (
-        ("isinstance(", "type("),
+        ("isinstance(", "type(", "__class__"),
         ("BatchNorm",),
         ("eval(", "train(False", "train(mode=False"),
     )
     trigger_patterns = (
         # As a class, not as what makes a layer.
-        (r"BatchNorm[123]d\s*[,)\]}:\n]", r"SyncBatchNorm\s*[,)\]}:\n]"),
+        (r"BatchNorm[123]d[\"']?\s*[,)\]}:\n]", r"SyncBatchNorm[\"']?\s*[,)\]}:\n]"),
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
     )
     fix = "safe"

@@ -114,9 +114,14 @@ class WrongBatchnormKnob(Rule):
     name = "wrong-batchnorm-knob"
     level = Level.WARNING
     claims = (Claim("differs", "model.backbone"),)
-    triggers = (("track_running_stats", ".momentum"), ("requires_grad",))
+    triggers = (("track_running_stats", ".momentum", 'momentum"', "momentum'"), ("requires_grad",))
     trigger_patterns = (
-        (r"\.track_running_stats\s*=\s*False", r"\.momentum\s*=\s*0(?:\.0*)?\s"),
+        (
+            r"\.track_running_stats\s*=\s*False",
+            r"\.momentum\s*=\s*0(?:\.0*)?\s",
+            r"track_running_stats[\"'],\s*False",
+            r"momentum[\"'],\s*0(?:\.0*)?\)",
+        ),
         FLAG_WRITES,
     )
     events = ("AttributeWritten",)
