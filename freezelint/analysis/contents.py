@@ -58,14 +58,15 @@ def holds(
     """
     if not trusting and trace.was_handed_over(key, at):
         return None
-    return _Question(trace, kind).holds(key, at, _DEEPEST)
+    return _Question(trace, kind, trusting=trusting).holds(key, at, _DEEPEST)
 
 
 class _Question:
     """One question about one trace."""
 
-    def __init__(self, trace: Trace, kind: LayerKind) -> None:
+    def __init__(self, trace: Trace, kind: LayerKind, *, trusting: bool) -> None:
         self._trace = trace
+        self._trusting = trusting
         self._objects = trace.objects
         self._kind = kind
 
@@ -163,12 +164,19 @@ class _Question:
         is_complete = module.is_complete and not module.is_subject
         attached, _ = self._changes(module.key, at)
         answers = [
-            self.holds(each, at, depth - 1)
+            self._holds_taken(each, at, depth - 1)
             for each in attached
             # An attribute that nothing was assigned to is no module, if all of them are in sight.
             if not (is_complete and self._is_only_read(each, module))
         ]
         return _any_of([*answers, *(() if is_complete else (None,))])
+
+    def _holds_taken(self, key: int, at: int, depth: int) -> bool | None:
+        """The same of a layer, which may have been taken out of a network that others changed."""
+        is_taken = self._objects.module(key).origin is Origin.CHILD
+        if is_taken and not self._trusting and self._trace.was_handed_over(key, at):
+            return None
+        return self.holds(key, at, depth)
 
     def _is_only_read(self, key: int, holder: ModuleObject) -> bool:
         """Whether a module is known by an attribute of its holder alone, and by nothing else."""
