@@ -67,11 +67,11 @@ class ForwardUpdatedBuffer(Rule):
 
 
         model = Critic()
-        model.body.requires_grad_(False)  # expect: FZ406
+        model.body.requires_grad_(False)
         optimizer = torch.optim.Adam(model.head.parameters(), lr=1e-3)
         inputs, targets = torch.randn(64, 16), torch.randn(64, 1)
         for epoch in range(3):
-            model.train()
+            model.train()  # expect: FZ406
             loss = nn.functional.mse_loss(model(inputs), targets)
             optimizer.zero_grad()
             loss.backward()
