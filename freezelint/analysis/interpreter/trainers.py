@@ -272,7 +272,7 @@ def _call_hook(
     run: Interpreter, callback: InstanceValue, name: str, passed: dict[str, Value], node: cst.Call
 ) -> None:
     method = find_method(run, callback.owner, name, callback)
-    if method is not None and run.index.is_loud(method.definition):
+    if method is not None and not run.index.is_irrelevant(method.definition):
         # Before what is passed by name: the arguments, the state and the control object.
         arguments = Arguments((UNKNOWN,) * 3, passed, (), {}, complete=False)
         follow(run, method, arguments, node)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.values import Value
 
 
+_CONFIGURES = "Config.from_pretrained"
+
+
 class NewHeadNotSaved(Rule):
     """Finds adapters that freeze a new classification head which nothing else trains.
 
@@ -217,5 +220,13 @@ def _built_with_new_head(trace: Trace, event: AdaptersAdded) -> Called | None:
     for called in trace.before(event, Called):
         if called.name == library and model.place is not None and (called.call is model.place.node):
             is_new = not is_loaded or not SAYS_HEAD_IS_NEW.isdisjoint(called.keywords)
-            return called if is_new else None
+            return called if is_new or _is_configured_anew(trace, called) else None
     return None
+
+
+def _is_configured_anew(trace: Trace, called: Called) -> bool:
+    """Whether a model is loaded with the one configuration in sight, which says which labels."""
+    if "config" not in called.keywords:
+        return False
+    made = [each for each in trace.before(called, Called) if each.name.endswith(_CONFIGURES)]
+    return len(made) == 1 and not SAYS_HEAD_IS_NEW.isdisjoint(made[0].keywords)

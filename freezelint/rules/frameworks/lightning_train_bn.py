@@ -8,6 +8,8 @@ from freezelint.analysis.events import Event, FlagWritten, HandedOver, Optimizer
 from freezelint.analysis.frozen_statistics import keeps_statistics
 from freezelint.analysis.knowledge.torch import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import FrozenWithoutNorms
+from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import OF_CHILDREN, NameTest
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
@@ -170,7 +172,8 @@ class LightningTrainBn(Rule):
         assert isinstance(event, FrozenWithoutNorms)
         if event.is_chosen or event.repeated:
             return
-        if not keeps_statistics(trace, event.key, event.index, trusting=True):
+        key = _spared(trace, event)
+        if not keeps_statistics(trace, key, event.index, trusting=True):
             return
         built = next(
             (
@@ -179,7 +182,7 @@ class LightningTrainBn(Rule):
                     *trace.before(event, OptimizerBuilt),
                     *trace.after(event, OptimizerBuilt),
                 )
-                if _trains(trace, event, each)
+                if _trains(trace, event, key, each)
             ),
             None,
         )
@@ -206,11 +209,20 @@ def _help(event: FrozenWithoutNorms) -> str:
     )
 
 
-def _trains(trace: Trace, event: FrozenWithoutNorms, built: OptimizerBuilt) -> bool:
+def _spared(trace: Trace, event: FrozenWithoutNorms) -> int:
+    """The module with the BatchNorm layers: what holds all the children but some, such as a head."""
+    module = trace.objects.module(event.key)
+    is_rest = module.origin is Origin.ELEMENT and all(
+        atom == OF_CHILDREN or (isinstance(atom, NameTest) and atom.negated)
+        for atom in module.predicate
+    )
+    return trace.objects.container_of(event.key) if is_rest else event.key
+
+
+def _trains(trace: Trace, event: FrozenWithoutNorms, key: int, built: OptimizerBuilt) -> bool:
     """Whether an optimizer holds all of the part that requires gradients, and steps."""
     if not any(
-        trace.part_covers(without_flag_tests(part), Part(event.key), built.index)
-        for part in built.parts
+        trace.part_covers(without_flag_tests(part), Part(key), built.index) for part in built.parts
     ):
         return False
     steps = any(True for _ in steps_after(trace, event, built.key))

@@ -153,7 +153,7 @@ class GradientPathCut(Rule):
             return
         for built in trace.all(OptimizerBuilt):
             step = next(steps_after(trace, event, built.key), None)
-            if step is None or not built.complete:
+            if step is None or not built.complete or _is_for_another(trace, event, step):
                 continue
             training = _Training(trace, event, built, step)
             if event.loss.cut_from is not None:
@@ -174,6 +174,16 @@ def _is_made_leaf(event: BackwardRan, trace: Trace) -> bool:
     return any(
         write.attribute == "requires_grad" and write.receiver_name == event.label
         for write in trace.before(event, AttributeWritten)
+    )
+
+
+def _is_for_another(trace: Trace, event: BackwardRan, step: Stepped) -> bool:
+    """Whether others step first, and this optimizer after another loss of its own."""
+    first = next(trace.after(event, Stepped), None)
+    return (
+        first is not None
+        and first.index < step.index
+        and any(True for _ in trace.between(first, step, BackwardRan))
     )
 
 
@@ -247,7 +257,10 @@ class _Training(NamedTuple):
         unfreeze = unfreeze_inside(trace, key, backward)
         if unfreeze is None and is_ever_frozen(trace, key):
             return
-        cut = next((each for each in cuts_around(trace, key) if each.index < backward.index), None)
+        cuts = [each for each in cuts_around(trace, key) if each.index < backward.index]
+        last = next(trace.before(backward, BackwardRan), None)
+        since = [each for each in cuts if last is not None and each.index > last.index]
+        cut = next(iter(since or cuts), None)
         if cut is None or not self.is_meant(key, cut, unfreeze):
             return
         label = trace.objects.label(key)

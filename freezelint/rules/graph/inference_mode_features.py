@@ -9,7 +9,7 @@ from freezelint.analysis.knowledge.torch import LAYERS_KEEPING_INPUT, LOSSES_KEE
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.tensors import graph_sources, sources_of, tensors_in
 from freezelint.analysis.training import has_parameters
-from freezelint.analysis.values import Part, TensorValue
+from freezelint.analysis.values import BoundMethod, Part, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -126,6 +126,9 @@ def _check_layer(event: ForwardRan, trace: Trace) -> Iterator[Report]:
         yield from _check_loss(event, event.arguments, trace)
         return
     given = event.arguments[0] if event.arguments else None
+    if isinstance(given, BoundMethod):
+        # An attribute that is read and not called, such as `.last_hidden_state`.
+        given = given.receiver
     if not isinstance(given, TensorValue) or not given.is_inference:
         return
     if _keeps_input(trace, event.key, event):

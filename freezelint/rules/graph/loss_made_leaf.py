@@ -21,6 +21,7 @@ from freezelint.analysis.values import (
     ParameterValue,
     SequenceValue,
     TensorValue,
+    Unknown,
 )
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -177,6 +178,9 @@ def _is_data(source: Value, backward: BackwardRan, trace: Trace) -> bool:
         if not isinstance(made, Called) or made.name not in _FROM_NUMBERS or not made.arguments:
             return True
         inner = made.arguments[0]
+        if isinstance(inner, Unknown):
+            # A score that another library computed, if something else is to be trained by it.
+            return not _is_followed_by_step(trace, backward, backward)
         return not isinstance(inner, SequenceValue) or _is_data(inner, backward, trace)
     return isinstance(source, Constant)
 
