@@ -43,7 +43,7 @@ _LOUD = AnyOf(
     *("_grad", "inference_mode", ".detach", "freeze", "backward", ".step(", "setattr"),
     *("param_group", "optim,", "Adam", "SGD", "weight_norm", "spectral_norm", "merge_and_unload"),
     *("kbit_training", "mark_only_lora", "track_running_stats", "load_state_dict(self."),
-    *("disable_adapter", "set_adapter", "load_adapter", "add_adapter", "_modules["),
+    *("disable_adapter", "set_adapter", "load_adapter", "add_adapter", "_modules[", "kl_div("),
     ("require", r"require\w*_?[gG]"),
     (".eval", r"\.eval\b"),
     (".train", r"\.train\b"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.events import SubmoduleReplaced
 from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.knowledge.peft import HEADS
+from freezelint.analysis.library_events import AdaptersAdded
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.training import has_parameters
@@ -21,7 +23,7 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
-    from freezelint.analysis.events import Called
+    from freezelint.analysis.events import Called, FlagWritten
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
 
@@ -116,8 +118,52 @@ def is_beside_frozen(
     if library.startswith("transformers."):
         # Its embeddings are in one unit with what hangs beside its base.
         heads = HEADS | {"lm_head", *(transformers.facts(library) or {}).get("heads", ())}
-        return piece.parent == key and piece.attribute in heads
-    return not apart and library.startswith("torchvision.")
+        is_head = piece.parent == key and piece.attribute in heads
+        # What lies deeper than the base is not all of it.
+        return is_head or (not apart and key not in (piece.parent, piece.source))
+    return not apart and library.startswith(("torchvision.", "timm."))
+
+
+def has_grown(
+    trace: Trace, wrap: Called, key: int, freeze: FlagWritten, apart: frozenset[str]
+) -> bool:
+    """Whether a model, of which all was frozen, got new layers that train beside frozen ones.
+
+    Args:
+        trace: The run.
+        wrap: The call that wraps the model.
+        key: The model.
+        freeze: What froze all of it.
+        apart: The classes that are units of their own.
+    """
+    is_of_library = trace.objects.module(key).origin is Origin.BUILT
+    is_of_layers = bool(apart) and all(name.endswith(_LAYERS) for name in apart)
+    for change in trace.between(freeze, wrap, SubmoduleReplaced):
+        container = trace.objects.container_of(change.parent)
+        if change.new is None or trace.objects.route(key, container, wrap.index) is None:
+            continue
+        flags = _flags_in_the_root(trace, wrap, change.new, frozenset()) | {
+            trace.flag(Part(change.new), wrap.index, wrap.path).value
+        }
+        if True not in flags or not has_parameters(trace, change.new, wrap.index):
+            continue
+        if not apart and (is_of_library or container != key):
+            return True
+        if is_of_layers and container != key and change.attribute in _IN_A_LAYER:
+            return True
+    return False
+
+
+def gets_adapters(trace: Trace, wrap: Called, key: int) -> AdaptersAdded | None:
+    """The adapters of peft in a model, which train, while the model that they are in does not."""
+    return next(
+        (
+            each
+            for each in trace.before(wrap, AdaptersAdded)
+            if key in (each.model, each.base) and each.trains is True
+        ),
+        None,
+    )
 
 
 def _cuts_through_layers(

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.definitions import ClassDefinition
     from freezelint.analysis.events import Path
+    from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
 
 _RECURRENT_AND_ATTENTION = frozenset(
@@ -60,6 +61,9 @@ _RECURRENT_AND_ATTENTION = frozenset(
         "TransformerDecoderLayer",
     }
 )
+
+_USES = ("(", ".parameters(", ".named_parameters(", ".forward(")
+"""How a module is used."""
 
 _DRAWS_PARAMETERS = re.compile(
     r"self\.\w+\s*=\s*(?:torch\.)?nn\.(?:"
@@ -276,16 +280,38 @@ def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | 
             return None
         return state.write
     module = trace.objects.module(key)
-    if not module.is_complete or module.is_subject:
+    if (not module.is_complete or module.is_subject) and not _trains_alone(trace, module):
         return None
     writes = [
         freeze_of_all(trace, held, at, path)
         for held in trace.objects.held_by(key, at)
         if not has_no_parameters(trace, held)
+        # An option that the constructor keeps, and nobody uses like a module, is none.
+        and not (module.is_subject and _is_an_option(module, trace.objects.module(held)))
     ]
     if not writes or any(write is None for write in writes):
         return None
     return writes[-1]
+
+
+def _is_an_option(owner: ModuleObject, kept: ModuleObject) -> bool:
+    """Whether what a constructor keeps is not used like a module by any method."""
+    if kept.proof:
+        return False
+    text = "" if owner.owner_class is None else owner.owner_class.definition.text
+    names = [each.attribute for each in kept.attachments]
+    return not any(f"self.{name}{use}" in text for name in names for use in _USES)
+
+
+def _trains_alone(trace: Trace, module: ModuleObject) -> bool:
+    """Whether this is the ``self`` of a class that says all that Lightning trains, and how."""
+    if not module.is_subject or module.owner_class is None:
+        return False
+    definition = module.owner_class.definition
+    says_all = definition.methods.keys() >= {"__init__", "training_step", "configure_optimizers"}
+    return says_all and not any(
+        definition.name in each.bases for each in trace.file.classes.values()
+    )
 
 
 def _set_by_libraries(trace: Trace, event: Event) -> Iterator[Part]:
@@ -299,7 +325,8 @@ def lasting_freeze(trace: Trace, key: int, at: int, event: Event) -> FlagWritten
     a library set flags in it as a part of something else: that has rules of its own.
     """
     write = freeze_of_all(trace, key, at, event.path)
-    if write is None or trace.objects.module(key).is_subject:
+    module = trace.objects.module(key)
+    if write is None or (module.is_subject and not _trains_alone(trace, module)):
         return None
     if any(trace.overlaps(part, key, at) for part in _set_by_libraries(trace, event)):
         return None

@@ -74,8 +74,8 @@ _59 = ('_(', '*=', '-=', '+=', '.data = ')
 _60 = ('def step\\(',)
 _61 = ('params', 'add_param_group')
 _62 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params\\s*=')
-_63 = ('load_state_dict', 'zip(')
-_64 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(')
+_63 = ('load_state_dict', 'zip(', 'kl_div', 'KLDivLoss')
+_64 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(', 'kl_div\\(', 'KLDivLoss\\(')
 _65 = ('backward', 'training_step')
 _66 = ('Parameter(', 'nn.')
 _67 = ('Module\\)', '= nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
@@ -154,28 +154,30 @@ _139 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
 _140 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
 _141 = ('DistributedDataParallel', 'DDP')
 _142 = ('backward',)
-_143 = ('FullyShardedDataParallel', 'FSDP')
-_144 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_145 = ('compile(',)
-_146 = ('torch\\.compile\\(', 'import compile')
-_147 = ('peft',)
-_148 = ('from_pretrained(',)
-_149 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_150 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_151 = ('get_peft_model', 'PeftModel')
-_152 = ('get_peft_model\\(', 'is_trainable')
-_153 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_154 = ('get_peft_model',)
-_155 = ('Config(',)
-_156 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_157 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_158 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
-_159 = ('unload(',)
-_160 = ('disable_adapter(', 'set_adapter(')
-_161 = ('BaseFinetuning', 'BackboneFinetuning')
-_162 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_163 = ('Trainer(', 'Trainer)')
-_164 = ('.train(',)
+_143 = ('requires_grad', 'get_peft_model')
+_144 = ('FullyShardedDataParallel', 'FSDP')
+_145 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
+_146 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_147 = ('compile(',)
+_148 = ('torch\\.compile\\(', 'import compile')
+_149 = ('peft',)
+_150 = ('from_pretrained(',)
+_151 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_152 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_153 = ('get_peft_model', 'PeftModel')
+_154 = ('get_peft_model\\(', 'is_trainable')
+_155 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_156 = ('get_peft_model',)
+_157 = ('Config(',)
+_158 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_159 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_160 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
+_161 = ('unload(',)
+_162 = ('disable_adapter(', 'set_adapter(')
+_163 = ('BaseFinetuning', 'BackboneFinetuning')
+_164 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_165 = ('Trainer(', 'Trainer)')
+_166 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -240,14 +242,14 @@ RULES = (
     IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_138, _48, _20, ), (_23, )),
     IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_139, ), (_140, )),
     IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _141, _142, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_0, _143, ), (_11, _144, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _145, _142, ), (_11, _146, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_147, _148, _149, ), (_150, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_147, _151, _149, ), (_152, _153, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_147, _154, _155, _149, ), (_156, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _157, ), (_11, _158, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_147, _159, _151, _149, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_147, _160, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_161, _22, ), (_162, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _163, _164, ), (_11, _133, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_143, _144, ), (_145, _146, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _147, _142, ), (_11, _148, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_149, _150, _151, ), (_152, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_149, _153, _151, ), (_154, _155, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_149, _156, _157, _151, ), (_158, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _159, ), (_11, _160, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_149, _161, _153, _151, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_149, _162, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_163, _22, ), (_164, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _165, _166, ), (_11, _133, )),
 )

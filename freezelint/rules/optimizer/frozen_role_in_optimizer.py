@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
+    Called,
     Event,
     FlagWritten,
+    ForwardRan,
     MethodCalled,
     OptimizerBuilt,
     ParametersPaired,
@@ -15,8 +17,16 @@ from freezelint.analysis.events import (
 from freezelint.analysis.gradients import gets_gradients
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.tensors import graph_sources, tensors_in
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests
-from freezelint.analysis.values import ModuleValue, Part, StateDictValue
+from freezelint.analysis.values import (
+    UNKNOWN,
+    Constant,
+    ModuleValue,
+    Part,
+    StateDictValue,
+    TensorValue,
+)
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Value
 
 _WRITES = frozenset({"copy_", "mul_", "lerp_"})
 
@@ -130,17 +141,27 @@ class FrozenRoleInOptimizer(Rule):
     claims = (Claim("moves", "learner.target.*"),)
     triggers = (
         OPTIMIZER_WORDS,
-        ("load_state_dict", "zip("),
+        ("load_state_dict", "zip(", "kl_div", "KLDivLoss"),
     )
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,
-        (r"load_state_dict\([\w.]+\.state_dict\(", r"zip\([\w.]+\.parameters\("),
+        (
+            r"load_state_dict\([\w.]+\.state_dict\(",
+            r"zip\([\w.]+\.parameters\(",
+            r"kl_div\(",
+            r"KLDivLoss\(",
+        ),
     )
-    events = ("MethodCalled", "ParametersPaired")
+    events = ("MethodCalled", "ParametersPaired", "Called", "ForwardRan")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a target whose owner's optimizer trains it."""
-        if event.repeated or not _is_in_training(event, trace):
+        if event.repeated:
+            return
+        if isinstance(event, (Called, ForwardRan)):
+            yield from _check_teacher(event, trace)
+            return
+        if not _is_in_training(event, trace):
             return
         pair = _loaded(event) if isinstance(event, MethodCalled) else _averaged(event, trace)
         if pair is None or not _are_twins(*pair, trace):
@@ -162,6 +183,92 @@ class FrozenRoleInOptimizer(Rule):
                 about=About((label,), by_step=True),
             )
             return
+
+
+def _check_teacher(event: Called | ForwardRan, trace: Trace) -> Iterator[Report]:
+    """Report an optimizer that trains a teacher to be easier to learn from."""
+    compared = _compared(event, trace)
+    if compared is None:
+        return
+    students, teachers = (set(graph_sources(each)) for each in compared)
+    for teacher in sorted(teachers - students):
+        if not _came_trained(teacher, trace) or _learns_itself(teacher, trace):
+            continue
+        for built in trace.all(OptimizerBuilt):
+            parts = [without_flag_tests(part) for part in built.parts]
+            if not all(
+                any(trace.covers(part, key, built.index) for part in parts)
+                for key in (teacher, *students)
+                if trace.objects.module(key).is_module
+            ):
+                continue
+            if built.complete and _trains(built, teacher, event, trace):
+                label = trace.objects.label(teacher)
+                optimizer = trace.objects.optimizer(built.key).label or built.name
+                yield Report(
+                    built.place,
+                    f"`{optimizer}` trains `{label}` too, which came trained, and whose output "
+                    "is nothing but what another network is to learn",
+                    f"freeze it with `{label}.requires_grad_(False)`",
+                    ((trace.meeting_place(event, built), "its output is the target here"),),
+                    about=About((label,), by_step=True),
+                )
+                return
+
+
+def _compared(event: Called | ForwardRan, trace: Trace) -> tuple[TensorValue, TensorValue] | None:
+    """The two sides of a Kullback-Leibler divergence: what learns, and what it is to learn."""
+    arguments = event.arguments
+    if isinstance(event, Called):
+        if event.name != "torch.nn.functional.kl_div":
+            return None
+        arguments += tuple(
+            event.keywords[each] for each in ("input", "target") if each in event.keywords
+        )
+    elif trace.objects.module(event.key).library != "torch.nn.KLDivLoss":
+        return None
+    sides = arguments[:2]
+    if len(sides) < len(("input", "target")):
+        return None
+    learner, target = sides
+    if not isinstance(learner, TensorValue) or not isinstance(target, TensorValue):
+        return None
+    return learner, target
+
+
+def _came_trained(key: int, trace: Trace) -> bool:
+    """Whether a network was loaded with weights, or a library was asked for some."""
+    module = trace.objects.module(key)
+    given = module.arguments
+    if module.loaded is not None:
+        return True
+    if module.origin is not Origin.BUILT or given is None:
+        return False
+    chosen = (given.keywords.get("weights"), given.keywords.get("pretrained"))
+    return (module.library or "").endswith(".from_pretrained") or any(
+        each not in (None, Constant(None), Constant(False)) and each is not UNKNOWN
+        for each in chosen
+    )
+
+
+def _learns_itself(key: int, trace: Trace) -> bool:
+    """Whether the output of a network is compared with something, or goes into other modules."""
+
+    def takes(values: tuple[Value, ...]) -> bool:
+        return any(key in graph_sources(each) for each in tensors_in(values))
+
+    for called in trace.all(Called):
+        is_loss = any(word in called.name for word in ("loss", "entropy", "kl_div", "nll"))
+        if is_loss and takes((*called.arguments[:1], called.keywords.get("input", UNKNOWN))):
+            return True
+    for run in trace.all(ForwardRan):
+        if run.key == key or trace.related(run.key, key, run.index):
+            continue
+        library = trace.objects.module(run.key).library or ""
+        taken = run.arguments[:1] if library.startswith("torch.nn.") else run.arguments
+        if takes(taken):
+            return True
+    return False
 
 
 def _is_in_training(event: Event, trace: Trace) -> bool:
@@ -209,12 +316,10 @@ def _are_twins(target: int, source: int, trace: Trace) -> bool:
 
 
 def _holds_both(built: OptimizerBuilt, target: int, source: int, trace: Trace) -> bool:
-    """Whether an optimizer was given a model below which both networks hang."""
-    return built.complete and any(
-        trace.objects.route(part.key, target, built.index) not in (None, "")
-        and trace.covers(part, target, built.index)
-        and trace.covers(part, source, built.index)
-        for part in map(without_flag_tests, built.parts)
+    """Whether an optimizer was given both networks, or a model below which they hang."""
+    parts = [without_flag_tests(part) for part in built.parts]
+    return built.complete and all(
+        any(trace.covers(part, key, built.index) for part in parts) for key in (target, source)
     )
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, FlagWritten, Stepped
-from freezelint.analysis.flat_units import are_mixed_in_a_unit, classes_apart, is_beside_frozen
+from freezelint.analysis.flat_units import (
+    are_mixed_in_a_unit,
+    classes_apart,
+    gets_adapters,
+    has_grown,
+    is_beside_frozen,
+)
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, FULLY_SHARDED
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, is_total
@@ -128,8 +134,11 @@ class FsdpMixedFlags(Rule):
         Claim("raises", error="ValueError: Must flatten tensors with uniform `requires_grad` when"),
     )
     processes = 2
-    triggers = (("requires_grad",), ("FullyShardedDataParallel", "FSDP"))
-    trigger_patterns = (FLAG_WRITES, (r"FullyShardedDataParallel[(,]", r"FSDP\w*[(,]"))
+    triggers = (("requires_grad", "get_peft_model"), ("FullyShardedDataParallel", "FSDP"))
+    trigger_patterns = (
+        (*FLAG_WRITES, r"get_peft_model\("),
+        (r"FullyShardedDataParallel[(,]", r"FSDP\w*[(,]"),
+    )
     events = ("Called", "FlagWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -174,6 +183,16 @@ def _check_wrap(event: Called, trace: Trace) -> Iterator[Report]:
     if flattened is None:
         return
     key, apart = flattened
+    adapters = gets_adapters(trace, event, key)
+    if adapters is not None:
+        yield Report(
+            event.place,
+            f"the adapters in `{adapters.label}` train and the rest of it is frozen: one flat "
+            "parameter cannot hold both, so this raises a ValueError",
+            "pass `use_orig_params=True`, or use `fully_shard` (FSDP2)",
+            ((trace.meeting_place(adapters, event), "the adapters are added here"),),
+        )
+        return
     freeze = next(
         (
             each
@@ -201,6 +220,10 @@ def _leaves_both(
 ) -> bool:
     """Whether a write is why a unit holds both kinds when it is flattened."""
     for part in write.parts:
+        if write.value is False and part == Part(key):
+            if has_grown(trace, event, key, write, apart):
+                return True
+            continue
         if not _is_piece(part, key, event.index, trace):
             continue
         if trace.flag(part, event.index, event.path).value is not write.value:
@@ -224,7 +247,9 @@ def _leaves_both(
 
 def _is_piece(part: Part, key: int, at: int, trace: Trace) -> bool:
     """Whether a part is inside of a module, and is not all of it."""
-    if SOME in part.predicate or trace.objects.route(key, part.key, at) is None:
+    if SOME in part.predicate or all(
+        trace.objects.route(key, each, at) is None for each in trace.objects.sources(part.key, at)
+    ):
         return False
     return part.key != key or not is_total(part.predicate)
 
