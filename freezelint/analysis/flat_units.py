@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import SubmoduleReplaced
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from freezelint.analysis.events import Called, FlagWritten
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
+
+_LAYER_MADE = re.compile(
+    r"self\.(\w+) = (?:nn\.)?(?:Sequential|Linear|Conv\dd|MultiheadAttention)\("
+)
 
 _POLICIES = ("transformer_auto_wrap_policy", "ModuleWrapPolicy")
 
@@ -176,11 +181,25 @@ def _cuts_through_layers(
     if not isinstance(test, NameTest) or test.negated is not negated or test.kind != "contains":
         return False
     library = trace.objects.module(key).library or ""
+    if _cuts_through_a_class(trace, test, apart):
+        return True
     if not library.startswith("transformers.") or not apart:
         return False
     is_of_layers = all(name.endswith(_LAYERS) for name in apart)
     picked = {text.strip("._").rpartition(".")[2] for text in test.texts}
     return is_of_layers and len(picked) == 1 and picked <= _IN_A_LAYER
+
+
+def _cuts_through_a_class(trace: Trace, test: NameTest, apart: frozenset[str]) -> bool:
+    """Whether a text is in the names of some submodules of a class of the file, and not of all."""
+    for name in apart:
+        definition = trace.file.classes.get(name)
+        constructor = None if definition is None else definition.methods.get("__init__")
+        layers = () if constructor is None else _LAYER_MADE.findall(constructor.text)
+        picked = {each: any(text.strip(".") in each for text in test.texts) for each in layers}
+        if {True, False} <= set(picked.values()):
+            return True
+    return False
 
 
 def _flags_in_the_root(

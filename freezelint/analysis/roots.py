@@ -191,8 +191,9 @@ class ClassRoot(Root):
         if step is None or not isinstance(code, cst.FunctionDef):
             return
 
-        def find(name: str) -> tuple[cst.FunctionDef, Chunk] | None:
-            method = definition.methods.get(name)
+        def find(name: str, *, is_method: bool) -> tuple[cst.FunctionDef, Chunk] | None:
+            known = definition.methods if is_method else self.interpreter.index.functions
+            method = known.get(name)
             if method is None:
                 return None
             found = method.chunk.body[0]

@@ -29,6 +29,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
     OF_CHILDREN,
     SOME,
+    AllButLast,
     FlagTest,
     flag_tests,
     is_total,
@@ -66,7 +67,7 @@ _USES = ("(", ".parameters(", ".named_parameters(", ".forward(")
 """How a module is used."""
 
 _DRAWS_PARAMETERS = re.compile(
-    r"self\.\w+\s*=\s*(?:torch\.)?nn\.(?:"
+    r"(?:self\.\w+\s*=\s*|__init__\(\s*)(?:torch\.)?nn\.(?:"
     r"Parameter\(\s*torch\.(?:randn|rand|empty|normal|Tensor|FloatTensor)\("
     rf"|(?:{'|'.join(sorted(LAYERS_WITH_WEIGHT - LAYERS_THAT_NORMALIZE))})\()"
 )
@@ -246,6 +247,12 @@ def has_parameters(trace: Trace, key: int, at: int) -> bool:
     if module.origin in (Origin.OWN_CLASS, Origin.COPY):
         return True
     library = module.library
+    if module.origin is Origin.DERIVED and module.source is not None:
+        taken = trace.objects.module(module.source).library or ""
+        # All layers of a published model but the last ones.
+        is_most = any(isinstance(each, AllButLast) for each in module.predicate)
+        if is_most and taken.startswith("torchvision.models."):
+            return True
     if module.origin not in (Origin.BUILT, Origin.DERIVED) or library is None:
         return False
     last = library.rpartition(".")[2]

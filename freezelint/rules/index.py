@@ -67,7 +67,7 @@ _52 = ('step', 'backward')
 _53 = ('register_hook', '.grad')
 _54 = ('register_hook\\(', '\\.grad\\b')
 _55 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop', 'param_groups')
-_56 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*:\\s*float\\s*=\\s*0(?:\\.0*)?\\s', 'lr[\\"\'],[^\\n]*\\bdefault\\s*=\\s*0(?:\\.0*)?[\\s,)]')
+_56 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*:\\s*float\\s*=\\s*0(?:\\.0*)?\\s', LinePattern(word='LR', pattern='[ \\t]*[\\w.]*(?:LR|lrs)\\w* ?= ?\\{[^\\n]*: 0(?:\\.0*)?[\\s,}]', unless=''), LinePattern(word='lrs', pattern='[ \\t]*[\\w.]*(?:LR|lrs)\\w* ?= ?\\{[^\\n]*: 0(?:\\.0*)?[\\s,}]', unless=''), 'lr[\\"\'],[^\\n]*\\bdefault\\s*=\\s*0(?:\\.0*)?[\\s,)]')
 _57 = ('step(',)
 _58 = ('param_groups',)
 _59 = ('_(', '*=', '-=', '+=', '.data = ')
@@ -78,7 +78,7 @@ _63 = ('load_state_dict', 'zip(', 'kl_div', 'KLDivLoss')
 _64 = ('load_state_dict\\([\\w.]+\\.state_dict\\(', 'zip\\([\\w.]+\\.parameters\\(', 'kl_div\\(', 'KLDivLoss\\(')
 _65 = ('backward', 'training_step')
 _66 = ('Parameter(', 'nn.')
-_67 = ('Module\\)', '= nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
+_67 = ('Module\\)', 'Sequential\\):', '= nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
 _68 = ('clip_grad_norm',)
 _69 = ('clip_grad_norm_?\\(',)
 _70 = ('zip(',)
@@ -156,28 +156,29 @@ _141 = ('DistributedDataParallel', 'DDP')
 _142 = ('backward',)
 _143 = ('requires_grad', 'get_peft_model')
 _144 = ('FullyShardedDataParallel', 'FSDP')
-_145 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
-_146 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_147 = ('compile(',)
-_148 = ('torch\\.compile\\(', 'import compile')
-_149 = ('peft',)
-_150 = ('from_pretrained(',)
-_151 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_152 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_153 = ('get_peft_model', 'PeftModel')
-_154 = ('get_peft_model\\(', 'is_trainable')
-_155 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_156 = ('get_peft_model',)
-_157 = ('Config(',)
-_158 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_159 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_160 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
-_161 = ('unload(',)
-_162 = ('disable_adapter(', 'set_adapter(')
-_163 = ('BaseFinetuning', 'BackboneFinetuning')
-_164 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_165 = ('Trainer(', 'Trainer)')
-_166 = ('.train(',)
+_145 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
+_146 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
+_147 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_148 = ('compile(',)
+_149 = ('torch\\.compile\\(', 'import compile')
+_150 = ('peft',)
+_151 = ('from_pretrained(',)
+_152 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_153 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_154 = ('get_peft_model', 'PeftModel')
+_155 = ('get_peft_model\\(', 'is_trainable')
+_156 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_157 = ('get_peft_model',)
+_158 = ('Config(',)
+_159 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_160 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_161 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
+_162 = ('unload(',)
+_163 = ('disable_adapter(', 'set_adapter(')
+_164 = ('BaseFinetuning', 'BackboneFinetuning')
+_165 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_166 = ('Trainer(', 'Trainer)')
+_167 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -242,14 +243,14 @@ RULES = (
     IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_138, _48, _20, ), (_23, )),
     IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_139, ), (_140, )),
     IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _141, _142, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_143, _144, ), (_145, _146, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _147, _142, ), (_11, _148, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_149, _150, _151, ), (_152, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_149, _153, _151, ), (_154, _155, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_149, _156, _157, _151, ), (_158, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _159, ), (_11, _160, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_149, _161, _153, _151, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_149, _162, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_163, _22, ), (_164, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _165, _166, ), (_11, _133, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_143, _144, _145, ), (_146, _147, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _148, _142, ), (_11, _149, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_150, _151, _152, ), (_153, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_150, _154, _152, ), (_155, _156, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_150, _157, _158, _152, ), (_159, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _160, ), (_11, _161, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_150, _162, _154, _152, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_150, _163, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_164, _22, ), (_165, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _166, _167, ), (_11, _133, )),
 )

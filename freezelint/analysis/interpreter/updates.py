@@ -16,11 +16,17 @@ from freezelint.analysis.syntax import dotted, walk
 from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import Protocol
 
     from freezelint.analysis.syntax import Chunk
 
-    Find = Callable[[str], tuple[cst.FunctionDef, Chunk] | None]
+    class Find(Protocol):
+        """Finds a method or a function."""
+
+        def __call__(self, name: str, *, is_method: bool) -> tuple[cst.FunctionDef, Chunk] | None:
+            """Look for it by name."""
+
 
 _DEEPEST_CALL = 3
 """Calls of methods of the class that are read in each other."""
@@ -45,7 +51,8 @@ def updates_without_gradient(step: cst.FunctionDef, chunk: Chunk, find: Find) ->
     Args:
         step: The method.
         chunk: The lines that it is in.
-        find: Finds other methods of its class, and where they are, by name.
+        find: Finds other methods of its class and functions of the file, by name, and where
+            they are.
     """
     reader = _Reader(chunk, find)
     if isinstance(step.body, cst.IndentedBlock):
@@ -179,11 +186,11 @@ class _Reader:
         if not isinstance(call, cst.Call) or self._depth == _DEEPEST_CALL:
             return False
         receiver, _, name = (dotted(call.func) or "").rpartition(".")
-        found = self._find(name) if receiver == "self" else None
+        found = self._find(name, is_method=receiver == "self") if receiver in ("", "self") else None
         if found is None:
             return False
         code, chunk = found
-        inside = self._passed(code, call)
+        inside = self._passed(code, call, skipped=1 if receiver else 0)
         if not (inside.parameters or inside.groups or inside.lists):
             return False
         outside = self._names, self._chunk
@@ -194,10 +201,10 @@ class _Reader:
         self._names, self._chunk = outside
         return True
 
-    def _passed(self, code: cst.FunctionDef, call: cst.Call) -> Names:
+    def _passed(self, code: cst.FunctionDef, call: cst.Call, skipped: int) -> Names:
         """What the parameters of a method stand for, by what each is passed."""
         inside = Names()
-        names = [each.name.value for each in code.params.params][1:]
+        names = [each.name.value for each in code.params.params][skipped:]
         for number, argument in enumerate(call.args):
             if argument.star:
                 break

@@ -13,7 +13,9 @@ from freezelint.analysis.events import (
     ParameterGroup,
     ParametersReplaced,
 )
+from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total
 from freezelint.analysis.rounds import comes_back
 from freezelint.analysis.trace import implies
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+
+
+_HOOKS = {(each,) for each in (*LIGHTNING.epoch, *LIGHTNING.end) if isinstance(each, str)}
 
 
 class DuplicateParamGroup(Rule):
@@ -167,7 +172,7 @@ class DuplicateParamGroup(Rule):
         )
         if built is None or not built.library:
             return
-        if not shares_activation(built, added):
+        if not shares_activation(built, added) and not _is_before_all_hooks(built, added):
             # In another method: by the time that it is called, the name may hold another one.
             return
         earlier = [each for each in trace.between(built, added, GroupAdded) if key in each.keys]
@@ -219,6 +224,11 @@ class DuplicateParamGroup(Rule):
                 return
 
 
+def _is_before_all_hooks(built: OptimizerBuilt, added: GroupAdded) -> bool:
+    """Whether Lightning asks for the optimizers before it calls what adds to them."""
+    return built.scopes[:1] == ("configure_optimizers",) and added.scopes[:1] in _HOOKS
+
+
 def _is_same_call(one: GroupAdded, other: GroupAdded) -> bool:
     return one.place.node is other.place.node and one.keys == other.keys
 
@@ -263,13 +273,26 @@ def _shared(
                 return other
             if _holds(trace, other, mine, second) and not _may_be_empty(mine):
                 return mine
-            if _are_nested(trace, mine, other):
+            if _are_nested(trace, mine, other) or _share_a_piece(trace, mine, other, first):
                 return other
             if filters_by_flag(mine) and filters_by_flag(other):
                 lasting = _trains_all_along(trace, mine, other, second)
                 if lasting is not None:
                     return lasting
     return None
+
+
+def _share_a_piece(trace: Trace, one: Part, other: Part, event: Event) -> bool:
+    """Whether a module with parameters hangs below both of two modules."""
+    if one.predicate or other.predicate or not trace.objects.share(one.key, other.key, event.index):
+        return False
+    return any(
+        each.origin is not Origin.CHILD
+        and len(each.attachments) > 1
+        and has_parameters(trace, each.key, event.index)
+        and trace.objects.route(other.key, each.key, event.index) is not None
+        for each in trace.objects.below(one.key, event.index)
+    )
 
 
 def _are_nested(trace: Trace, one: Part, other: Part) -> bool:

@@ -312,7 +312,9 @@ def _are_twins(target: int, source: int, trace: Trace) -> bool:
     if target == source:
         return False
     is_copy = one.origin is Origin.COPY and one.source == source
-    return is_copy or (one.owner_class is not None and one.owner_class == other.owner_class)
+    if is_copy or one.owner_class is not None:
+        return is_copy or one.owner_class == other.owner_class
+    return one.origin is Origin.BUILT and one.library is not None and one.library == other.library
 
 
 def _holds_both(built: OptimizerBuilt, target: int, source: int, trace: Trace) -> bool:

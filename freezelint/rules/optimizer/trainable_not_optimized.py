@@ -139,7 +139,7 @@ class TrainableNotOptimized(Rule):
     )
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,
-        (r"Module\)", r"= nn\.(?:Linear|Conv\dd|Embedding|Sequential)\("),
+        (r"Module\)", r"Sequential\):", r"= nn\.(?:Linear|Conv\dd|Embedding|Sequential)\("),
     )
     events = ("BackwardRan",)
 

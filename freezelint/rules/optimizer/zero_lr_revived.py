@@ -11,6 +11,7 @@ from freezelint.analysis.gradients import option
 from freezelint.analysis.knowledge.optimizers import REVIVING_SCHEDULERS, traits_of
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.predicates import is_total
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.slices import is_computed_from
 from freezelint.analysis.syntax import Place, walk
 from freezelint.analysis.values import Constant, OptimizerValue, TypedValue
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.events import ParameterGroup
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
+
+
+_TABLE_OF_RATES = r"[ \t]*[\w.]*(?:LR|lrs)\w* ?= ?\{[^\n]*: 0(?:\.0*)?[\s,}]"
 
 
 class ZeroLrRevived(Rule):
@@ -133,6 +137,7 @@ class ZeroLrRevived(Rule):
             r"lr[\"']\s*:\s*0(?:\.0*)?[\s,})]",
             r"lr\s*=\s*0(?:\.0*)?[\s,})]",
             r"lr\s*:\s*float\s*=\s*0(?:\.0*)?\s",
+            *(LinePattern(word, _TABLE_OF_RATES) for word in ("LR", "lrs")),
             r"lr[\"'],[^\n]*\bdefault\s*=\s*0(?:\.0*)?[\s,)]",
         ),
     )

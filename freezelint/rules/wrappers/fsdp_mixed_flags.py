@@ -134,7 +134,11 @@ class FsdpMixedFlags(Rule):
         Claim("raises", error="ValueError: Must flatten tensors with uniform `requires_grad` when"),
     )
     processes = 2
-    triggers = (("requires_grad", "get_peft_model"), ("FullyShardedDataParallel", "FSDP"))
+    triggers = (
+        ("requires_grad", "get_peft_model"),
+        ("FullyShardedDataParallel", "FSDP"),
+        ("requires_grad", "arameter", "optim", "Optim", "train("),
+    )
     trigger_patterns = (
         (*FLAG_WRITES, r"get_peft_model\("),
         (r"FullyShardedDataParallel[(,]", r"FSDP\w*[(,]"),
