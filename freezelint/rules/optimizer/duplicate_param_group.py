@@ -16,7 +16,13 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total
+from freezelint.analysis.predicates import (
+    ConditionTest,
+    FlagTest,
+    Some,
+    flag_tests,
+    is_total,
+)
 from freezelint.analysis.rounds import comes_back
 from freezelint.analysis.trace import implies
 from freezelint.analysis.training import (
@@ -338,7 +344,7 @@ def _holds(trace: Trace, whole: Part, piece: Part, event: Event) -> bool:
 
 def _may_be_empty(part: Part) -> bool:
     """Whether a condition of which nothing is known picks what is in a part."""
-    return SOME in part.predicate
+    return any(isinstance(atom, (Some, ConditionTest)) for atom in part.predicate)
 
 
 def _is_replaced(trace: Trace, part: Part, first: Event, second: Event) -> bool:
