@@ -69,6 +69,35 @@ def lost_at(event: Event, node: cst.CSTNode, file: Index) -> Place | None:
     return event.place if made_in == scope else scope.stack[len(made_in.stack)]
 
 
+def is_unnamed(event: Event, node: cst.CSTNode, file: Index) -> bool:
+    """Whether a loop variable goes over tensors that are made for the loop, and serves for nothing.
+
+    Args:
+        event: What happened to the tensor.
+        node: The tensor, as it is written there.
+        file: The file.
+    """
+    chunk = event.place.chunk
+    loop = chunk.loop_over(node) if isinstance(node, cst.Name) else None
+    if loop is None or not isinstance(node, cst.Name) or not _is_idle(node.value, [loop.body]):
+        return False
+    source: cst.BaseExpression = loop.iter
+    if isinstance(source, cst.Name):
+        scope = _Scope(chunk, file, event.stack)
+        value = _only_value(scope, source.value) if _is_idle_name(scope, source.value) else None
+        source = value or source
+    return isinstance(source, cst.BaseComp)
+
+
+def passed_at(event: Event, node: cst.CSTNode, file: Index) -> tuple[Place, cst.CSTNode] | None:
+    """The call that passed a tensor to a function which only sets its flag, and the argument."""
+    scope = _Scope(event.place.chunk, file, event.stack)
+    if not isinstance(node, cst.Name) or not _is_idle_name(scope, node.value):
+        return None
+    passed = None if _assigned(scope, node.value) else _passed(scope, node.value)
+    return None if passed is None else (event.stack[-1], passed)
+
+
 def _made_in(scope: _Scope, node: cst.CSTNode) -> _Scope | None:
     """The scope in which the state dict was made that a tensor is of, if neither is used."""
     if isinstance(node, cst.Subscript):
@@ -127,14 +156,34 @@ def _idle_tensors(
         passed = _passed(scope, source.value)
         caller = scope.stack[-1].node if scope.stack else None
         return None if passed is None else _idle_tensors(scope.caller, passed, caller)
+    if isinstance(source, cst.BaseComp):
+        return _idle_tensors(scope, source.for_in.iter, call)
+    if isinstance(source, cst.Subscript) and isinstance(source.slice[0].slice, cst.Slice):
+        return _idle_tensors(scope, source.value, call)
     if not isinstance(source, cst.Call):
         return None
     function = source.func
     if isinstance(function, cst.Attribute):
         is_table = function.attr.value in _TABLE_METHODS
         return _idle_dict(scope, function.value, call) if is_table else None
-    is_idle = isinstance(function, cst.Name) and function.value in _GOING_OVER
-    return _idle_tensors(scope, source.args[0].value, call) if is_idle and source.args else None
+    given = [each.value for each in source.args]
+    if not isinstance(function, cst.Name) or not given:
+        return None
+    if function.value == "zip":
+        tables = [each for each in given if not _hands_out_parameters(each)]
+        found = [_idle_tensors(scope, each, call) for each in tables]
+        return found[0] if len(found) == 1 else None
+    if function.value == "filter" and len(given) == 2:
+        return _idle_tensors(scope, given[1], call)
+    return _idle_tensors(scope, given[0], call) if function.value in _GOING_OVER else None
+
+
+def _hands_out_parameters(node: cst.BaseExpression) -> bool:
+    function = node.func if isinstance(node, cst.Call) else None
+    return isinstance(function, cst.Attribute) and function.attr.value in (
+        "parameters",
+        "named_parameters",
+    )
 
 
 def _idle_dict(
@@ -146,6 +195,8 @@ def _idle_dict(
     if not isinstance(container, cst.Name) or not _is_idle_name(scope, container.value, call):
         return None
     value = _only_value(scope, container.value)
+    if isinstance(value, cst.DictComp):
+        return _idle_tensors(scope, value.for_in.iter)
     if value is not None:
         return scope if isinstance(value, cst.Call) else None
     passed = _passed(scope, container.value)
@@ -172,9 +223,19 @@ def _assigned(scope: _Scope, name: str) -> list[cst.BaseExpression]:
 
 def _passed(scope: _Scope, name: str) -> cst.BaseExpression | None:
     """What a parameter of the function was passed, where its call is in sight."""
-    code = scope.chunk.body[0]
     call = scope.stack[-1].node if scope.stack else None
-    if not isinstance(code, cst.FunctionDef) or not isinstance(call, cst.Call):
+    if not isinstance(call, cst.Call):
+        return None
+    called = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
+    code = next(
+        (
+            each
+            for each in inner_nodes(scope.chunk.module)
+            if isinstance(each, cst.FunctionDef) and each.name.value == getattr(called, "value", "")
+        ),
+        None,
+    )
+    if code is None:
         return None
     names = [each.name.value for each in code.params.params]
     if names[:1] in (["self"], ["cls"]):
@@ -232,6 +293,8 @@ def _harmless_uses(
     if isinstance(node, cst.Call):
         function = node.func
         is_idle = isinstance(function, cst.Name) and function.value in _GOING_OVER
+        if _is_name(function, "setattr"):
+            return [node.args[0].value] if "requires_grad" in _text(node.args[1].value) else []
         is_copy = (
             isinstance(function, cst.Attribute)
             and function.attr.value == "load_state_dict"
@@ -259,6 +322,10 @@ def _harmless_uses(
             targets.append(entry.value)
         return targets
     return []
+
+
+def _text(node: cst.BaseExpression) -> str:
+    return node.value if isinstance(node, cst.SimpleString) else ""
 
 
 def _is_name(node: cst.CSTNode | None, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -31,8 +32,10 @@ from freezelint.analysis.interpreter.submodules import (
     prove_holders,
     replace_child,
 )
-from freezelint.analysis.knowledge.torch import MODULE_BASES, VALUES_WITH_INDICES
+from freezelint.analysis.knowledge.layers import RECURRENT_LAYERS
+from freezelint.analysis.knowledge.torch import MODULE_BASES, PARAMETER_CLASSES, VALUES_WITH_INDICES
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import SOME
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -98,11 +101,15 @@ def _unpack(
         rest = width - stars[0] - 1
         end = len(value.items) - rest
         items = (*value.items[: stars[0]], UNKNOWN, *value.items[end:])
+    elif isinstance(value, ModuleValue):
+        known = items_of(run, value) or ()
+        items = known if len(known) == width and not stars else ()
     elif isinstance(value, TensorValue) and value.cut_from is not None:
         # A batch, or what was computed without a graph: so is all that it consists of.
         items = (value,) * width
     elif isinstance(value, TensorValue) and value.kind is TensorKind.OUTPUT:
-        items = (value._replace(how="[...]"),) * width
+        how = "" if _are_all_real(run, value) else "[...]"
+        items = (value._replace(how=how),) * width
         if value.how in VALUES_WITH_INDICES:
             items = (value._replace(how=""), *items[1:])
     elif isinstance(value, ElementsValue) and isinstance(value.element, TensorValue) and not stars:
@@ -111,6 +118,14 @@ def _unpack(
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value
         assign(run, inner, items[number] if items else UNKNOWN, source)
+
+
+def _are_all_real(run: Interpreter, output: TensorValue) -> bool:
+    """Whether a recurrent layer made a tensor: all that it returns has a graph."""
+    return not output.how and all(
+        (run.objects.module(key).library or "").rpartition(".")[2] in RECURRENT_LAYERS
+        for key in output.modules
+    )
 
 
 def _assign_name(run: Interpreter, target: cst.Name, value: Value) -> None:
@@ -132,8 +147,12 @@ def by_annotation(
     if isinstance(annotation, cst.BinaryOperation):
         left = by_annotation(run, value, annotation.left, name)
         return by_annotation(run, left, annotation.right, name)
-    if isinstance(annotation, (cst.Subscript, cst.SimpleString)):
-        return value
+    if isinstance(annotation, cst.SimpleString):
+        written = annotation.raw_value
+        named = cst.parse_expression(written) if _DOTTED.fullmatch(written) else None
+        return value if named is None else by_annotation(run, value, named, name)
+    if isinstance(annotation, cst.Subscript):
+        return _by_generic(run, value, annotation, name)
     kind = evaluate(run, annotation)
     label = dotted(name)
     if isinstance(kind, ClassValue):
@@ -152,6 +171,33 @@ def by_annotation(
         if kind.name in ("torch.Tensor", "torch.FloatTensor"):
             return TensorValue()
     return value
+
+
+def _by_generic(
+    run: Interpreter, value: Value, annotation: cst.Subscript, name: cst.CSTNode
+) -> Value:
+    """``Optional[nn.Module]``, which is a module where it is used as one, or ``list[nn.Module]``."""
+    kind = (dotted(annotation.value) or "").rpartition(".")[2]
+    inner = annotation.slice[0].slice
+    if len(annotation.slice) != 1 or not isinstance(inner, cst.Index):
+        return value
+    if kind == "Optional":
+        return by_annotation(run, value, inner.value, name)
+    if kind not in _COLLECTIONS:
+        return value
+    element = by_annotation(run, value, inner.value, name)
+    if isinstance(element, ModuleValue):
+        return ModuleGroup(element.key, (SOME,))
+    parameter = evaluate(run, inner.value)
+    if isinstance(parameter, LibraryValue) and parameter.name in PARAMETER_CLASSES:
+        given = run.given_module(dotted(name))
+        return ParameterSequence((Part(given.key, (SOME,)),), Form.COLLECTION, complete=False)
+    return value
+
+
+_DOTTED = re.compile(r"\w+(?:\.\w+)*")
+
+_COLLECTIONS = frozenset({"List", "list", "Sequence", "Iterable", "Collection"})
 
 
 def _is_published_model(name: str) -> bool:
@@ -173,7 +219,7 @@ def write_attribute(
     source: cst.CSTNode,
 ) -> None:
     """``receiver.attribute = value``."""
-    receiver_node = node.value if isinstance(node, cst.Attribute) else None
+    receiver_node = node.value if isinstance(node, cst.Attribute) else _first_argument(node)
     path = dotted(node) if isinstance(node, cst.Attribute) else None
     if path is not None and isinstance(value, LibraryInstance):
         value = judge_instance(run, value, uses_of(run, path))
@@ -204,9 +250,12 @@ def write_attribute(
         name_object(run, value, path)
     if path is not None:
         run.touch(path.partition(".")[0])
-    target = receiver_node or _first_argument(node)
-    if isinstance(value, ModuleValue) and target is not None and _is_somewhere(run, receiver):
-        put_somewhere(run, target, value, source, node)
+    if (
+        isinstance(value, ModuleValue)
+        and receiver_node is not None
+        and _is_somewhere(run, receiver)
+    ):
+        put_somewhere(run, receiver_node, value, source, node)
     if isinstance(receiver, ModuleValue):
         note_collection(run, receiver.key, attribute, value, node, source)
         replace_child(run, receiver.key, attribute, value, node)

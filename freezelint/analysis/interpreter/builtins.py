@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import ParametersPaired
+import libcst as cst
+
+from freezelint.analysis.events import ConditionTested, ParametersPaired
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.attributes import read_attribute
 from freezelint.analysis.interpreter.command_line import forget_options
@@ -13,6 +15,7 @@ from freezelint.analysis.interpreter.functional import filter_elements, map_elem
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.iteration import (
     consume,
+    element_module,
     element_of,
     items_of,
     narrow_to_some,
@@ -24,7 +27,9 @@ from freezelint.analysis.interpreter.sequences import as_table
 from freezelint.analysis.interpreter.somewhere import put_somewhere
 from freezelint.analysis.interpreter.submodules import are_modules, note_numbered
 from freezelint.analysis.values import (
+    ANY_KEY,
     UNKNOWN,
+    BoundMethod,
     ClassNameValue,
     Constant,
     Counted,
@@ -46,8 +51,6 @@ from freezelint.analysis.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import libcst as cst
 
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
@@ -244,6 +247,9 @@ def _dict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         value = _first(arguments)
         if isinstance(value, ParameterSequence):
             return as_table(run, value, arguments, node)
+        if isinstance(value, ModuleGroup) and value.named and len(arguments.all) == 1:
+            element = ModuleValue(element_module(run, value.key, value.predicate))
+            return MappingValue(((ANY_KEY, element),), complete=False)
         return value if isinstance(value, MappingValue) else UNKNOWN
     return MappingValue(tuple(arguments.keywords.items()), arguments.complete)
 
@@ -261,6 +267,17 @@ def _use_up(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         if isinstance(value, ParameterSequence):
             consume(run, value, arguments.node(number, "") or node)
     return UNKNOWN
+
+
+def _test(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``any``, ``all`` and ``bool``: a test of each element, or of the value."""
+    value, source = _first(arguments), arguments.node(0, "")
+    if isinstance(source, (cst.GeneratorExp, cst.ListComp)):
+        source = source.elt
+        value = element_of(run, value)
+    if isinstance(value, BoundMethod) and source is not None:
+        run.announce(ConditionTested(place=run.place(source), value=value, expression=source))
+    return _use_up(run, arguments, node)
 
 
 def _str(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
@@ -296,8 +313,9 @@ _HANDLERS: dict[str, Builtin] = {
     "sum": _sum,
     "max": _use_up,
     "min": _use_up,
-    "any": _use_up,
-    "all": _use_up,
+    "any": _test,
+    "all": _test,
+    "bool": _test,
     "next": _next,
     "getattr": _getattr,
     "setattr": _setattr,

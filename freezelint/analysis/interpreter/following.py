@@ -60,6 +60,7 @@ def follow(
         and not _passes_selection(arguments)
         and not _passes_output(arguments)
         and not _connects(run, arguments)
+        and not _goes_over_own(run, function)
     ):
         _lend(run, function, arguments, node)
         return UNKNOWN
@@ -93,6 +94,15 @@ def _passes_selection(arguments: Arguments) -> bool:
         or (isinstance(each, ParameterSequence) and each.iterator is not None)
         for each in arguments.all
     )
+
+
+def _goes_over_own(run: Interpreter, method: FunctionValue) -> bool:
+    """Whether a method mentions what its object keeps and can be gone over only once."""
+    receiver = method.receiver
+    if not isinstance(receiver, (InstanceValue, ModuleValue)) or method.definition is None:
+        return False
+    kept = (run.bindings.get((receiver.key, name)) for name in method.definition.names_of_own)
+    return any(isinstance(each, ParameterSequence) and each.iterator is not None for each in kept)
 
 
 def _passes_output(arguments: Arguments) -> bool:

@@ -31,9 +31,12 @@ from freezelint.analysis.knowledge.torch import (
     HARMLESS_CALLS,
     HARMLESS_PREFIXES,
     ITERATOR_CONSUMERS,
+    JOINING,
+    ONE_TENSOR_METHODS,
     OPTIMIZERS_ELSEWHERE,
     PARAMETER_REPLACERS,
     PRETRAINED_LAYERS,
+    REAL_FUNCTIONS,
     SCHEDULE_FACTORIES,
     TENSOR_CONSTRUCTORS,
     TRANSPARENT_WRAPPERS,
@@ -277,7 +280,22 @@ def _computed(run: Interpreter, name: str, arguments: Arguments) -> Value:
     if name in ("load", "compile", "device", "manual_seed", "is_tensor"):
         return UNKNOWN
     values = arguments.all if arguments.complete else (*arguments.all, UNKNOWN)
-    return derived(run, TensorValue(), values, is_discrete=name in DISCRETE_METHODS)
+    computed = _still_output(name, arguments.positional)
+    return derived(run, computed, values, is_discrete=name in DISCRETE_METHODS)
+
+
+def _still_output(name: str, values: tuple[Value, ...]) -> TensorValue:
+    """What is as much the output of a module as the first argument, or as some of a list."""
+    first = values[0] if values else UNKNOWN
+    among = first.items if isinstance(first, SequenceValue) and name in JOINING else (first,)
+    outputs = [
+        each for each in among if isinstance(each, TensorValue) and each.kind is TensorKind.OUTPUT
+    ]
+    outputs = [each for each in outputs if not each.how and each.cut_from is None]
+    if not outputs or name not in JOINING | ONE_TENSOR_METHODS | REAL_FUNCTIONS:
+        return TensorValue()
+    modules = dict.fromkeys(key for each in outputs for key in each.modules)
+    return TensorValue(TensorKind.OUTPUT, modules=tuple(modules))
 
 
 def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> Value:

@@ -139,9 +139,7 @@ def _on_state_dict(run: Interpreter, receiver: StateDictValue, name: str) -> Val
     if isinstance(tensor, ParameterValue):
         parts = run.parts_of(receiver.key)
         return ParameterSequence(parts, Form.COLLECTION, named=name == "items")
-    return SequenceValue(
-        (SequenceValue((UNKNOWN, tensor)),) if name == "items" else (tensor,), False
-    )
+    return ElementsValue(SequenceValue((UNKNOWN, tensor)) if name == "items" else tensor)
 
 
 def _on_super(

@@ -44,6 +44,7 @@ from freezelint.analysis.values import (
     ComparisonValue,
     Constant,
     Counted,
+    ElementsValue,
     Form,
     InstanceValue,
     LibraryInstance,
@@ -143,6 +144,8 @@ def _is_view(node: cst.Subscript) -> bool:
 def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
     if isinstance(receiver, ModuleValue):
         return ModuleValue(_slice_of(run, receiver, _bounds(run, element)))
+    if isinstance(receiver, ElementsValue):
+        return receiver._replace(iterator=None)
     if isinstance(receiver, ModuleGroup):
         picked: Predicate = (SOME, *_all_but_last(run, element))
         return receiver._replace(predicate=conjunction(receiver.predicate, picked))

@@ -288,6 +288,17 @@ ONE_TENSOR_METHODS = CONVERSIONS | frozenset(
 )
 """Methods of a tensor that take no other tensor."""
 
+REAL_FUNCTIONS = frozenset(
+    {
+        *("adaptive_avg_pool2d", "avg_pool2d", "clamp", "dropout", "elu", "gelu", "interpolate"),
+        *("leaky_relu", "normalize", "silu", "softplus"),
+    }
+)
+"""Functions of one tensor whose result has a graph wherever the tensor has one."""
+
+JOINING = frozenset({"cat", "concat", "stack"})
+"""Functions that make one tensor of several."""
+
 VALUES_WITH_INDICES = frozenset(
     {"cummax", "cummin", "kthvalue", "max", "median", "min", "mode", "sort", "topk"}
 )
@@ -305,9 +316,9 @@ ITERATOR_CONSUMERS = frozenset(
     }
 )
 
-TENSOR_CLASSES = frozenset(
-    {"torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor", "torch.FloatTensor"}
-)
+PARAMETER_CLASSES = frozenset({"torch.nn.Parameter", "torch.nn.parameter.Parameter"})
+
+TENSOR_CLASSES = PARAMETER_CLASSES | {"torch.Tensor", "torch.FloatTensor"}
 
 TENSOR_CONSTRUCTORS = frozenset(
     {

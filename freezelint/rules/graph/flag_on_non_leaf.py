@@ -116,6 +116,8 @@ class FlagOnNonLeaf(Rule):
                 rf"\.requires_grad(?:{_BARE_NAME})(?<!\sp\.requires_grad)(?<!\sparam\.requires_grad)"
                 r"(?:\s*=\s*False|_\((?:requires_grad=)?False)"
             ),
+            # What other than a model is made and changed in one expression?
+            r"\)\.requires_grad_\((?:requires_grad=)?False\)(?<!eval\(\)\.requires_grad_\(False\))",
             QUOTED_FLAG,
         ),
         # Elements of parameters need no more; outputs are for training.

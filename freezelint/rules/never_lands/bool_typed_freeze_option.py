@@ -23,6 +23,14 @@ _FREEZING = frozenset(
 )
 """Words that say what an option is about."""
 
+_IN_ONE_WORD = ("freez", "unfreez", "nofreez", "finetun", "frozen")
+"""How such words begin, whatever follows without a hyphen."""
+
+_HOLDING = frozenset(
+    {"train", "tune", "tuning", "fix", "fixed", "lock", "locked", "update", "static"}
+)
+"""Words that say it of a part of a model only."""
+
 _PARTS = frozenset(
     [
         "fine",
@@ -32,7 +40,7 @@ _PARTS = frozenset(
         *("text", "vision", "visual", "projector", "adapter", "classifier", "teacher"),
     ]
 )
-"""Next to these, `train` and `tune` do not mean to run a training or a search."""
+"""Next to these, `train` and `tune` do not mean to run a training or a search, nor `fix` a bug."""
 
 _WITH_PARSERS_OF_ITS_OWN = frozenset({"jsonargparse", "tap", "fire", "absl"})
 
@@ -138,7 +146,7 @@ class BoolTypedFreezeOption(Rule):
     triggers = (
         ("add_argument(",),
         ("type=bool", "type = bool"),
-        ("freez", "frozen", "tune", "tuning", "train"),
+        ("freez", "frozen", "tun", "train", "fix", "lock", "update", "static"),
     )
     trigger_patterns = ((r"type=bool\b", r"type = bool\b"),)
     is_local = True
@@ -168,7 +176,10 @@ def _parses_like_argparse(trace: Trace) -> bool:
 
 def _is_about_freezing(option: str) -> bool:
     words = re.split(r"[-_.]", option.lstrip("-").lower())
-    if _FREEZING.intersection(words):
+    if _FREEZING.intersection(words) or any(map(_begins_so, words)):
         return True
-    is_trained = not {"train", "tune", "tuning"}.isdisjoint(words)
-    return is_trained and bool(_PARTS.intersection(words))
+    return not _HOLDING.isdisjoint(words) and not _PARTS.isdisjoint(words)
+
+
+def _begins_so(word: str) -> bool:
+    return word.startswith(_IN_ONE_WORD)

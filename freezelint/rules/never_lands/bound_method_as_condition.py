@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import ConditionTested, Event
-from freezelint.analysis.values import BoundMethod, ModuleValue, ParameterValue, TensorValue
+from freezelint.analysis.values import (
+    BoundMethod,
+    ComparisonValue,
+    ModuleValue,
+    ParameterValue,
+    TensorValue,
+)
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from libcst import CSTNode
 
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Fix
@@ -123,23 +131,31 @@ class BoundMethodAsCondition(Rule):
         """Report a method that is tested instead of a flag."""
         assert isinstance(event, ConditionTested)
         value = event.value
+        node: CSTNode | None = event.expression
+        if isinstance(value, ComparisonValue):
+            value, node = value.left, getattr(node, "left", None)
         if not isinstance(value, BoundMethod) or value.name != "requires_grad_":
             return
-        if isinstance(value.receiver, (ModuleValue, ParameterValue, TensorValue)):
+        if node is not None and isinstance(
+            value.receiver, (ModuleValue, ParameterValue, TensorValue)
+        ):
+            code = event.place.chunk.code(node)
             yield Report(
                 event.place,
-                f"`{event.place.code}` is a method, and a method is always true: "
-                "frozen parameters pass this test too",
-                f"write `{event.place.code[:-1]}`, without the underscore",
-                fix=_fix(event),
+                f"`{code}` is a method, and a method is always true: "
+                "frozen parameters pass this test too"
+                if node is event.expression
+                else f"`{code}` is a method, and a method is no flag: this compares the two",
+                f"write `{code[:-1]}`, without the underscore",
+                fix=_fix(event, node),
                 about=_about(value.receiver, trace),
             )
 
 
-def _fix(event: ConditionTested) -> Fix | None:
+def _fix(event: ConditionTested, node: CSTNode) -> Fix | None:
     from freezelint.analysis import edits
 
-    edit = edits.attribute_renamed(event.place, event.expression, "requires_grad")
+    edit = edits.attribute_renamed(event.place, node, "requires_grad")
     return edits.fixed("test the flag instead", edit, is_safe=True)
 
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import Event, ExpressionDiscarded
-from freezelint.analysis.values import ComparisonValue, FlagValue
+from freezelint.analysis.values import (
+    UNKNOWN,
+    ComparisonValue,
+    ElementsValue,
+    FlagValue,
+    SequenceValue,
+)
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -109,11 +115,15 @@ class ComparisonInsteadOfAssignment(Rule):
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a comparison of the flag that is a whole statement."""
         assert isinstance(event, ExpressionDiscarded)
-        value = event.value
+        value, code = event.value, event.place.code
+        if isinstance(value, (ElementsValue, SequenceValue)) and code.startswith("["):
+            # A list that is made for what its elements do.
+            made = value.items if isinstance(value, SequenceValue) else (value.element,)
+            value, code = made[0] if made else UNKNOWN, code[1:].partition(" for ")[0]
         if event.is_last or not isinstance(value, ComparisonValue):
             return
         if isinstance(value.left, FlagValue) and value.operator in ("==", "is"):
-            left, _, right = event.place.code.partition(f" {value.operator} ")
+            left, _, right = code.partition(f" {value.operator} ")
             yield Report(
                 event.place,
                 "this compares the flag and drops the answer; no flag is set",

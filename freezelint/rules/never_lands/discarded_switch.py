@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Fix
 
-_SWITCHES = frozenset({"eval", "train", "requires_grad_"})
+_SWITCHES = frozenset({"eval", "train", "requires_grad_", "detach"})
 
 
 _SWITCHED_BY = ("no_grad", "inference_mode", "enable_grad")
@@ -40,7 +40,8 @@ class DiscardedSwitch(Rule):
     What it does:
         Reports `torch.no_grad()`, `torch.inference_mode()` and `torch.enable_grad()`
         as statements without `with`; `model.eval`, `model.train` and
-        `x.requires_grad_` without a call; `p.detach()` whose result is dropped; and
+        `x.requires_grad_` without a call; `p.detach()` whose result is dropped; a `map` or
+        generator that would set flags if somebody went over it; and
         `with torch.no_grad:` without a call.
 
     Why is this bad:
@@ -112,7 +113,7 @@ class DiscardedSwitch(Rule):
     triggers = (
         (
             *("no_grad", "inference_mode", "enable_grad"),
-            *(".eval", ".train", ".requires_grad_", ".detach()"),
+            *(".eval", ".train", "requires_grad", ".detach()"),
         ),
     )
     trigger_patterns = (
@@ -125,12 +126,20 @@ class DiscardedSwitch(Rule):
             *(LinePattern(name, rf"[^\n]*=\s*torch\.{name}[ \t]*[\n#;]") for name in _SWITCHED_BY),
             *(
                 LinePattern(name, rf"{STATEMENT_BEGINS}(?!return\b)[^\n=#\"']*\{name}[ \t]*[\n#;]")
-                for name in (".eval", ".train", ".requires_grad_")
+                for name in (".eval", ".train", ".requires_grad_", ".detach")
             ),
             r"\.eval for ",
             r"\.train for ",
             r"\.requires_grad_ for ",
-            LinePattern(".detach()", rf"{STATEMENT_BEGINS}\w[\w.]*\.detach\(\)[ \t]*[\n#;]"),
+            LinePattern(
+                ".detach()",
+                rf"{STATEMENT_BEGINS}\w[\w.]*(?:\[[^\]\n]*\])?\.detach\(\)[ \t]*[\n#;]",
+            ),
+            LinePattern("map(", rf"{STATEMENT_BEGINS}map\([^\n]*requires_grad"),
+            LinePattern(
+                "requires_grad_(",
+                rf"{STATEMENT_BEGINS}\([\w.]+\.requires_grad_\([^()\n]*\) for ",
+            ),
         ),
     )
     is_local = True
@@ -157,8 +166,13 @@ class DiscardedSwitch(Rule):
         code = event.place.code
         if isinstance(value, (SequenceValue, ElementsValue)) and code.startswith("["):
             yield from _check_list(event, value)
-            return
-        if isinstance(value, (LibraryInstance, LibraryValue)) and value.name in GRAD_SWITCHES:
+        elif _never_runs(event):
+            yield Report(
+                event.place,
+                "nothing goes over this iterator, so no flag is set",
+                "write a loop over the parameters",
+            )
+        elif isinstance(value, (LibraryInstance, LibraryValue)) and value.name in GRAD_SWITCHES:
             call = code if code.endswith(")") else f"{code}()"
             yield Report(
                 event.place,
@@ -167,10 +181,11 @@ class DiscardedSwitch(Rule):
             )
         elif isinstance(value, BoundMethod) and _is_switch(value):
             argument = "False" if value.name == "requires_grad_" else ""
+            call = f"{code}({argument})"
             yield Report(
                 event.place,
                 f"`{code}` names the method and does not call it: nothing happens",
-                f"write `{code}({argument})`",
+                f"use the result of `{call}`" if value.name == "detach" else f"write `{call}`",
                 fix=_fix(event, value.name),
                 about=_about(code.rpartition(".")[0], value.name),
             )
@@ -185,6 +200,23 @@ class DiscardedSwitch(Rule):
                 f"`{code}` returns a new tensor, and this one is dropped: nothing is detached",
                 f"use the result, or write `{code.removesuffix('()')}_()`",
             )
+
+
+def _never_runs(event: ExpressionDiscarded) -> bool:
+    """Whether a lazy iterator over parameters is made for what it would do to them."""
+    from libcst import Call, GeneratorExp, Lambda
+
+    node = event.expression
+    if isinstance(node, GeneratorExp):
+        done: object = node.elt
+    elif isinstance(node, Call) and event.place.chunk.code(node.func) == "map" and node.args:
+        function = node.args[0].value
+        done = function.body if isinstance(function, Lambda) else None
+    else:
+        return False
+    if not isinstance(done, Call):
+        return False
+    return "requires_grad" in event.place.chunk.code(done)
 
 
 def _check_list(
@@ -216,7 +248,8 @@ def _called(event: Event) -> Fix | None:
 def _fix(event: ExpressionDiscarded, method: str) -> Fix | None:
     from freezelint.analysis import edits
 
-    if edits.expression_statement(event.place) is None:
+    if edits.expression_statement(event.place) is None or method == "detach":
+        # To call that is not enough: its result has to be taken.
         return None
     if method == "requires_grad_":
         # Whether on or off was meant is not said; somebody who freezes writes this.

@@ -129,7 +129,20 @@ class ExhaustedParameterIterator(Rule):
                 r"[^\n]*parameters\(",
             ),
             LinePattern(
-                "parameters()", r"[^\n]*=\s*[\w.\[\]]+\.(?:named_)?parameters\(\)\s*(?:#.*)?\n"
+                "parameters()",
+                r"[^\n]*(?:"
+                r"=\s*[\w.\[\]]+(?:\(\))?\.(?:named_)?parameters\(\)\s*(?:#.*)?\n"
+                # One of two, or several names at once; an argument has no spaces around its sign.
+                r"| = [\w.\[\]]+\.(?:named_)?parameters\(\)(?:,| if )"
+                # In a dict, which is no group of an optimizer on the spot.
+                r"|[\"'](?!params[\"'])\w+[\"']: ?[\w.]+\.(?:named_)?parameters\(\)"
+                r"| = \{[\"']params[\"']: ?[\w.]+\.parameters\(\))",
+            ),
+            LinePattern(" = filter(", r"[^\n]* = filter\(lambda \w+: \w+\.requires_grad, ?\w+\)"),
+            LinePattern(" = param", r"[ \t]*self\.\w+ = param\w*[ \t]*\n"),
+            LinePattern(
+                "yield ",
+                r"[ \t]*yield (?:(?:p|param|parameter|weight)[ \t]*\n|from [^\n]*parameters\()",
             ),
             r"=\s*\((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
             r"return \((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
@@ -141,7 +154,7 @@ class ExhaustedParameterIterator(Rule):
             ),
         ),
     )
-    is_local = True
+    is_local = False
     fix = "safe"
     events = ("IteratorConsumed",)
 

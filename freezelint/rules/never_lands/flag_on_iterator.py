@@ -108,6 +108,9 @@ class FlagOnIterator(Rule):
             r"children\([^()]*\)\s*\.requires_grad",
             r"modules\([^()]*\)\s*\.requires_grad",
             r"setattr\([^\n]*(?:parameters|children|modules)\(\), *[\"']requires_grad",
+            r"params\.requires_grad",
+            r"parameters\.requires_grad",
+            r"layers\.requires_grad",
             r"=\s*[\w.\[\]]+\.(?:named_)?(?:parameters|children|modules)\(\)\s*\n",
             (
                 r"=\s*(?:list|filter|(?:itertools\.)?chain)\((?:[^\n]*\n){0,2}?"

@@ -15,6 +15,10 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from libcst import CSTNode
+
+    from freezelint.analysis.index import Index
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Fix
 
@@ -113,6 +117,11 @@ class FlagOnTemporary(Rule):
         (
             r"\.data(?:\[[^\]\n]*\])?\.requires_grad",
             r"\.(?:data|detach\(\))[ \t]*\n(?:[^\n]*\n){0,2}?[ \t]*\w+\.requires_grad\s*=\s*False",
+            r"\.(?:data|detach\(\))[ \t]*\n(?:[^\n]*\n){0,2}?[ \t]*\w+\.requires_grad_\(",
+            r"\.(?:data|detach\(\)) for [^\n]*\n[ \t]*\w+\.requires_grad",
+            r"\.(?:data|detach\(\)) for [^\n]*\n[^\n]*:\n[ \t]*\w+\.requires_grad",
+            r"setattr\([\w.]*\.(?:data|detach\(\)), *[\"']requires_grad",
+            r"freez\w*\([\w.]*\.(?:data|detach\(\))[,)]",
             r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\([^()]*\)\s*\.requires_grad",
         ),
     )
@@ -122,18 +131,33 @@ class FlagOnTemporary(Rule):
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a flag that is set on a tensor nobody keeps."""
+        assert isinstance(event, (AttributeWritten, MethodCalled))
+        tensor = event.receiver
+        if not isinstance(tensor, TensorValue) or not tensor.parts:
+            return
         if isinstance(event, AttributeWritten):
-            node = event.receiver_node
-            if event.attribute != "requires_grad" or node is None:
-                return
-            if not _is_kept(node) or _is_used_for_nothing_else(event, trace.file.text):
-                yield from _report(event, event.receiver)
-        elif isinstance(event, MethodCalled) and event.name == "requires_grad_":
+            node = event.receiver_node if event.attribute == "requires_grad" else None
+        else:
             from freezelint.analysis.dropped_tensors import is_discarded
 
-            function = getattr(event.place.node, "func", None)
-            if function is not None and not _is_kept(function.value) and is_discarded(event.place):
-                yield from _report(event, event.receiver)
+            sets_flag = event.name == "requires_grad_" and is_discarded(event.place)
+            node = getattr(getattr(event.place.node, "func", None), "value", None)
+            node = node if sets_flag else None
+        place = None if node is None else _lost_at(event, node, trace.file)
+        if place is not None:
+            yield from _report(event, place, tensor)
+
+
+def _lost_at(event: AttributeWritten | MethodCalled, node: CSTNode, file: Index) -> Place | None:
+    """Where it is wrong that a tensor gets a flag which goes with it; None where it is kept."""
+    if not _is_kept(node) or _is_used_for_nothing_else(event, node, file.text):
+        return event.place
+    from freezelint.analysis.dropped_tensors import is_unnamed, passed_at
+
+    if is_unnamed(event, node, file):
+        return event.place
+    passed = passed_at(event, node, file)
+    return None if passed is None or _is_kept(passed[1]) else passed[0]
 
 
 def _is_kept(node: object) -> bool:
@@ -145,10 +169,16 @@ def _is_kept(node: object) -> bool:
     return isinstance(node, Name)
 
 
-def _is_used_for_nothing_else(event: AttributeWritten, text: str) -> bool:
+def _is_used_for_nothing_else(
+    event: AttributeWritten | MethodCalled, node: CSTNode, text: str
+) -> bool:
     """Whether a name is bound to the tensor only to fill it, to look at it and to freeze it."""
-    name = event.receiver_name
-    if name is None or not name.isidentifier() or event.value != Constant(False):
+    if isinstance(event, AttributeWritten):
+        flag = event.value
+    else:
+        flag = event.keywords.get("requires_grad", (*event.arguments, Constant(True))[0])
+    name = event.place.chunk.code(node)
+    if not name.isidentifier() or flag != Constant(False):
         return False
     # A global name may be used in all of the file.
     where = event.place.chunk.text if event.scope else text
@@ -162,6 +192,7 @@ def _is_used_for_nothing_else(event: AttributeWritten, text: str) -> bool:
 _HARMLESS = (
     r"{name} = [^=\n]*\.(?:data|detach\(\))[ \t]*(?:#.*)?$",
     r"{name}\.requires_grad\b",
+    r"^[ \t]*{name}\.requires_grad_\(",
     r"{name}\.(?:shape|dtype|device|ndim)\b",
     r"{name}\.(?:size|dim|numel)\(",
     r"^[ \t]*{name}(?:\[[^\]\n]*\])?\.(?!requires_grad_)\w+_\(",
@@ -171,24 +202,25 @@ _HARMLESS = (
 """What is done with a tensor that shares its memory with a parameter, and hands it to nobody."""
 
 
-def _report(event: Event, value: object) -> Iterator[Report]:
-    if not isinstance(value, TensorValue) or not value.parts:
-        return
-    if value.kind is TensorKind.TEMPORARY and value.how in ("data", "detach"):
+def _report(event: Event, place: Place, tensor: TensorValue) -> Iterator[Report]:
+    fix = _fix(event, tensor.how) if place is event.place else None
+    if tensor.kind is TensorKind.TEMPORARY and tensor.how in ("data", "detach"):
         yield Report(
-            event.place,
-            f"`{value.how}` makes a new tensor: the flag is set on that one and lost with it",
-            f"leave out `{value.how}` and set the flag of the parameter itself",
-            fix=_fix(event, value.how),
+            place,
+            f"`{tensor.how}` makes a new tensor: the flag is set on that one and lost with it",
+            f"leave out `{tensor.how}` and set the flag of the parameter itself",
+            fix=fix,
             about=_about(event),
         )
-    elif value.kind in (TensorKind.TEMPORARY, TensorKind.CONVERTED) and value.how != "state_dict":
+    elif tensor.kind in (TensorKind.TEMPORARY, TensorKind.CONVERTED) and (
+        tensor.how not in ("state_dict", "requires_grad")
+    ):
         yield Report(
-            event.place,
-            f"`{value.how}` returns another tensor (or raises here, since that is no leaf): "
+            place,
+            f"`{tensor.how}` returns another tensor (or raises here, since that is no leaf): "
             "the parameter keeps its flag",
-            f"leave out `{value.how}` and set the flag of the parameter itself",
-            fix=_fix(event, value.how),
+            f"leave out `{tensor.how}` and set the flag of the parameter itself",
+            fix=fix,
         )
 
 

@@ -20,10 +20,15 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from libcst import CSTNode
+
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
     from freezelint.findings import Fix
 
+
+_JUDGED = (Constant, ChoiceValue, TypedValue)
+"""Values that tell by themselves whether they are bools."""
 
 _FALSE = ("False", "false", "0")
 """Strings that are true for Python and not meant so."""
@@ -120,7 +125,8 @@ class NonBooleanFlag(Rule):
         (
             (
                 r"requires_grad(?:_\(|[\"'],|\s*=(?!=))\s*(?:requires_grad\s*=\s*)?"
-                r"(?:\d|None|[\"']|int\(|\w+\[|(?!self\.)\w+\.(?!requires_grad)\w+\)?\s*(?:#.*)?\n)"
+                r"(?:\d|None|[\"']|(?:int|len|sum|str)\(|\w+\[|\[|\{"
+                r"|\w+\.(?:count|find|lower|upper|strip|match|search|findall)\(|(?!self\.)\w+\.(?!requires_grad)\w+\)?\s*(?:#.*)?\n)"
             ),
             LinePattern(
                 "requires_grad",
@@ -139,6 +145,8 @@ class NonBooleanFlag(Rule):
         if isinstance(event, AttributeWritten):
             if event.attribute == "requires_grad" and _has_flag(event.receiver):
                 yield from _report(event, event.value, "RuntimeError")
+                if not isinstance(event.value, _JUDGED):
+                    yield from _report_written(event, event.value_node, "RuntimeError", trace)
         elif isinstance(event, MethodCalled):
             if event.name == "requires_grad_":
                 passed = event.keywords.get("requires_grad")
@@ -146,6 +154,9 @@ class NonBooleanFlag(Rule):
                     passed = event.arguments[0]
                 if passed is not None:
                     yield from _report(event, passed, "TypeError")
+                if passed is not None and not isinstance(passed, _JUDGED):
+                    node = _argument(event)
+                    yield from _report_written(event, node, "TypeError", trace)
         elif isinstance(event, Called) and event.name.startswith("torch."):
             passed = event.keywords.get("requires_grad")
             if passed is not None:
@@ -154,6 +165,27 @@ class NonBooleanFlag(Rule):
 
 def _has_flag(receiver: Value) -> bool:
     return isinstance(receiver, (ParameterValue, TensorValue))
+
+
+def _argument(event: MethodCalled) -> CSTNode | None:
+    from freezelint.analysis import edits
+
+    return edits.argument_of(event.place.node, "requires_grad", 0)
+
+
+def _report_written(
+    event: Event, node: CSTNode | None, error: str, trace: Trace
+) -> Iterator[Report]:
+    """Report an expression whose value is not known, but is no bool by how it is written."""
+    from freezelint.analysis.plain_types import certain_type
+
+    what = certain_type(node, event.place.chunk, trace.file)
+    if what is not None:
+        yield Report(
+            event.place,
+            f"`requires_grad` must be a bool, not {what}: this raises a {error}",
+            "make it a bool first: `bool(...)`",
+        )
 
 
 def _report(event: Event, value: Value, error: str) -> Iterator[Report]:
