@@ -200,9 +200,11 @@ def _freeze_inside(part: Part, event: Event, trace: Trace) -> FlagWritten | None
         return None
     for freeze in trace.before(event, FlagWritten):
         if freeze.value is False and freeze.certain:
+            # Where an option decides, the runs count in which it is chosen.
+            path = tuple(dict.fromkeys((*event.path, *freeze.path)))
             for mine in freeze.parts:
                 inside = trace.part_covers(region, mine, freeze.index)
-                if inside and trace.is_frozen(mine, event.index, event.path):
+                if inside and trace.is_frozen(mine, event.index, path):
                     return freeze
     return None
 
