@@ -20,7 +20,7 @@ def replacement(place: Place, old: cst.CSTNode, new: cst.CSTNode) -> Edit:
     if isinstance(new, cst.BaseExpression):
         # The parentheses around an expression are no part of its span, and stay.
         new = new.with_changes(lpar=(), rpar=())
-    return Edit(place.chunk.span(old), place.chunk.module.code_for_node(new))
+    return Edit(place.chunk.span(old, place.statement), place.chunk.module.code_for_node(new))
 
 
 def fixed(title: str, *edits: Edit | None, is_safe: bool) -> Fix | None:
@@ -213,7 +213,7 @@ def class_also_tested(place: Place, also: str) -> Edit | None:
     if not home:
         return None
     return Edit(
-        place.chunk.span(tests[0].args[1]),
+        place.chunk.span(tests[0].args[1], place.statement),
         f"({', '.join(place.chunk.code(each) for each in classes)}, {home}.{also})",
     )
 
@@ -242,7 +242,7 @@ def wrapped(place: Place, node: cst.CSTNode, function: str) -> Edit | None:
         return None
     if isinstance(node, cst.GeneratorExp):
         # Its own parentheses become those of the call.
-        span = place.chunk.span(node)
+        span = place.chunk.span(node, place.statement)
         before = span.column - 1
         if place.chunk.line(span.line)[before - 1 : before] != "(":
             return None

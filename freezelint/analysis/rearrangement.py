@@ -23,7 +23,7 @@ def filtered_by_flag(place: Place, argument: cst.CSTNode | None) -> Edit | None:
     assert argument is not None
     code = place.chunk.module.code_for_node(argument)
     picked = f"[p for p in {code} if p.requires_grad]"
-    return Edit(place.chunk.span(argument), picked)
+    return Edit(place.chunk.span(argument, place.statement), picked)
 
 
 def statement_below(title: str, place: Place, code: str) -> Fix | None:
@@ -40,7 +40,7 @@ def statement_below(title: str, place: Place, code: str) -> Fix | None:
             if list(loop.body.body) != [statement]:
                 return None
             statement = loop
-    span = place.chunk.span(statement)
+    span = place.chunk.span(statement, statement)
     line, end = place.chunk.line(span.line), place.chunk.line(span.end_line)
     indent = line[: span.column - 1]
     if indent.strip():

@@ -41,7 +41,7 @@ def comes_back(trace: Trace, first: Event, second: Event) -> bool:
         if _RECURS.search(code):
             recurs = True
             continue
-        around = each.place.chunk.span(each.place.statement)
+        around = each.place.chunk.span(each.place.statement, each.place.statement)
         is_around = any(around.line < line <= around.end_line for line in lines)
         if (_ONCE if is_around else _ALL_BUT_ONE).search(code):
             return False

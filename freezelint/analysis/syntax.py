@@ -7,6 +7,7 @@ and positions are computed for a piece when a finding in it is reported.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from libcst.metadata import CodeRange
+
+    from freezelint.analysis.positions import Beginning
 
 _METHOD_SHELL = "class _:\n"
 
@@ -52,15 +55,13 @@ _TRIVIA = frozenset(
 class Chunk:
     """A run of whole lines of one file, parsed on first use."""
 
-    __slots__ = ("_first_line", "_is_method", "_lines", "_module", "_positions", "facts")
-
     def __init__(self, lines: Sequence[str], first_line: int, *, is_method: bool = False) -> None:
         """Take the lines (without newlines) and the number of the first, from 1."""
         self._lines = lines
         self._first_line = first_line
         self._is_method = is_method
         self._module: cst.Module | None = None
-        self._positions: Mapping[cst.CSTNode, CodeRange] | None = None
+        self._positions: dict[cst.CSTNode, Mapping[cst.CSTNode, CodeRange]] = {}
         self.facts: dict[tuple[str, int], Any] = {}
         """What was worked out about nodes of this chunk, by kind of fact and node identity."""
 
@@ -68,9 +69,13 @@ class Chunk:
     def module(self) -> cst.Module:
         """The parsed lines; raises ``libcst.ParserSyntaxError`` when they do not parse."""
         if self._module is None:
-            text = "\n".join(self._lines) + "\n"
-            self._module = parse(_METHOD_SHELL + text if self._is_method else text)
+            self._module = parse(self._text_parsed)
         return self._module
+
+    @property
+    def _text_parsed(self) -> str:
+        text = self.text + "\n"
+        return _METHOD_SHELL + text if self._is_method else text
 
     @property
     def body(self) -> Sequence[cst.BaseStatement]:
@@ -82,20 +87,48 @@ class Chunk:
             return shell.body.body  # type: ignore[return-value]
         return statements
 
-    def span(self, node: cst.CSTNode) -> Span:
-        """Where a node of this chunk stands in the file."""
-        if self._positions is None:
-            from freezelint.analysis.positions import Positions
-
-            self._positions = Positions().of(self.module)
-        place = self._positions[node]
-        shift = self._first_line - 1 - (1 if self._is_method else 0)
+    def span(self, node: cst.CSTNode, statement: cst.CSTNode | None = None) -> Span:
+        """Where a node of this chunk stands in the file; sooner known if its statement is."""
+        place, shift = self._position_within(node, statement) or (self._all_positions[node], 0)
+        shift += self._first_line - 1 - (1 if self._is_method else 0)
         return Span(
             place.start.line + shift,
             place.start.column + 1,
             place.end.line + shift,
             place.end.column + 1,
         )
+
+    @functools.cached_property
+    def _all_positions(self) -> Mapping[cst.CSTNode, CodeRange]:
+        from freezelint.analysis.positions import Positions
+
+        return Positions().of(self.module)
+
+    @functools.cached_property
+    def _beginnings(self) -> Mapping[cst.BaseStatement, Beginning]:
+        from freezelint.analysis.positions import beginnings
+
+        return beginnings(self.module, self._text_parsed)
+
+    def _position_within(
+        self, node: cst.CSTNode, statement: cst.CSTNode | None
+    ) -> tuple[CodeRange, int] | None:
+        """The position of a node in its statement, and how many lines below that it is."""
+        if "_all_positions" in self.__dict__ or not isinstance(statement, cst.BaseStatement):
+            return None
+        beginning = self._beginnings.get(statement)
+        if beginning is None:
+            return None
+        positions = self._positions.get(statement)
+        if positions is None:
+            from freezelint.analysis.positions import Positions
+
+            line = self._text_parsed.split("\n")[beginning.line - 1]
+            positions = Positions().within(self.module, statement, line[: beginning.column])
+            self._positions[statement] = positions
+        if node not in positions:
+            return None
+        return positions[node], beginning.line - positions[statement].start.line
 
     @property
     def text(self) -> str:
@@ -135,7 +168,7 @@ class Place(NamedTuple):
     @property
     def span(self) -> Span:
         """Where the node stands."""
-        return self.chunk.span(self.node)
+        return self.chunk.span(self.node, self.statement)
 
     @property
     def code(self) -> str:
@@ -161,7 +194,7 @@ class Place(NamedTuple):
     @property
     def statement_lines(self) -> tuple[int, int]:
         """First and last line of the statement; of a compound one, up to the node's end."""
-        whole = self.chunk.span(self.statement)
+        whole = self.chunk.span(self.statement, self.statement)
         if isinstance(self.statement, cst.BaseCompoundStatement):
             return min(whole.line, self.span.line), self.span.end_line
         return whole.line, whole.end_line
