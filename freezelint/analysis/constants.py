@@ -40,7 +40,7 @@ class Constants:
         if self._assigned is None:
             self._assigned = dict(filter(None, map(_assignment, self._statements)))
         node = self._assigned.get(name)
-        if node is None or not (_is_table(node) or _is_literal(node)):
+        if node is None or not (_is_table(node) or _is_reference(node) or _is_literal(node)):
             return None
         return None if self._is_stored_again(name) or self._is_changed(name) else node
 
@@ -101,6 +101,15 @@ def _is_literal(node: ast.expr) -> bool:
         return not isinstance(ast.literal_eval(node), bool)
     except (ValueError, TypeError, SyntaxError):
         return False
+
+
+def _is_reference(node: ast.expr) -> bool:
+    """Whether a dotted name stands for something of a library: ``torch.optim.AdamW``."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+        if isinstance(node, ast.Name):
+            return True
+    return False
 
 
 def _is_table(node: ast.expr) -> bool:

@@ -164,9 +164,22 @@ def _by_keyword(
     name = parameter.name.value
     if name in arguments.keywords:
         return arguments.keywords[name]
-    if parameter.default is not None and arguments.complete:
+    if parameter.default is None:
+        return UNKNOWN
+    if arguments.complete:
         return _default(run, function, parameter.default)
+    if isinstance(parameter.default, (cst.Name, cst.Attribute)):
+        return _kind_of(_default(run, function, parameter.default))
     return UNKNOWN
+
+
+def _kind_of(default: Value) -> Value:
+    """What may be passed in the place of a default: another class of optimizers for one."""
+    from freezelint.analysis.interpreter.library_calls import is_optimizer
+
+    if not isinstance(default, LibraryValue) or not is_optimizer(default.name):
+        return UNKNOWN
+    return LibraryValue(f"{default.name.rpartition('.')[0]}.Chosen")
 
 
 def _default(run: Interpreter, function: FunctionValue, node: cst.BaseExpression) -> Value:

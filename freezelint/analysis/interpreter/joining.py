@@ -13,6 +13,7 @@ from freezelint.analysis.values import (
     Constant,
     Form,
     LibraryInstance,
+    LibraryValue,
     MappingValue,
     ModuleGroup,
     ModuleValue,
@@ -72,8 +73,23 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
         return _join_tensors(run, first, second)
     if isinstance(first, OptimizerValue) and isinstance(second, OptimizerValue):
         return OptimizerValue(tuple(dict.fromkeys(first.keys + second.keys)))
+    if isinstance(first, LibraryValue) and isinstance(second, LibraryValue):
+        are_classes = all(_is_class(each.name) for each in (first, second))
+        return one_of_a_package(first.name, second.name) if are_classes else UNKNOWN
     joined = _join_collections(run, first, second)
     return _join_groups(first, second) if isinstance(joined, Unknown) else joined
+
+
+def _is_class(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
+
+
+def one_of_a_package(*names: str) -> Value:
+    """Something of a package, such as a class of optimizers, where it is not known which."""
+    packages = {name.rpartition(".")[0] for name in names}
+    return (
+        LibraryValue(f"{packages.pop()}.Chosen") if len(packages) == 1 and all(names) else UNKNOWN
+    )
 
 
 def _join_collections(run: Interpreter, first: Value, second: Value) -> Value:

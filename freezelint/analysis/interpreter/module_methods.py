@@ -14,6 +14,7 @@ from freezelint.analysis.interpreter.calls import apply
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
+from freezelint.analysis.interpreter.gradients import MASKED
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.iteration import element_module
 from freezelint.analysis.interpreter.lightning_modules import (
@@ -55,6 +56,7 @@ from freezelint.analysis.values import (
     Part,
     PartialValue,
     StateDictValue,
+    TensorValue,
     TypedValue,
     Unknown,
     Value,
@@ -221,6 +223,15 @@ def _grows(run: Interpreter, receiver: ModuleValue, name: Value | None) -> bool:
     return is_counting and run.objects.module(receiver.key).library == "torch.nn.Sequential"
 
 
+def _buffer(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
+    """``register_buffer``: of what is kept there, a mask matters."""
+    name, value = arguments.get(0, "name"), arguments.get(1, "tensor")
+    is_mask = isinstance(value, TensorValue) and value.how == MASKED
+    if isinstance(name, Constant) and is_mask and value is not None:
+        run.bindings[receiver.key, str(name.value)] = value
+    return UNKNOWN
+
+
 def _submodule(
     run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
 ) -> Value:
@@ -328,6 +339,7 @@ _SPECIAL: dict[str, Special] = {
     "add_module": _register,
     "register_module": _register,
     "register_parameter": _register,
+    "register_buffer": _buffer,
     "get_submodule": _submodule,
     "append": _append,
     "extend": _extend,

@@ -18,6 +18,7 @@ from freezelint.analysis.interpreter.iteration import (
     stands_for_several,
 )
 from freezelint.analysis.interpreter.optimizers import note_rate
+from freezelint.analysis.interpreter.joining import one_of_a_package
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.sequences import entry_of, renew, store, with_entry
 from freezelint.analysis.interpreter.submodules import (
@@ -264,8 +265,7 @@ def _chosen(package: str, name: Value) -> LibraryValue:
 def _one_function(table: MappingValue) -> Value:
     """An entry of a table of functions, where it is not known which."""
     names = [each.name if isinstance(each, LibraryValue) else "" for _, each in table.items]
-    packages = {name.rpartition(".")[0] for name in names}
-    return _chosen(packages.pop(), UNKNOWN) if len(packages) == 1 and all(names) else UNKNOWN
+    return one_of_a_package(*names)
 
 
 def tensor_of(state: StateDictValue) -> Value:

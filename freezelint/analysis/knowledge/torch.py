@@ -499,6 +499,12 @@ OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
         )
     ),
     r"Lamb(?!da)(?<!class Lamb)\w*\(",
+    # A class that is chosen first and called later.
+    r"optim\w*\.(?!lr_scheduler|Optimizer\b)[A-Z]\w*(?=\s*[,}\n)]| if )",
+    *(
+        rf"{name}(?<=[:=] {name})\w*(?=\s*[,}}\n)]| if )"
+        for name in ("Adam", "SGD", "RMSprop", "Lion", "Muon")
+    ),
     r"getattr\([\w.]*optim,",
     # A class of the file's own, which is used.
     LinePattern("Optimizer)", r"class (\w+)\([\w.]*Optimizer\)[\s\S]*?(?<!\w)\1\("),

@@ -13,9 +13,10 @@ from freezelint.analysis.knowledge.torch import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
-from freezelint.analysis.predicates import is_total
+from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.training import (
     filters_by_flag,
+    happens_whenever,
     is_dropped,
     is_written_again,
     region_inside,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+    from freezelint.analysis.values import Part
 
 
 class UnfilteredOptimizer(Rule):
@@ -128,7 +130,7 @@ class UnfilteredOptimizer(Rule):
                 continue
             for part in freeze.parts:
                 inside = any(region_inside(trace, mine, part, event.index) for mine in held)
-                if inside and trace.is_frozen(part, event.index, event.path):
+                if inside and _is_frozen(trace, part, freeze, event):
                     optimizer = trace.objects.optimizer(event.key).label or event.name
                     frozen = f"`{freeze.label}`, which is"
                     if not is_total(part.predicate):
@@ -141,3 +143,18 @@ class UnfilteredOptimizer(Rule):
                         about=about_frozen(freeze),
                     )
                     return
+
+
+def _is_frozen(trace: Trace, part: Part, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
+    """Whether what was frozen still is; of some parameters that is so where nobody touched any."""
+    if trace.is_frozen(part, built.index, built.path):
+        return True
+    return (
+        SOME in part.predicate
+        and happens_whenever(freeze, built)
+        and not any(
+            write.value is not False
+            and any(trace.parts_overlap(mine, part, write.index) for mine in write.parts)
+            for write in trace.after(freeze, FlagWritten)
+        )
+    )
