@@ -44,6 +44,7 @@ _LOUD = AnyOf(
     *("param_group", "optim,", "Adam", "SGD", "weight_norm", "spectral_norm", "merge_and_unload"),
     *("kbit_training", "mark_only_lora", "track_running_stats", "load_state_dict(self."),
     *("disable_adapter", "set_adapter", "load_adapter", "add_adapter", "_modules[", "kl_div("),
+    ".register_hook(",
     ("require", r"require\w*_?[gG]"),
     (".eval", r"\.eval\b"),
     (".train", r"\.train\b"),
