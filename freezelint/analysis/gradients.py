@@ -51,6 +51,8 @@ def gradients_made(trace: Trace, event: Event, built: OptimizerBuilt, part: Part
 
 
 def _reaches(trace: Trace, backward: BackwardRan, part: Part) -> bool:
+    if any(trace.related(key, part.key, backward.index) for key in _graph_of(backward)):
+        return True
     last = next(trace.before(backward, BackwardRan), None)
     for forward in trace.before(backward, ForwardRan):
         if last is not None and forward.index < last.index:

@@ -1,4 +1,4 @@
-"""Whether a module certainly has more parameters than some that were taken out of it."""
+"""Whether a module certainly has more parameters than some that were taken out of it, or none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from freezelint.analysis.events import SubmoduleReplaced
 from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import Atom, NameTest, NotAll, is_met_by
-from freezelint.analysis.training import has_parameters, without_flag_tests
+from freezelint.analysis.training import has_no_parameters, has_parameters, without_flag_tests
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
@@ -43,6 +43,37 @@ def left_out(trace: Trace, key: int, taken: Sequence[Part], at: int) -> Part | N
         certain that anything is.
     """
     return _left_out(trace, key, taken, at, _DEEPEST)
+
+
+def with_wholes(trace: Trace, taken: Sequence[Part], at: int) -> list[Part]:
+    """Parts, and each module of a class in sight that has no other parameters than these.
+
+    Args:
+        trace: The run that is asked about.
+        taken: The parts, as an optimizer takes them in groups.
+        at: The moment that counts.
+
+    Returns:
+        The parts, and after them the modules that they make up together.
+    """
+    found = list(taken)
+    for part in taken:
+        for key in trace.objects.holders(part.key, at)[1:]:
+            if Part(key) not in found and _is_made_up(trace, key, found, at):
+                found.append(Part(key))
+    return found
+
+
+def _is_made_up(trace: Trace, key: int, taken: Sequence[Part], at: int) -> bool:
+    module = trace.objects.module(key)
+    if module.origin is not Origin.OWN_CLASS or module.is_subject:
+        return False
+    trace.look_inside(key)
+    return module.is_complete and all(
+        any(trace.part_covers(part, Part(held), at) for part in taken)
+        or has_no_parameters(trace, held)
+        for held in trace.objects.held_by(key, at)
+    )
 
 
 def _left_out(trace: Trace, key: int, taken: Sequence[Part], at: int, depth: int) -> Part | None:

@@ -73,8 +73,8 @@ def _as_mapping(collected: Value) -> Value:
         return MappingValue(((ANY_KEY, element),), complete=False)
     if not isinstance(collected, SequenceValue) or not collected.items:
         return collected
-    if len(collected.items) == 1 and not _is_entry(collected.items[0]):
-        return MappingValue(((ANY_KEY, collected.items[0]),), complete=False)
+    if len(collected.items) == 1 and (alike := _under_any_key(collected.items[0])) is not None:
+        return MappingValue(((ANY_KEY, alike),), complete=False)
     pairs = [each.items for each in collected.items if isinstance(each, SequenceValue)]
     if len(pairs) < len(collected.items) or any(len(each) != 2 for each in pairs):
         return collected
@@ -82,9 +82,12 @@ def _as_mapping(collected: Value) -> Value:
     return MappingValue(known, collected.complete and len(known) == len(pairs))
 
 
-def _is_entry(value: Value) -> bool:
-    """Whether this is a key that is known, with the value under it."""
-    return isinstance(value, SequenceValue) and len(value.items) == 2
+def _under_any_key(entry: Value) -> Value | None:
+    """What stands for all values of a dict; None where its key is known."""
+    if not isinstance(entry, SequenceValue) or len(entry.items) != 2:
+        return entry
+    key, value = entry.items
+    return None if isinstance(key, Constant) else value
 
 
 def _restore_names(run: Interpreter, before: dict[tuple[int, str], Value]) -> None:

@@ -80,7 +80,10 @@ def flag_test(
     receiver = value.receiver
     if isinstance(receiver, ParameterValue) and receiver.is_element:
         place = run.place(run.selection or node)
-        return ElementTest((FlagTest(wanted, place),), (FlagTest(not wanted, place),))
+        # A statement looks at the flag now; what picks elements does where they are asked for.
+        is_lazy = run.selection is not None or run.frame.on_yield is not None
+        at = None if is_lazy else run.trace.now
+        return ElementTest((FlagTest(wanted, place, at),), (FlagTest(not wanted, place, at),))
     return None
 
 

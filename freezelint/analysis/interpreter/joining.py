@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter.graphs import lose_sight
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import SOME
+from freezelint.analysis.predicates import SOME, union
 from freezelint.analysis.tensors import cut_sources
 from freezelint.analysis.values import (
     UNKNOWN,
@@ -76,8 +76,23 @@ def join_values(run: Interpreter, first: Value, second: Value) -> Value:
     if isinstance(first, LibraryValue) and isinstance(second, LibraryValue):
         are_classes = all(_is_class(each.name) for each in (first, second))
         return one_of_a_package(first.name, second.name) if are_classes else UNKNOWN
+    if (
+        isinstance(first, ParameterValue)
+        and isinstance(second, ParameterValue)
+        and (first.is_element and second.is_element)
+    ):
+        return first._replace(parts=_picked_by_either(first.parts, second.parts))
     joined = _join_collections(run, first, second)
     return _join_groups(first, second) if isinstance(joined, Unknown) else joined
+
+
+def _picked_by_either(first: tuple[Part, ...], second: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Elements that got here in either way: in one loop, each of them did in its own."""
+    if len(first) == len(second) == 1 and first[0].key == second[0].key:
+        together = union(first[0].predicate, second[0].predicate)
+        if together is not None:
+            return (first[0]._replace(predicate=together),)
+    return tuple(dict.fromkeys((*first, *second)))
 
 
 def _is_class(name: str) -> bool:
@@ -106,6 +121,10 @@ def _join_collections(run: Interpreter, first: Value, second: Value) -> Value:
         )
     if isinstance(first, SequenceValue) and isinstance(second, SequenceValue):
         return _join_sequences(run, first, second)
+    for one, other in ((first, second), (second, first)):
+        if one == SequenceValue(()) and isinstance(other, ParameterSequence):
+            # In a loop over parameters a condition narrows which of them are added.
+            return other._replace(complete=other.complete and bool(run.element_names))
     if isinstance(first, MappingValue) and isinstance(second, MappingValue):
         return _join_mappings(run, first, second)
     if isinstance(first, ModuleGroup) and isinstance(second, ModuleGroup):
@@ -186,11 +205,20 @@ def _join_sequences(run: Interpreter, first: SequenceValue, second: SequenceValu
     if not all(map(same, short.items, long.items)):
         return UNKNOWN
     # In a loop over parameters a condition narrows which of them are appended.
-    are_narrowed = bool(run.element_names) and all(hasattr(each, "parts") for each in more)
+    are_narrowed = bool(run.element_names) and all(map(is_of_parameters, more))
     if short.complete and long.complete and are_narrowed:
         return long
     certain = tuple(each for each in short.sure if each in long.sure)
     return long._replace(complete=False, certain=certain)
+
+
+def is_of_parameters(value: Value) -> bool:
+    """Whether a value is parameters or a group of them, which stands for one of each round."""
+    if isinstance(value, MappingValue):
+        return value.complete and is_of_parameters(value.get("params") or UNKNOWN)
+    if isinstance(value, SequenceValue):
+        return value.complete and all(map(is_of_parameters, value.items))
+    return hasattr(value, "parts")
 
 
 def _join_modules(run: Interpreter, first: ModuleValue, second: ModuleValue) -> ModuleValue:

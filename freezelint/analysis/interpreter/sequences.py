@@ -18,6 +18,7 @@ from freezelint.analysis.interpreter.iteration import (
     stands_for_several,
 )
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
+from freezelint.analysis.interpreter.joining import is_of_parameters
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -198,7 +199,7 @@ def _appended(
         items = receiver.items
         if grows and items and items[-1] == value:
             return receiver
-        is_known = not grows or _is_of_parameters(value) or stands_for_several(run, value)
+        is_known = not grows or is_of_parameters(value) or stands_for_several(run, value)
         complete = receiver.complete and is_known
         certain = () if complete else (*receiver.sure, value)
         return SequenceValue((*items, value), complete, certain)
@@ -207,15 +208,6 @@ def _appended(
         return receiver._replace(complete=False)
     parts = tuple(dict.fromkeys(receiver.parts + more.parts))
     return ParameterSequence(parts, Form.COLLECTION, receiver.named, receiver.complete)
-
-
-def _is_of_parameters(value: Value) -> bool:
-    """Whether a value is parameters or a group of them, which stands for one of each round."""
-    if isinstance(value, MappingValue):
-        return value.complete and _is_of_parameters(value.get("params") or UNKNOWN)
-    if isinstance(value, SequenceValue):
-        return value.complete and all(map(_is_of_parameters, value.items))
-    return hasattr(value, "parts")
 
 
 def _set_default(

@@ -217,9 +217,9 @@ def _place_of(test: FlagTest, freeze: FlagWritten, trace: Trace) -> Place:
     """Where the filter comes before the freeze; a helper that filters is called too early."""
     assert test.at is not None
     ran = trace.events[test.at - 1]
-    is_this = ran.place.statement is test.place.statement
-    common = trace.common_place(ran, freeze) if is_this else test.place
-    return test.place if common.node is ran.place.node else common
+    common = trace.common_place(ran, freeze)
+    is_generator = ran.place.chunk is not test.place.chunk
+    return test.place if common.node is ran.place.node and not is_generator else common
 
 
 def _fix(built: OptimizerBuilt, freeze: FlagWritten, test: FlagTest, trace: Trace) -> Fix | None:

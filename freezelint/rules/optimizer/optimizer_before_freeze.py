@@ -14,6 +14,7 @@ from freezelint.analysis.knowledge.torch import (
     OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.predicates import flag_tests
+from freezelint.analysis.remainders import with_wholes
 from freezelint.analysis.toggles import is_left_off
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -139,6 +140,7 @@ class OptimizerBeforeFreeze(Rule):
         """Report an optimizer of whose parameters some are frozen afterwards."""
         assert isinstance(event, OptimizerBuilt)
         held = [part for part in event.parts if not filters_by_flag(part)]
+        held = with_wholes(trace, held, event.index)
         for freeze in trace.after(event, FlagWritten):
             if freeze.value is not False or not freeze.certain:
                 continue

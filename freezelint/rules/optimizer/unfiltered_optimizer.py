@@ -147,7 +147,7 @@ class UnfilteredOptimizer(Rule):
 
 def _is_frozen(trace: Trace, part: Part, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
     """Whether what was frozen still is; of some parameters that is so where nobody touched any."""
-    if trace.is_frozen(part, built.index, built.path):
+    if trace.is_frozen(part, built.index, (*built.path, *freeze.path)):
         return True
     return (
         SOME in part.predicate
