@@ -279,7 +279,7 @@ def _is_text(value: Value) -> bool:
 
 def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
     from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
-    from freezelint.analysis.interpreter.gradients import is_gradient, product
+    from freezelint.analysis.interpreter.gradients import complement, is_gradient, product
 
     left, right = evaluate(run, node.left), evaluate(run, node.right)
     if isinstance(node.operator, cst.Add):
@@ -294,6 +294,8 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
     if isinstance(node.operator, cst.Subtract):
         if _is_number(left) and _is_number(right):
             return Constant(left.value - right.value)  # type: ignore[union-attr]
+        if _is_number(left) and (rest := complement(right)) is not None:
+            return rest
         kept = as_parameters(run, left, node)
         if kept is not None:
             parts = tuple(

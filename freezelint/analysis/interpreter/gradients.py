@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
+from freezelint.analysis.knowledge.torch import CONVERSIONS
 from freezelint.analysis.values import (
     UNKNOWN,
     ComparisonValue,
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 ZEROED = "zeroed"
 MASKED = "masked"
 """What was done to a gradient: all of it is zero, or some of it is."""
+
+PIECE = "piece"
+"""A slice of a gradient, which shares its memory."""
+
+COMPARED = "compared"
+"""How a tensor came about that says of each element whether something is so."""
+
+_KEEPING = CONVERSIONS | {"int", "long", "clone", "detach", "view", "unsqueeze", "expand_as"}
+"""Methods that leave the elements of a mask what they are."""
 
 _SAME = frozenset({"detach", "detach_", "cpu", "cuda", "to", "clone", "contiguous"})
 
@@ -57,8 +67,25 @@ def product(left: Value, right: Value) -> Value:
 def _is_mask(value: Value) -> bool:
     """Whether elements of a tensor are certainly zero."""
     if isinstance(value, ComparisonValue):
-        return isinstance(value.left, TensorValue)
-    return isinstance(value, TensorValue) and value.is_fresh and value.how in _ZEROS
+        return isinstance(value.left, TensorValue) and not is_gradient(value.left)
+    if not isinstance(value, TensorValue):
+        return False
+    return value.how == COMPARED or (value.is_fresh and value.how in _ZEROS)
+
+
+def is_lasting_mask(value: Value) -> bool:
+    """Whether this is a tensor that was made to pick elements."""
+    return isinstance(value, TensorValue) and value.how in (MASKED, COMPARED)
+
+
+def kept_mask(receiver: TensorValue, name: str) -> TensorValue | None:
+    """What a method makes of a mask that came from a comparison; None where it is another thing."""
+    return TensorValue(how=COMPARED) if receiver.how == COMPARED and name in _KEEPING else None
+
+
+def complement(value: Value) -> Value | None:
+    """``1 - mask``, which is a mask as well."""
+    return value if is_lasting_mask(value) else None
 
 
 def call_on_gradient(
@@ -70,14 +97,16 @@ def call_on_gradient(
     changed: Value = UNKNOWN
     first = arguments.positional[0] if arguments.positional else UNKNOWN
     if name == "zero_" or (name == "fill_" and is_zero(first)):
-        changed = receiver._replace(how=ZEROED)
-        if receiver.parts:
+        changed = receiver._replace(how=MASKED if receiver.how == PIECE else ZEROED)
+        if receiver.parts and receiver.how != PIECE:
             run.announce(
                 events.GradientsCleared(place=run.place(node), parts=receiver.parts, to_none=False)
             )
     elif name.rstrip("_") == "mul":
         changed = product(receiver, first)
-    elif name.rstrip("_") == "masked_fill" and is_zero(arguments.get(1, "value") or UNKNOWN):
+    elif (name.rstrip("_") == "masked_fill" and is_zero(arguments.get(1, "value") or UNKNOWN)) or (
+        name.rstrip("_") == "index_fill" and is_zero(arguments.get(2, "value") or UNKNOWN)
+    ):
         changed = receiver._replace(how=MASKED)
     if name.endswith("_"):
         note_masked(run, changed, node)
@@ -95,6 +124,8 @@ def write_gradient(
     to_none: bool | None = None
     if isinstance(value, Constant) or is_zero(value):
         to_none = isinstance(value, Constant) and value.value is None
+        if not isinstance(value, Constant):
+            announce_masked(run, parameter, ZEROED, node, by_hook=False)
     run.announce(
         events.GradientsCleared(place=run.place(node), parts=parameter.parts, to_none=to_none)
     )
@@ -122,6 +153,24 @@ def announce_masked(
             is_partial=how == MASKED,
         )
     )
+
+
+def piece_of(gradient: TensorValue, index: Value | None) -> TensorValue:
+    """``grad[index]``: by a mask it is a copy, by slices a view of what it is taken from."""
+    is_copy = isinstance(index, (TensorValue, ComparisonValue))
+    return gradient._replace(how=PIECE, parts=() if is_copy else gradient.parts)
+
+
+def chosen(condition: Value, taken: Value, other: Value) -> Value | None:
+    """``torch.where(condition, grad, zeros)``, where the condition is not about the gradient."""
+    if not is_lasting_mask(condition) and not (
+        isinstance(condition, ComparisonValue) and isinstance(condition.left, TensorValue)
+    ):
+        return None
+    for one, rest in ((taken, other), (other, taken)):
+        if isinstance(one, TensorValue) and is_gradient(one) and is_zero(rest):
+            return one._replace(how=MASKED)
+    return None
 
 
 def with_zeros_at(run: Interpreter, tensor: TensorValue, node: cst.CSTNode) -> TensorValue:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.events import OutputDetached
+from freezelint.analysis.interpreter.gradients import COMPARED
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import (
     cut_sources,
@@ -224,7 +225,7 @@ def compared(run: Interpreter, comparison: ComparisonValue) -> TensorValue | Non
     if not tensors:
         return None
     keys = dict.fromkeys(key for each in tensors for key in sources_of(each))
-    return TensorValue(cut_from=tuple(keys), is_inference=run.is_inference)
+    return TensorValue(how=COMPARED, cut_from=tuple(keys), is_inference=run.is_inference)
 
 
 def _may_have_graph(value: Value) -> bool:

@@ -16,6 +16,7 @@ from freezelint.analysis.interpreter.building import (
     share_module,
 )
 from freezelint.analysis.interpreter.command_line import OPTION_CALLS
+from freezelint.analysis.interpreter.gradients import chosen, is_gradient
 from freezelint.analysis.interpreter.graphs import derived, take_up
 from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.lightning import LIGHTNING_CALLS
@@ -280,8 +281,12 @@ def _computed(run: Interpreter, name: str, arguments: Arguments) -> Value:
     if name in ("load", "compile", "device", "manual_seed", "is_tensor"):
         return UNKNOWN
     values = arguments.all if arguments.complete else (*arguments.all, UNKNOWN)
+    if name == "where" and len(values) == 3 and (masked := chosen(*values)) is not None:
+        return masked
     computed = _still_output(name, arguments.positional)
-    return derived(run, computed, values, is_discrete=name in DISCRETE_METHODS)
+    result = derived(run, computed, values, is_discrete=name in DISCRETE_METHODS)
+    # What a gradient says of itself, such as where it is not a number, is no mask.
+    return UNKNOWN if any(map(is_gradient, values)) else result
 
 
 def _still_output(name: str, values: tuple[Value, ...]) -> TensorValue:

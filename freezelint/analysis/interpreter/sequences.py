@@ -17,8 +17,8 @@ from freezelint.analysis.interpreter.iteration import (
     narrowed,
     stands_for_several,
 )
-from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.joining import is_of_parameters
+from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (

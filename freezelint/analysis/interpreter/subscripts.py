@@ -8,7 +8,14 @@ import libcst as cst
 
 from freezelint.analysis.events import ElementCounted, ParametersWritten
 from freezelint.analysis.interpreter.expressions import by_path, evaluate
-from freezelint.analysis.interpreter.gradients import MASKED, is_zero, with_zeros_at
+from freezelint.analysis.interpreter.gradients import (
+    MASKED,
+    is_gradient,
+    is_lasting_mask,
+    is_zero,
+    piece_of,
+    with_zeros_at,
+)
 from freezelint.analysis.interpreter.graphs import derived, lone_parameter
 from freezelint.analysis.interpreter.hidden import holds_modules
 from freezelint.analysis.interpreter.iteration import (
@@ -17,8 +24,8 @@ from freezelint.analysis.interpreter.iteration import (
     narrow_to_some,
     stands_for_several,
 )
-from freezelint.analysis.interpreter.optimizers import note_rate
 from freezelint.analysis.interpreter.joining import one_of_a_package
+from freezelint.analysis.interpreter.optimizers import note_rate
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.sequences import entry_of, renew, store, with_entry
 from freezelint.analysis.interpreter.submodules import (
@@ -80,6 +87,8 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
     """``receiver[index]``."""
     receiver = evaluate(run, node.value)
     if isinstance(receiver, TensorValue):
+        if receiver.kind is TensorKind.GRADIENT:
+            return piece_of(receiver, _index_of(run, node))
         if receiver.is_inference and not _is_view(node):
             return receiver._replace(is_inference=False)
         if receiver.how in VALUES_WITH_INDICES and receiver.kind is TensorKind.OUTPUT:
@@ -302,7 +311,7 @@ def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> N
         _assign_submodule(run, receiver, target, value)
     elif isinstance(receiver, ModuleValue):
         _assign_element(run, receiver, target, value)
-    elif isinstance(receiver, MappingValue) and holds_modules(value):
+    elif isinstance(receiver, MappingValue) and (holds_modules(value) or is_lasting_mask(value)):
         index = target.slice[0].slice
         key = evaluate(run, index.value) if isinstance(index, cst.Index) else UNKNOWN
         store(run, target.value, with_entry(receiver, key, value))
@@ -338,7 +347,7 @@ def _assign_elements(
                 place=run.place(target), parts=tensor.parts, may_be_zero=is_zero(value)
             )
         )
-    elif is_zero(value) and _takes_several(run, target):
+    elif (is_zero(value) or _is_zeroed(value)) and _takes_several(run, target):
         changed = with_zeros_at(run, tensor, target)
         if isinstance(target.value, cst.Name):
             run.bind(target.value.value, changed)
@@ -346,6 +355,15 @@ def _assign_elements(
         # Where some stay zero, this makes a mask.
         how = MASKED if _takes_a_part(target) else "filled"
         run.bind(target.value.value, tensor._replace(how=how))
+
+
+def _is_zeroed(value: Value) -> bool:
+    """Whether this is a copy of a piece of a gradient, filled with zeros."""
+    return (
+        is_gradient(value)
+        and isinstance(value, TensorValue)
+        and (value.how == MASKED and not value.parts)
+    )
 
 
 def _takes_a_part(target: cst.Subscript) -> bool:
@@ -362,6 +380,9 @@ def _takes_several(run: Interpreter, target: cst.Subscript) -> bool:
     if isinstance(first, cst.Slice):
         return True
     assert isinstance(first, cst.Index)
+    if run.label(target.value) in run.place(first).code or ".grad" in run.place(first).code:
+        # What a gradient says itself, such as where it is not a number, is no choice of weights.
+        return False
     return isinstance(evaluate(run, first.value), (TensorValue, ComparisonValue))
 
 

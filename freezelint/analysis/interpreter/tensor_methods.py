@@ -9,7 +9,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
-from freezelint.analysis.interpreter.gradients import call_on_gradient
+from freezelint.analysis.interpreter.gradients import call_on_gradient, kept_mask
 from freezelint.analysis.interpreter.graphs import (
     compute_with,
     derived,
@@ -112,7 +112,7 @@ def call_on_tensor(
         return detached(run, receiver, name, node)
     operands = () if name in ONE_TENSOR_METHODS else arguments.all
     is_discrete = name in DISCRETE_METHODS or name == "detach"
-    result = TensorValue()
+    result = kept_mask(receiver, name) or TensorValue()
     if receiver.kind is TensorKind.OUTPUT:
         # What is computed by other methods may be no tensor of real numbers.
         how = receiver.how if name in ONE_TENSOR_METHODS else name
