@@ -9,6 +9,7 @@ from freezelint.analysis.events import (
     FlagWritten,
     HandedOver,
     OptimizerBuilt,
+    ParametersReplaced,
     SubmoduleReplaced,
 )
 from freezelint.analysis.objects import Origin
@@ -46,11 +47,15 @@ def is_decided_again(trace: Trace, event: Event, part: Part) -> bool:
 
 
 def _is_handed_over(trace: Trace, first: Event, last: Event, part: Part) -> bool:
-    """Whether code out of sight had the part in hands, other than what made the event itself."""
+    """Whether code out of sight had the part in hands, other than what replaces parameters."""
+    replacing = {id(first.place.node)}
+    replacing |= {
+        id(each.place.node) for each in trace.all(ParametersReplaced) if each.how == "weight_norm"
+    }
     return any(
         trace.related(key, part.key, each.index)
         for each in trace.between(first, last, HandedOver)
-        if each.place.node is not first.place.node
+        if id(each.place.node) not in replacing
         for key in each.keys
     )
 
@@ -100,3 +105,22 @@ def _takes_in(trace: Trace, part: Part, change: SubmoduleReplaced, new: int) -> 
         holder = trace.objects.parts_of(change.parent)[0].key
         return trace.covers(part, holder, trace.now)
     return trace.covers(part, new, trace.now)
+
+
+def are_of_one_kind(trace: Trace, old: int, new: int) -> bool:
+    """Whether a model was built from scratch, of the same class or by the same function."""
+    first, second = trace.objects.module(old), trace.objects.module(new)
+    if second.origin is Origin.OWN_CLASS:
+        return second.owner_class is not None and second.owner_class == first.owner_class
+    return (
+        second.origin is Origin.BUILT
+        and second.library is not None
+        and second.library == first.library
+    )
+
+
+def is_loaded_anew(trace: Trace, old: int, new: int) -> bool:
+    """Whether a checkpoint goes into a model of the same kind as the one whose place it takes."""
+    module = trace.objects.module(new)
+    is_loaded = module.loaded is not None or (module.library or "").endswith(".from_pretrained")
+    return is_loaded and are_of_one_kind(trace, old, new)

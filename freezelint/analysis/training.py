@@ -193,6 +193,21 @@ def trains_later(trace: Trace, event: FlagWritten, part: Part, optimizer: int) -
     )
 
 
+def is_said_before(trace: Trace, freeze: FlagWritten, until: int) -> bool:
+    """Whether the same line froze the same before a moment: a ``train`` of its own says it again."""
+    return any(
+        write.place.node is freeze.place.node
+        and write.value is False
+        and any(
+            trace.parts_overlap(mine, part, write.index)
+            for mine in write.parts
+            for part in freeze.parts
+        )
+        for write in trace.before(freeze, FlagWritten)
+        if write.index < until
+    )
+
+
 def may_be_unknown(trace: Trace, part: Part, first: Event, last: Event) -> bool:
     """Whether code out of sight had the part in hands between two events."""
     return any(

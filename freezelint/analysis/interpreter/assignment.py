@@ -450,8 +450,9 @@ def concatenated(run: Interpreter, first: Value, second: Value, node: cst.CSTNod
         one, other = _as_modules(run, first), _as_modules(run, second)
         if one is not None and other is not None:
             return SequenceValue(one.items + other.items, one.complete and other.complete)
-    if left is not None:
-        return left._replace(complete=False, form=Form.COLLECTION, iterator=None)
+    rest = left if left is not None else right
+    if rest is not None:
+        return rest._replace(complete=False, form=Form.COLLECTION, iterator=None)
     return UNKNOWN
 
 

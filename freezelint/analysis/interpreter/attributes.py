@@ -33,6 +33,7 @@ from freezelint.analysis.knowledge.torch import (
     DICTIONARIES,
     HARMLESS_MODULE_METHODS,
     LAYERS_WITH_WEIGHT,
+    MODULE_CONTAINERS,
     MODULE_ITERATORS,
     PARAMETER_ATTRIBUTES,
     SAME_MODULE_METHODS,
@@ -93,6 +94,14 @@ _MODULE_METHODS = (
 
 _OF_OBJECTS = frozenset(MODULE_ITERATORS) | frozenset(SUBMODULE_ITERATORS) | {"step", "zero_grad"}
 """Methods that no tensor has."""
+
+_OF_EVERY_MODULE = (
+    frozenset(MODULE_ITERATORS)
+    | frozenset(SUBMODULE_ITERATORS)
+    | SAME_MODULE_METHODS
+    | HARMLESS_MODULE_METHODS
+    | frozenset(PARAMETER_ATTRIBUTES)
+)
 
 _WITHOUT_GRAPH = frozenset({"shape", "device", "dtype", "ndim", "requires_grad", "is_cuda"})
 """Attributes of a tensor from which no graph leads back to it."""
@@ -164,15 +173,9 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
     changed = run.bindings.get((receiver.key, name))
     if changed is not None:
         return changed
-    if module.owner_class is not None:
-        method = find_method(run, module.owner_class, name, receiver)
-        if method is not None:
-            return _method_or_property(run, method, node)
-        constant = class_constant(run, module.owner_class, name)
-        if constant is not UNKNOWN:
-            return constant
-        if name in LIGHTNING_METHODS and is_lightning_class(run, module.owner_class):
-            return BoundMethod(receiver, name)
+    own = _of_own_class(run, module, receiver, name, node)
+    if own is not None:
+        return own
     if name in _MODULE_METHODS or (name in TABLE_METHODS and module.library in DICTIONARIES):
         return BoundMethod(receiver, name)
     if name in ADAPTER_METHODS and (name == "merge_and_unload" or has_adapters(module)):
@@ -189,6 +192,41 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
     if name in ("data", "grad", "shape", "device", "dtype") and not module.is_module:
         return UNKNOWN
     return _child(run, receiver, module, name)
+
+
+def _of_own_class(
+    run: Interpreter, module: ModuleObject, receiver: ModuleValue, name: str, node: cst.CSTNode
+) -> Value | None:
+    """What a class of the file says, of the module or of each that it stands for."""
+    if module.owner_class is not None:
+        method = find_method(run, module.owner_class, name, receiver)
+        if method is not None:
+            return _method_or_property(run, method, node)
+        constant = class_constant(run, module.owner_class, name)
+        if constant is not UNKNOWN:
+            return constant
+        if name in LIGHTNING_METHODS and is_lightning_class(run, module.owner_class):
+            return BoundMethod(receiver, name)
+    elif module.origin is Origin.ELEMENT and name not in _OF_EVERY_MODULE:
+        return _method_of_each(run, module, receiver, name)
+    return None
+
+
+def _method_of_each(
+    run: Interpreter, element: ModuleObject, receiver: ModuleValue, name: str
+) -> FunctionValue | None:
+    """A method of the one class of the file that all modules in a list or ``Sequential`` have."""
+    container = None if element.parent is None else run.objects.module(element.parent)
+    while container is not None and container.origin is Origin.DERIVED and not container.has_own:
+        container = None if container.source is None else run.objects.module(container.source)
+    if container is None or container.library not in MODULE_CONTAINERS:
+        return None
+    held = [
+        run.objects.module(key).owner_class for key in run.objects.held_by(container.key, run.now)
+    ]
+    if not held or held[0] is None or any(each != held[0] for each in held):
+        return None
+    return find_method(run, held[0], name, receiver)
 
 
 def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: str) -> Value:

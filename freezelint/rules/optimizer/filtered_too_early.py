@@ -18,6 +18,7 @@ from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
     is_dropped,
     is_rebuilt,
+    is_said_before,
     is_written_again,
     lasting_freeze,
     region_inside,
@@ -169,6 +170,8 @@ class FilteredTooEarly(Rule):
             if freeze.index < test.at or freeze.value is not False or not freeze.certain:
                 continue
             if freeze.repeated or not compatible(freeze.path, built.path):
+                continue
+            if is_said_before(trace, freeze, test.at):
                 continue
             inside = [
                 part

@@ -20,6 +20,7 @@ from freezelint.analysis.training import (
     filters_by_flag,
     is_dropped,
     is_rebuilt,
+    is_said_before,
     is_written_again,
     lasting_freeze,
     may_be_unknown,
@@ -160,7 +161,9 @@ class OptimizerBeforeFreeze(Rule):
         if trained_before(trace, freeze, built) is not None:
             # What was trained before is no matter of order, but of what its gradients do: FZ305.
             return None
-        if trace.is_frozen(part, built.index, built.path):
+        if trace.is_frozen(part, built.index, built.path) or (
+            is_said_before(trace, freeze, built.index)
+        ):
             return None
         if is_written_again(trace, freeze, True, trace.now) or trains_later(
             trace, freeze, part, built.key

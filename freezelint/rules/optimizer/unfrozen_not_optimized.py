@@ -18,7 +18,7 @@ from freezelint.analysis.knowledge.torch import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
-from freezelint.analysis.predicates import is_total
+from freezelint.analysis.predicates import NameTest, is_total
 from freezelint.analysis.remainders import left_out
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -149,7 +149,7 @@ class UnfrozenNotOptimized(Rule):
         assert isinstance(event, FlagWritten)
         if event.value is not True or not event.certain or event.repeated:
             return
-        for part in event.parts:
+        for part in (piece for whole in event.parts for piece in _by_text(whole)):
             report = self._judge(event, part, trace)
             if report is not None:
                 yield report
@@ -218,6 +218,16 @@ class UnfrozenNotOptimized(Rule):
             fix=_fix(unfreeze, built, optimizer, trace),
             about=About((unfreeze.label,)),
         )
+
+
+def _by_text(part: Part) -> Iterator[Part]:
+    """The parts that each of several beginnings of names picks: some of them may train already."""
+    yield part
+    for atom in part.predicate:
+        if isinstance(atom, NameTest) and not atom.negated and len(atom.texts) > 1:
+            for text in atom.texts:
+                rest = tuple(each for each in part.predicate if each is not atom)
+                yield part._replace(predicate=(*rest, atom._replace(texts=(text,))))
 
 
 def _may_be_added(trace: Trace, unfreeze: FlagWritten, part: Part, built: OptimizerBuilt) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, SubmoduleReplaced
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.lost_freeze import is_loaded_anew
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.trace import compatible
@@ -143,6 +144,9 @@ class HeadReplacedAfterUnfreeze(Rule):
         if event.old is None or event.new is None:
             return
         if trace.objects.module(event.new).origin not in _NEW:
+            return
+        if is_loaded_anew(trace, event.old, event.new):
+            # A model that is built once more to resume: FZ204.
             return
         if not has_parameters(trace, event.new, event.index) or _lives_on(trace, event.old):
             return

@@ -18,6 +18,7 @@ from freezelint.analysis.lost_freeze import (
 )
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OwnTest
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.slices import is_computed_from
 from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.training import shares_activation, trained_before
@@ -131,6 +132,10 @@ class ParameterReplacedAfterFreeze(Rule):
         FLAG_WRITES,
         (
             r"\.(?<!self\.)\w+\s*=\s*(?:torch\.)?(?:nn\.)?(?:parameter\.)?Parameter\(",
+            LinePattern(
+                "Parameter(",
+                r"[ \t]*self\.(\w+)\s*=\s*(?:torch\.)?(?:nn\.)?Parameter\([^\n]*self\.\1\b",
+            ),
             r"register_parameter\(",
             r"setattr\(",
         ),

@@ -13,9 +13,10 @@ from freezelint.analysis.events import (
     MethodCalled,
     NameRebound,
     OptimizerBuilt,
+    SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, MODULE_ITERATORS, OPTIMIZER_WORDS
-from freezelint.analysis.objects import Origin
+from freezelint.analysis.lost_freeze import are_of_one_kind, is_loaded_anew
 from freezelint.analysis.training import happens_whenever, trained_before
 from freezelint.analysis.values import ModuleValue
 from freezelint.findings import Level
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
+
+    Rebinding = NameRebound | SubmoduleReplaced
 
 
 class RebuiltAfterFreeze(Rule):
@@ -134,12 +137,12 @@ class RebuiltAfterFreeze(Rule):
         OPTIMIZER_WORDS,
     )
     trigger_patterns = (FLAG_WRITES,)
-    events = ("NameRebound",)
+    events = ("NameRebound", "SubmoduleReplaced")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a model that replaces a frozen one of its kind under the same name."""
-        assert isinstance(event, NameRebound)
-        if event.repeated or event.is_held or not _is_rebuilt(trace, event):
+        assert isinstance(event, (NameRebound, SubmoduleReplaced))
+        if event.repeated or not _is_rebuilt(trace, event) or _is_held(trace, event):
             return
         freeze = _freeze_of(trace, event)
         if freeze is None or _is_used(trace, event, freeze):
@@ -158,7 +161,7 @@ class RebuiltAfterFreeze(Rule):
             return
         yield Report(
             trace.meeting_place(event, freeze),
-            f"`{event.name}` is a new model from here on: what was frozen on the first one "
+            f"`{event.name if isinstance(event, NameRebound) else event.label}` is a new model from here on: what was frozen on the first one "
             "is trainable again",
             "load the checkpoint into the model that is there, or freeze after this line",
             (
@@ -169,15 +172,35 @@ class RebuiltAfterFreeze(Rule):
         )
 
 
-def _is_rebuilt(trace: Trace, event: NameRebound) -> bool:
+def _is_rebuilt(trace: Trace, event: Rebinding) -> bool:
     """Whether the new model was built from scratch, of the same kind as the old one."""
-    old, new = trace.objects.module(event.old), trace.objects.module(event.new)
-    if new.origin is Origin.OWN_CLASS:
-        return new.owner_class is not None and new.owner_class == old.owner_class
-    return new.origin is Origin.BUILT and new.library is not None and new.library == old.library
+    if event.old is None or event.new is None:
+        return False
+    if isinstance(event, SubmoduleReplaced) and not is_loaded_anew(trace, event.old, event.new):
+        # A fresh submodule in the place of another is what FZ601 is about.
+        return False
+    return are_of_one_kind(trace, event.old, event.new)
 
 
-def _freeze_of(trace: Trace, event: NameRebound) -> FlagWritten | None:
+def _is_held(trace: Trace, event: Rebinding) -> bool:
+    """Whether something holds the first model still."""
+    if isinstance(event, NameRebound):
+        return event.is_held
+    assert event.old is not None
+    return any(each.until is None for each in trace.objects.module(event.old).attachments)
+
+
+def _old(event: Rebinding) -> int:
+    assert event.old is not None
+    return event.old
+
+
+def _new(event: Rebinding) -> int:
+    assert event.new is not None
+    return event.new
+
+
+def _freeze_of(trace: Trace, event: Rebinding) -> FlagWritten | None:
     """The latest freeze of something in the old model, if some of that is frozen still."""
     unfrozen: list[Part] = []
     for write in trace.before(event, FlagWritten):
@@ -187,7 +210,7 @@ def _freeze_of(trace: Trace, event: NameRebound) -> FlagWritten | None:
         if write.value is True:
             unfrozen += write.parts
         elif write.value is False and write.certain:
-            is_left = write.index < trace.objects.module(event.new).born and not all(
+            is_left = write.index < trace.objects.module(_new(event)).born and not all(
                 any(trace.part_covers(whole, part, write.index) for whole in unfrozen)
                 for part in inside
             )
@@ -197,23 +220,23 @@ def _freeze_of(trace: Trace, event: NameRebound) -> FlagWritten | None:
     return None
 
 
-def _is_in_old(trace: Trace, part: Part, event: NameRebound, at: Event) -> bool:
-    return trace.objects.route(event.old, part.key, at.index) is not None
+def _is_in_old(trace: Trace, part: Part, event: Rebinding, at: Event) -> bool:
+    return trace.objects.route(_old(event), part.key, at.index) is not None
 
 
-def _is_used(trace: Trace, event: NameRebound, freeze: FlagWritten) -> bool:
+def _is_used(trace: Trace, event: Rebinding, freeze: FlagWritten) -> bool:
     """Whether the first model did anything with its frozen part, or may have."""
     if trained_before(trace, event, freeze) is not None:
         return True
     return any(
-        trace.related(key, event.old, each.index)
+        trace.related(key, _old(event), each.index)
         for kind in (ForwardRan, HandedOver, OptimizerBuilt)
         for each in trace.between(freeze, event, kind)
         for key in _keys(each)
     )
 
 
-def _is_in_vain(trace: Trace, event: NameRebound, freeze: FlagWritten) -> bool:
+def _is_in_vain(trace: Trace, event: Rebinding, freeze: FlagWritten) -> bool:
     """Whether every run that freezes builds the model anew, and nobody looked at the first one.
 
     Below the first one and line by line, it may be shown how else it could be done.
@@ -224,7 +247,7 @@ def _is_in_vain(trace: Trace, event: NameRebound, freeze: FlagWritten) -> bool:
     return happens_whenever(event, freeze) and not any(
         called.name in MODULE_ITERATORS
         and isinstance(called.receiver, ModuleValue)
-        and trace.related(called.receiver.key, event.old, called.index)
+        and trace.related(called.receiver.key, _old(event), called.index)
         for called in trace.between(freeze, event, MethodCalled)
     )
 
@@ -238,10 +261,10 @@ def _keys(event: Event) -> tuple[int, ...]:
     return tuple(part.key for part in event.parts)
 
 
-def _is_loaded(trace: Trace, event: NameRebound, until: Event) -> bool:
+def _is_loaded(trace: Trace, event: Rebinding, until: Event) -> bool:
     """Whether weights are loaded into the new model before the optimizer takes it."""
-    born = trace.objects.module(event.new).born
-    if (trace.objects.module(event.new).library or "").endswith(".from_pretrained"):
+    born = trace.objects.module(_new(event)).born
+    if (trace.objects.module(_new(event)).library or "").endswith(".from_pretrained"):
         return True
     return any(
         called.name == "load_state_dict"
@@ -252,9 +275,9 @@ def _is_loaded(trace: Trace, event: NameRebound, until: Event) -> bool:
     )
 
 
-def _is_touched(trace: Trace, event: NameRebound) -> bool:
+def _is_touched(trace: Trace, event: Rebinding) -> bool:
     """Whether flags of the new model are written, or may be out of sight, since it was built."""
-    born = trace.objects.module(event.new).born
+    born = trace.objects.module(_new(event)).born
     keys: list[tuple[int, Event]] = [
         (part.key, write)
         for write in trace.all(FlagWritten)
@@ -271,9 +294,9 @@ def _is_touched(trace: Trace, event: NameRebound) -> bool:
     return any(_stands_for(trace, key, event, each) for key, each in keys)
 
 
-def _stands_for(trace: Trace, key: int, event: NameRebound, at: Event) -> bool:
+def _stands_for(trace: Trace, key: int, event: Rebinding, at: Event) -> bool:
     """Whether a module is the new model, a part of it, or what may be it on another path."""
     return any(
-        each == event.new or event.new in trace.objects.module(each).alternatives
+        each == _new(event) or _new(event) in trace.objects.module(each).alternatives
         for each in trace.objects.holders(key, at.index)
     )
