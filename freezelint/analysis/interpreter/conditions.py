@@ -156,7 +156,7 @@ def judge_constants(left: Value, operator: str, right: Value) -> bool | None:
     ):
         if isinstance(left, Constant):
             return (left.value is None) == (operator in ("is", "=="))
-        if isinstance(left, _NEVER_NONE):
+        if isinstance(left, _NEVER_NONE) or (isinstance(left, TensorValue) and not left.how):
             return operator in ("is not", "!=")
         return None
     if not isinstance(left, Constant):
