@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place, own_parameters
-from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
+from freezelint.analysis.events import Event, FlagWritten, MethodCalled, OptimizerBuilt
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, NameTest, is_total
@@ -14,7 +14,7 @@ from freezelint.analysis.training import (
     steps_after,
     without_flag_tests,
 )
-from freezelint.analysis.values import Part
+from freezelint.analysis.values import ModuleValue, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -63,8 +63,8 @@ class ChildrenMissParameters(Rule):
         pretrained = VisionTransformer(100).state_dict()
         model = VisionTransformer(100)
         model.load_state_dict(pretrained)
-        for child in model.children():
-            child.requires_grad_(False)  # expect: FZ116
+        for child in model.children():  # expect: FZ116
+            child.requires_grad_(False)
         model.head = nn.Linear(32, 4)
 
         trained = [p for p in model.parameters() if p.requires_grad]
@@ -148,8 +148,9 @@ class ChildrenMissParameters(Rule):
                 continue
             missed = _missed(trace, event, part.key, built)
             if missed:
+                listed = next(_listings(trace, event, part.key), event)
                 yield Report(
-                    trace.meeting_place(event, built),
+                    trace.meeting_place(listed, built),
                     f"`children()` leaves out what `{trace.objects.label(part.key)}` owns "
                     f"itself: {_listed(missed)} {'stays' if len(missed) == 1 else 'stay'} trainable",
                     "call `requires_grad_(False)` on the model, and unfreeze what is to train",
@@ -159,6 +160,13 @@ class ChildrenMissParameters(Rule):
                     ),
                 )
                 return
+
+
+def _listings(trace: Trace, freeze: FlagWritten, key: int) -> Iterator[MethodCalled]:
+    """The calls that yielded the children, the latest first."""
+    for call in trace.before(freeze, MethodCalled):
+        if call.name in ("children", "named_children") and call.receiver == ModuleValue(key):
+            yield call
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -166,7 +166,10 @@ def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: int) -> b
                 *trace.before(freeze, OptimizerBuilt),
             )
             if any(
-                trace.related(mine.key, head, each.index)
+                (
+                    trace.related(mine.key, head, each.index)
+                    or trace.objects.route(part.key, mine.key, each.index) is not None
+                )
                 and trace.objects.roots(mine.key, each.index)
                 & trace.objects.roots(head, each.index)
                 for mine in each.parts
