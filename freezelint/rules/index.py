@@ -149,36 +149,37 @@ _134 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining',
 _135 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''))
 _136 = ('torchvision', 'timm', 'transformers')
 _137 = ('step(', 'Trainer(')
-_138 = ('torchvision', 'timm')
-_139 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_140 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_141 = ('DistributedDataParallel', 'DDP')
-_142 = ('backward',)
-_143 = ('requires_grad', 'get_peft_model')
-_144 = ('FullyShardedDataParallel', 'FSDP')
-_145 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
-_146 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
-_147 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_148 = ('compile(',)
-_149 = ('torch\\.compile\\(', 'import compile')
-_150 = ('peft',)
-_151 = ('from_pretrained(',)
-_152 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_153 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_154 = ('get_peft_model', 'PeftModel')
-_155 = ('get_peft_model\\(', 'is_trainable')
-_156 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_157 = ('get_peft_model',)
-_158 = ('Config(',)
-_159 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_160 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_161 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
-_162 = ('unload(',)
-_163 = ('disable_adapter(', 'set_adapter(')
-_164 = ('BaseFinetuning', 'BackboneFinetuning')
-_165 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_166 = ('Trainer(', 'Trainer)')
-_167 = ('.train(',)
+_138 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon', 'Trainer(')
+_139 = ('step(', 'configure_optimizers', 'Trainer(')
+_140 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_141 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_142 = ('DistributedDataParallel', 'DDP')
+_143 = ('backward',)
+_144 = ('requires_grad', 'get_peft_model')
+_145 = ('FullyShardedDataParallel', 'FSDP')
+_146 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
+_147 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
+_148 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_149 = ('compile(',)
+_150 = ('torch\\.compile\\(', 'import compile')
+_151 = ('peft',)
+_152 = ('from_pretrained(',)
+_153 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_154 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_155 = ('get_peft_model', 'PeftModel')
+_156 = ('get_peft_model\\(', 'is_trainable')
+_157 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_158 = ('get_peft_model',)
+_159 = ('Config(',)
+_160 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_161 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_162 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
+_163 = ('unload(',)
+_164 = ('disable_adapter(', 'set_adapter(')
+_165 = ('BaseFinetuning', 'BackboneFinetuning')
+_166 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_167 = ('Trainer(', 'Trainer)')
+_168 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -240,17 +241,17 @@ RULES = (
     IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_128, _129, _130, ), (_131, _132, )),
     IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _133, _134, ), (_11, _135, )),
     IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _136, _137, ), (_11, _45, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_138, _48, _20, ), (_23, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_139, ), (_140, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _141, _142, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_143, _144, _145, ), (_146, _147, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _148, _142, ), (_11, _149, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_150, _151, _152, ), (_153, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_150, _154, _152, ), (_155, _156, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_150, _157, _158, _152, ), (_159, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _160, ), (_11, _161, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_150, _162, _154, _152, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_150, _163, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_164, _22, ), (_165, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _166, _167, ), (_11, _133, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_136, _138, _139, ), (_45, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_140, ), (_141, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _142, _143, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_144, _145, _146, ), (_147, _148, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _149, _143, ), (_11, _150, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_151, _152, _153, ), (_154, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_151, _155, _153, ), (_156, _157, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_151, _158, _159, _153, ), (_160, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _161, ), (_11, _162, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_151, _163, _155, _153, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_151, _164, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_165, _22, ), (_166, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _167, _168, ), (_11, _133, )),
 )

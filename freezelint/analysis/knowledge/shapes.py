@@ -12,6 +12,7 @@ from functools import cache
 
 from freezelint.analysis.knowledge.timm import FACTORIES, architecture
 from freezelint.analysis.knowledge.transformers import facts
+from freezelint.records import NamedTuple
 
 REST = "~"
 """Ends a name of which only the beginning is known."""
@@ -176,20 +177,56 @@ def names_of(library: str, asked: object) -> tuple[str, ...] | None:
     return _transformers_names(library, asked) if library.startswith("transformers.") else None
 
 
-def _transformers_names(library: str, checkpoint: object) -> tuple[str, ...] | None:
+def _transformers_names(library: str, asked: object) -> tuple[str, ...] | None:
+    found = _parsed(library, asked)
+    if found is None:
+        return None
+    family, head = found
+    if family not in _FAMILIES or (family == "CLIP" and head != "Model"):
+        return None
+    if head == "Model":
+        return _expanded(_FAMILIES[family])
+    return _with_head(family, head)
+
+
+class Heads(NamedTuple):
+    """What the heads of a published model are called."""
+
+    title: str
+    names: tuple[str, ...]
+    taken: frozenset[str] = frozenset()
+    """All attributes that the model has, or may have, for its parts."""
+
+
+def heads_of(library: str, asked: object) -> Heads | None:
+    """The heads of a model of transformers; None where they are not known, or there are none.
+
+    Args:
+        library: What made it, by its dotted name.
+        asked: The first that it was called with, if that is known.
+    """
+    found = _parsed(library, asked)
+    title = "" if found is None else "".join(found)
+    known = facts(f"transformers.{title}")
+    if known is None or "base" not in known:
+        return None
+    names = known.get("heads", ()) or _MORE_HEADS.get(title, ())
+    first = {each.partition(".")[0] for each in _transformers_names(library, asked) or ()}
+    taken = frozenset({*first, *known.get("heads", ()), known["base"]})
+    return Heads(title, tuple(names), taken) if names else None
+
+
+def _parsed(library: str, checkpoint: object) -> tuple[str, str] | None:
+    """The family and the kind of a model of transformers."""
     chosen = _AUTO.match(library)
     found = chosen or _MODEL_CLASS.match(library)
     if found is None:
         return None
     family = found[1] if chosen is None else _family_of(checkpoint)
     head = found[2] or "Model"
-    if family not in _FAMILIES or (family == "CLIP" and head != "Model"):
-        return None
-    if head == "Model":
-        return _expanded(_FAMILIES[family])
     if head == "ForCausalLM" and family == "GPT2":
         head = "LMHeadModel"
-    return _with_head(family, head)
+    return None if family is None else (family, head)
 
 
 def _family_of(checkpoint: object) -> str | None:

@@ -12,10 +12,12 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
+from freezelint.analysis.knowledge.shapes import Heads, heads_of
 from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS_OR_NAMES
+from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, may_be_unknown, steps_after
-from freezelint.analysis.values import Part
+from freezelint.analysis.values import Constant, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -33,7 +35,7 @@ class HeadUnderWrongName(Rule):
     """Finds a new module under an attribute that the known model does not have.
 
     What it does:
-        Reports a module that is assigned to an attribute of a torchvision or timm model
+        Reports a module that is assigned to an attribute of a known model
         under which that architecture holds nothing (`model.classifier` of a ResNet,
         whose head is `fc`), when an optimizer trains the new module and the model is
         called as a whole.
@@ -96,11 +98,11 @@ class HeadUnderWrongName(Rule):
     level = Level.ERROR
     claims = (Claim("dead", "model.classifier.*", instead="model.fc.*"),)
     triggers = (
-        ("torchvision", "timm"),
-        OPTIMIZER_WORDS_OR_NAMES,
-        ("step(", "configure_optimizers"),
+        ("torchvision", "timm", "transformers"),
+        (*OPTIMIZER_WORDS_OR_NAMES, "Trainer("),
+        ("step(", "configure_optimizers", "Trainer("),
     )
-    trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
+    trigger_patterns = ((*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("),)
     events = ("SubmoduleReplaced",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -110,8 +112,8 @@ class HeadUnderWrongName(Rule):
             return
         if trace.objects.module(event.new).origin not in _NEW:
             return
-        place = known_place(trace, event.parent)
-        if place is None or place.path or not _is_unknown_to(place, event.attribute):
+        heads = _heads_of_another_name(trace, event)
+        if heads is None:
             return
         if not is_born_trainable(trace, event.new, event.index):
             return
@@ -120,16 +122,33 @@ class HeadUnderWrongName(Rule):
             return
         if trace.file.computes_with(event.attribute):
             return
-        heads = " and ".join(f"`{head}`" for head in place.heads)
-        has = f"its head is {heads}" if len(place.heads) == 1 else f"its heads are {heads}"
+        named = " and ".join(f"`{head}`" for head in heads.names)
+        has = f"its head is {named}" if len(heads.names) == 1 else f"its heads are {named}"
         yield Report(
             trace.meeting_place(event, built),
-            f"`{place.title}` has no `{event.attribute}`, {has}: nothing calls the new module, "
+            f"`{heads.title}` has no `{event.attribute}`, {has}: nothing calls the new module, "
             "and it never trains",
-            f"assign it to {heads}",
+            f"assign it to {named}",
             ((trace.meeting_place(built, event), "this optimizer is to train it"),),
             about=About((event.label,)),
         )
+
+
+def _heads_of_another_name(trace: Trace, event: SubmoduleReplaced) -> Heads | None:
+    """The heads of a known model that has nothing under the attribute that is assigned."""
+    place = known_place(trace, event.parent)
+    if place is not None:
+        is_unknown = not place.path and _is_unknown_to(place, event.attribute)
+        return Heads(place.title, place.heads) if is_unknown else None
+    model = trace.objects.module(event.parent)
+    given = model.arguments
+    if model.origin is not Origin.BUILT or given is None or "trust_remote_code" in given.keywords:
+        return None
+    asked = next(iter(given.positional), None)
+    name = asked.value if isinstance(asked, Constant) else None
+    heads = heads_of(model.library or "", name)
+    is_unknown = heads is not None and event.attribute not in heads.taken
+    return heads if is_unknown and event.attribute.isidentifier() else None
 
 
 def _is_unknown_to(place: KnownPlace, attribute: str) -> bool:
@@ -149,12 +168,17 @@ def _trained_by(trace: Trace, event: SubmoduleReplaced, new: int) -> Event | Non
         steps = any(True for key in keys for _ in steps_after(trace, each, key))
         if steps and any(trace.parts_overlap(part, Part(new), each.index) for part in each.parts):
             return each
+    for started in trace.after(event, TrainerStarted):
+        if trace.objects.route(started.key, new, started.index) is not None:
+            return started
     return None
 
 
 def _runs_whole(trace: Trace, event: SubmoduleReplaced) -> bool:
     """Whether the model, or something around it, is called, and stayed in sight until then."""
-    for forward in trace.after(event, ForwardRan):
-        if trace.objects.route(forward.key, event.parent, forward.index) is not None:
-            return not may_be_unknown(trace, Part(event.parent), event, forward)
+    runs: list[TrainerStarted | ForwardRan] = [*trace.after(event, TrainerStarted)]
+    runs += trace.after(event, ForwardRan)
+    for run in runs:
+        if trace.objects.route(run.key, event.parent, run.index) is not None:
+            return not may_be_unknown(trace, Part(event.parent), event, run)
     return False
