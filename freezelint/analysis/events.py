@@ -357,7 +357,7 @@ class NumbersTested(Event):
 
 
 class ElementCounted(Event):
-    """An element of a container was taken by a variable that is 1 now, or counts from there."""
+    """An element of a container was taken by a variable that is 1 now, or may be."""
 
     container: int
     variable: cst.Name

@@ -216,7 +216,10 @@ def _prefixes(trace: Trace, event: Event, key: int) -> tuple[str, ...]:
         if (
             call is not None
             and wrapped.index < call.index
-            and (_is_called_on(call, wrapped) or _is_all_that_is_returned(trace, call, wrapped))
+            and (
+                _is_called_on(trace, call, wrapped)
+                or _is_all_that_is_returned(trace, call, wrapped)
+            )
         ):
             return (prefix,)
         prefixes.append(prefix)
@@ -246,9 +249,16 @@ def _is_all_that_is_returned(trace: Trace, call: MethodCalled, wrapped: Wrapped)
     return is_own and is_outside and is_whole and implies(call.path, wrapped.path)
 
 
-def _is_called_on(call: MethodCalled, wrapped: Wrapped) -> bool:
+def _is_called_on(trace: Trace, call: MethodCalled, wrapped: Wrapped) -> bool:
     """Whether the names were asked of the very variable that the wrapper was assigned to."""
     target, _, value = wrapped.place.chunk.code(wrapped.place.statement).partition("=")
+    attribute = target.strip()
+    if attribute == call.label and attribute.startswith("self."):
+        # An attribute is the same in all methods, if nothing else is assigned to it later.
+        values = re.findall(rf"{re.escape(attribute)} *=(?!=) *(.*)", trace.file.text)
+        is_last = bool(values) and values[-1].startswith(value.strip()[:20])
+        is_whole = " if " not in value and _TAKES_OUT.search(trace.file.text) is None
+        return is_last and is_whole and implies(call.path, wrapped.path)
     return (
         target.strip() == call.label
         and not value.startswith("=")

@@ -94,7 +94,8 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
         values = held if held is not None else values
     in_sight = in_sight and all(isinstance(each, ModuleValue) for each in values)
     run.bindings[module.key, LENGTH] = Constant(len(values)) if in_sight else UNKNOWN
-    module.is_complete = arguments.complete and all(map(_is_of_modules, values))
+    # What a star spreads is known, if one stands for each.
+    module.is_complete = not arguments.keywords and all(map(_is_of_modules, values))
     for number, value in enumerate(values):
         if isinstance(value, ModuleValue):
             _hold(run, module.key, f"[{number}]", value)

@@ -51,7 +51,6 @@ from freezelint.analysis.values import (
     ChoiceValue,
     ComparisonValue,
     Constant,
-    Counted,
     ElementsValue,
     Form,
     InstanceValue,
@@ -79,8 +78,6 @@ if TYPE_CHECKING:
 
 
 _ZEROS = ("zeros", "zeros_like")
-
-_FROM_ONE = (Constant(1), Counted(1))
 
 
 def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
@@ -113,7 +110,9 @@ def read_subscript(run: Interpreter, node: cst.Subscript) -> Value:
     index = evaluate(run, element.value)
     if index == Constant(0) and (name := _split_name(run, node.value)) is not None:
         return name
-    if isinstance(receiver, ModuleValue) and index in _FROM_ONE:
+    if isinstance(receiver, ModuleValue) and (
+        index == Constant(1) or not isinstance(index, Constant)
+    ):
         _note_counting(run, receiver, element.value, node)
     value = _indexed(run, receiver, index)
     return by_path(run, value, node)

@@ -10,6 +10,8 @@ NAME_TESTS = (
     r"map\(\w+\.(?:startswith|endswith|__contains__),",
     r"\" (?:not )?in \w",
     r"' (?:not )?in \w",
+    r"% \w+ in n",
+    r"\) in n",
     r" in \w+ for ",
     r"if (?:not )?\w+ (?:not )?in [\w({\[]",
     r"= (?:not )?\w+ (?:not )?in [\w({\[]",

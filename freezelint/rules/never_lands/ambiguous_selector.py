@@ -10,6 +10,7 @@ from freezelint.analysis.events import ElementCounted, Event, FlagWritten, Numbe
 from freezelint.analysis.knowledge.depths import BLOCKS, depth, usual_depth
 from freezelint.analysis.knowledge.names import NAME_LISTINGS, NAME_TESTS
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
+from freezelint.analysis.parameter_names import are_whole
 from freezelint.analysis.predicates import PATTERNS, ConditionTest, FlagTest, NameTest, NotAll, Some
 from freezelint.analysis.selectors import listing, meets, selectors
 from freezelint.analysis.values import Constant, Part
@@ -236,12 +237,12 @@ def _with_blocks(trace: Trace, key: int, selector: Selector) -> Selector:
         return selector
     beginnings = set(filter(BLOCKS.search, map(selector.beginning, selector.test.texts)))
     blocks = _blocks(trace, key, selector.place.index) if beginnings else None
-    if blocks is None:
-        return selector
-    names = tuple(
-        f"{each}{number}.weight" for each in sorted(beginnings) for number in range(blocks)
-    )
-    return selector._replace(names=names)
+    names = tuple(name for name in selector.possible or () if are_whole((name,)))
+    if blocks is not None:
+        names += tuple(
+            f"{each}{number}.weight" for each in sorted(beginnings) for number in range(blocks)
+        )
+    return selector._replace(names=names) if names else selector
 
 
 def _undivided(tests: list[Selector], predicate: Predicate) -> Iterator[Selector]:
