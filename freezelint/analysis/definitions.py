@@ -54,6 +54,7 @@ _LOUD = AnyOf(
     (".momentum", r"\.momentum ?="),
     (").data", r"\)\.data\b"),
     ("ckpt(", r"ckpt\((?<!\wckpt\()"),
+    *((f".{head} = ", rf"\.\w+\.{head} = ") for head in ("fc", "head", "heads", "classifier")),
     ("checkpoint", r"checkpoint(?<!\wcheckpoint)(?:_sequential)?\("),
     ("zip(self.", r"zip\(self\.[\w.]+parameters\("),
 )

@@ -189,6 +189,12 @@ def _transformers_names(library: str, asked: object) -> tuple[str, ...] | None:
     return _with_head(family, head)
 
 
+def class_of(library: str, asked: object) -> str | None:
+    """The class of a model of transformers with a head, also where a checkpoint decides."""
+    found = _parsed(library, asked)
+    return None if found is None or found[1] == "Model" else "".join(found)
+
+
 class Heads(NamedTuple):
     """What the heads of a published model are called."""
 

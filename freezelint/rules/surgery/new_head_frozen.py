@@ -15,6 +15,7 @@ from freezelint.analysis.knowledge.torch import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
+from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.new_heads import head_of_class, new_head
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
@@ -126,9 +127,9 @@ class NewHeadFrozen(Rule):
     claims = (Claim("dead", "model.embed.*"),)
     triggers = (
         ("requires_grad",),
-        OPTIMIZER_WORDS_OR_NAMES,
+        (*OPTIMIZER_WORDS_OR_NAMES, "Trainer("),
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("))
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
@@ -177,7 +178,15 @@ def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: int) -> b
         ),
         None,
     )
-    if built is None or may_be_unknown(trace, part, freeze, built):
+    taken = built or next(
+        (
+            each
+            for each in trace.after(freeze, TrainerStarted)
+            if trace.objects.route(each.key, head, each.index) is not None
+        ),
+        None,
+    )
+    if taken is None or may_be_unknown(trace, part, freeze, taken):
         return False
     return not any(
         write.value is not False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import AttributeWritten, Event
+from freezelint.analysis.events import AttributeWritten, Event, OptimizerBuilt
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import ModuleValue, TensorKind, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -118,6 +119,10 @@ class ParameterMovedAtBirth(Rule):
                 r"Parameter\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\s*"
                 r"\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\("
             ),
+            *(
+                LinePattern(f".{name}(", rf"[ \t]*self\.\w+ = \w+\.{name}\(")
+                for name in ("to", "cuda", "half", "double", "bfloat16")
+            ),
         ),
     )
     is_local = True
@@ -137,7 +142,12 @@ class ParameterMovedAtBirth(Rule):
         if made.origin is not Origin.PARAMETER or made.place is None:
             # Of one that was there before, another class may make something else.
             return
-        if event.value_node is None or _changes_nothing(event, value.how):
+        if event.value_node is None or _changes_nothing(event, value.how, made.place.code):
+            return
+        if made.attachments or any(
+            part.key == made.key for built in trace.all(OptimizerBuilt) for part in built.parts
+        ):
+            # The parameter is kept, beside what was made of it.
             return
         name = event.attribute
         yield Report(
@@ -149,7 +159,7 @@ class ParameterMovedAtBirth(Rule):
         )
 
 
-def _changes_nothing(event: AttributeWritten, how: str) -> bool:
+def _changes_nothing(event: AttributeWritten, how: str, birth: str) -> bool:
     """Whether the tensor inside is certainly already what it is converted to."""
     from libcst import Attribute, Call
 
@@ -161,7 +171,7 @@ def _changes_nothing(event: AttributeWritten, how: str) -> bool:
     if not isinstance(node, Call) or not isinstance(node.func, Attribute):
         return True
     code = event.place.chunk.code
-    inside = code(node.func.value)
+    inside = f"{code(node.func.value)} {birth}"
     if how in _NO_CHANGE:
         return True
     if not node.args:

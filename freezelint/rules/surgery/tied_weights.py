@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import root_of
 from freezelint.analysis.events import Event, FlagWritten
+from freezelint.analysis.knowledge.shapes import class_of
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.knowledge.transformers import tied_names
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OwnTest
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.selectors import selectors
+from freezelint.analysis.values import Constant
 from freezelint.findings import About, Level
 from freezelint.records import NamedTuple
 from freezelint.rules.claims import Claim
@@ -33,6 +36,10 @@ _WITH_TIED_HEADS = (
     "ForCausalLM",
 )
 """How the names of classes end that tie the weights of their heads."""
+
+
+_TIED_T5 = re.compile(r"(?:google-t5/)?t5-(?:small|base|large|3b|11b)$")
+"""Checkpoints of T5 with one tensor for the embeddings and the head; later ones have two."""
 
 
 class Written(NamedTuple):
@@ -130,13 +137,16 @@ class TiedWeights(Rule):
     trigger_patterns = (
         FLAG_WRITES,
         # A model is made, in a statement: examples in docstrings begin otherwise.
-        tuple(
-            LinePattern(
-                name,
-                r"[ \t]*(?:return[ \t]|\w[\w.]*(?:[ \t]*:[^=\n]+)?[ \t]*=)[ \t]*[\w.]*"
-                rf"{name}(?<!AutoModelForCausalLM)(?:\.from|\()",
-            )
-            for name in _WITH_TIED_HEADS
+        (
+            *(
+                LinePattern(
+                    name,
+                    r"[ \t]*(?:return[ \t]|\w[\w.]*(?:[ \t]*:[^=\n]+)?[ \t]*=)[ \t]*[\w.]*"
+                    rf"{name}(?<!AutoModelForCausalLM)(?:\.from|\()",
+                )
+                for name in _WITH_TIED_HEADS
+            ),
+            r"gpt2[\"'-]",
         ),
     )
     events = ("FlagWritten",)
@@ -166,7 +176,14 @@ def _tied(trace: Trace, root: int, event: FlagWritten) -> dict[str, str]:
     module = trace.objects.module(root)
     if module.origin is not Origin.BUILT or module.library is None:
         return {}
-    tied = tied_names(module.library)
+    given = module.arguments
+    asked = None if given is None else next(iter(given.positional), None)
+    name = asked.value if isinstance(asked, Constant) else None
+    title = class_of(module.library, name)
+    # What a checkpoint is for, its class is known to tie.
+    tied = tied_names(module.library) or tied_names(f"transformers.{title}.from_pretrained")
+    if not tied and isinstance(name, str) and _TIED_T5.match(name):
+        tied = tied_names(f"transformers.{title}")
     if not tied or trace.was_handed_over(root, event.index):
         return {}
     if any(map(trace.file.mentions, ("tie_word_embeddings", "tie_weights", "tie_encoder_decoder"))):
