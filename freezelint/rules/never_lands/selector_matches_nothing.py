@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, NumbersTested
 from freezelint.analysis.knowledge.names import NAME_LISTINGS, NAME_TESTS
-from freezelint.analysis.knowledge.shapes import NUMBER, REST
 from freezelint.analysis.knowledge.torch import FLAG_WRITES
 from freezelint.analysis.selectors import counting_selector, listing, selectors
+from freezelint.analysis.spelling import PUT_IN, advice, is_clear, listed_with, nearest
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -101,7 +99,7 @@ class SelectorMatchesNothing(Rule):
 
     When it is silent:
         Models of which not all names are known, lists of texts of which one meets a
-        name, branches of one loop for several architectures of which one fits, loops
+        name (unless another is nearly one), branches of one loop for several architectures of which one fits, loops
         that are run for several models, names that are changed before they are
         tested, and parts that only some pretrained weights bring along.
 
@@ -140,6 +138,7 @@ class SelectorMatchesNothing(Rule):
         assert isinstance(event, FlagWritten)
         if event.value is None or not event.certain:
             return
+        yield from _check_spelling(event, trace)
         for selector in _that_meet_nothing(trace, event):
             if selector.place is None or not selector.test.texts or _another_fits(trace, event):
                 continue
@@ -151,9 +150,29 @@ class SelectorMatchesNothing(Rule):
                 selector.place.place,
                 f"no parameter of `{event.label}` passes this test for {texts}: "
                 f"{because if selector.prefixes[0] else ''}it {effect}",
-                _help(selector),
+                advice(selector),
                 ((event.place, f"this {effect}"),),
             )
+
+
+def _check_spelling(event: FlagWritten, trace: Trace) -> Iterator[Report]:
+    """Report one text of a list, where others fit: it is nearly a name that none of them is."""
+    for part in event.parts:
+        for selector in selectors(trace, event, part):
+            if selector.place is None or selector.test.negated or not is_clear(selector):
+                continue
+            listed = listed_with(trace, selector)
+            for text in selector.test.texts:
+                near = nearest(selector, text, listed)
+                if near is not None:
+                    yield Report(
+                        selector.place.place,
+                        f"no parameter of `{event.label}` passes this test for `{text}`, as some "
+                        "do for the other texts",
+                        f"is it `{near}`?",
+                        ((event.place, "this sets the flags of what passes"),),
+                    )
+                    return
 
 
 def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
@@ -180,24 +199,9 @@ def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
     yield Report(
         event.place,
         f"no parameter of `{write.label}` passes this test for `{text}` and the numbers that follow",
-        _help(tests[0]),
+        advice(tests[0]),
         ((write.place, "this sets the flags of what passes"),),
     )
-
-
-def _help(selector: Selector) -> str:
-    prefix = selector.prefixes[0]
-    text = selector.test.texts[0]
-    if prefix:
-        return "test the names of the model that is wrapped, or write the text as they have it"
-    steps = {part for name in selector.possible or () for part in _beginnings(name)}
-    near = difflib.get_close_matches(text.strip("."), sorted(steps), n=1)
-    return f"is it `{near[0]}`?" if near else "compare with the names that `named_parameters()` has"
-
-
-def _beginnings(name: str) -> list[str]:
-    steps = re.split(rf"\.[{NUMBER}{REST}]", name)[0].split(".")
-    return [".".join(steps[:number]) for number in range(1, len(steps) + 1)] + steps
 
 
 def _that_meet_nothing(trace: Trace, event: FlagWritten) -> Iterator[Selector]:
@@ -208,15 +212,9 @@ def _that_meet_nothing(trace: Trace, event: FlagWritten) -> Iterator[Selector]:
             yield from filter(_meets_nothing, tests)
 
 
-_PUT_IN = re.compile(
-    r"lora|adapter|prompt|prefix|base_layer|modules_to_save|parametrizations|_orig"
-)
-"""Parts of names that are put into models of every architecture."""
-
-
 def _meets_nothing(selector: Selector) -> bool:
     """Whether no text of a test meets a name, as far as the names are known."""
-    if selector.possible is not None and not _PUT_IN.search(" ".join(selector.test.texts)):
+    if selector.possible is not None and not PUT_IN.search(" ".join(selector.test.texts)):
         return not any(map(selector.may_match, selector.test.texts))
     if selector.test.kind not in ("startswith", "equals") or not all(selector.prefixes):
         return False
