@@ -150,36 +150,37 @@ _135 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining',
 _136 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), 'gpt2[\\"\'-]')
 _137 = ('torchvision', 'timm', 'transformers')
 _138 = ('step(', 'Trainer(')
-_139 = ('step(', 'configure_optimizers', 'Trainer(')
-_140 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_141 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_142 = ('DistributedDataParallel', 'DDP')
-_143 = ('backward',)
-_144 = ('requires_grad', 'get_peft_model')
-_145 = ('FullyShardedDataParallel', 'FSDP')
-_146 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
-_147 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
-_148 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_149 = ('compile(',)
-_150 = ('torch\\.compile\\(', 'import compile')
-_151 = ('peft',)
-_152 = ('from_pretrained(',)
-_153 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_154 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_155 = ('get_peft_model', 'PeftModel')
-_156 = ('get_peft_model\\(', 'is_trainable')
-_157 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_158 = ('get_peft_model',)
-_159 = ('Config(',)
-_160 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_161 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_162 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
-_163 = ('unload(',)
-_164 = ('disable_adapter(', 'set_adapter(')
-_165 = ('BaseFinetuning', 'BackboneFinetuning')
-_166 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_167 = ('Trainer(', 'Trainer)')
-_168 = ('.train(',)
+_139 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon', 'train(')
+_140 = ('step(', 'configure_optimizers', 'train(')
+_141 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_142 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_143 = ('DistributedDataParallel', 'DDP')
+_144 = ('backward',)
+_145 = ('requires_grad', 'get_peft_model')
+_146 = ('FullyShardedDataParallel', 'FSDP')
+_147 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
+_148 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
+_149 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_150 = ('compile(',)
+_151 = ('torch\\.compile\\(', 'import compile')
+_152 = ('peft',)
+_153 = ('from_pretrained(',)
+_154 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_155 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_156 = ('get_peft_model', 'PeftModel')
+_157 = ('get_peft_model\\(', 'is_trainable')
+_158 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_159 = ('get_peft_model',)
+_160 = ('Config(',)
+_161 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_162 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_163 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
+_164 = ('unload(',)
+_165 = ('disable_adapter(', 'set_adapter(')
+_166 = ('BaseFinetuning', 'BackboneFinetuning')
+_167 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_168 = ('Trainer(', 'Trainer)')
+_169 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -241,17 +242,17 @@ RULES = (
     IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_129, _130, _131, ), (_132, _133, )),
     IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _134, _135, ), (_11, _136, )),
     IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _137, _138, ), (_11, _45, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_137, _120, _139, ), (_45, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_140, ), (_141, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _142, _143, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_144, _145, _146, ), (_147, _148, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _149, _143, ), (_11, _150, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_151, _152, _153, ), (_154, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_151, _155, _153, ), (_156, _157, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_151, _158, _159, _153, ), (_160, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _161, ), (_11, _162, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_151, _163, _155, _153, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_151, _164, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_165, _22, ), (_166, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _167, _168, ), (_11, _134, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_137, _139, _140, ), (_45, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_141, ), (_142, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _143, _144, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_145, _146, _147, ), (_148, _149, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _150, _144, ), (_11, _151, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_152, _153, _154, ), (_155, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_152, _156, _154, ), (_157, _158, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_152, _159, _160, _154, ), (_161, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _162, ), (_11, _163, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_152, _164, _156, _154, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_152, _165, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_166, _22, ), (_167, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _168, _169, ), (_11, _134, )),
 )

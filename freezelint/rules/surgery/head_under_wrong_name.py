@@ -99,8 +99,8 @@ class HeadUnderWrongName(Rule):
     claims = (Claim("dead", "model.classifier.*", instead="model.fc.*"),)
     triggers = (
         ("torchvision", "timm", "transformers"),
-        (*OPTIMIZER_WORDS_OR_NAMES, "Trainer("),
-        ("step(", "configure_optimizers", "Trainer("),
+        (*OPTIMIZER_WORDS_OR_NAMES, "train("),
+        ("step(", "configure_optimizers", "train("),
     )
     trigger_patterns = ((*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("),)
     events = ("SubmoduleReplaced",)
