@@ -143,6 +143,9 @@ def _of_published(trace: Trace, key: int, at: int, depth: int) -> Names | None:
         return None
     within = "".join(f"{_step(each)}." for each in steps)
     own = [each.removeprefix(within) for each in names if each.startswith(within)]
+    if not own:
+        # No part of the model, but what a method of it gives, as `get_encoder()`.
+        return None
     changes = {
         _step(attribute): held
         for attribute, held in _changes(trace, key, at).items()
