@@ -218,6 +218,7 @@ def _prefixes(trace: Trace, event: Event, key: int) -> tuple[str, ...]:
             and wrapped.index < call.index
             and (
                 _is_called_on(trace, call, wrapped)
+                or _is_passed_on(trace, call, wrapped)
                 or _is_all_that_is_returned(trace, call, wrapped)
             )
         ):
@@ -247,6 +248,41 @@ def _is_all_that_is_returned(trace: Trace, call: MethodCalled, wrapped: Wrapped)
     is_outside = wrapped.activations[-1:] != call.activations[-1:]
     is_whole = "module" not in call.label and _TAKES_OUT.search(trace.file.text) is None
     return is_own and is_outside and is_whole and implies(call.path, wrapped.path)
+
+
+def _is_passed_on(trace: Trace, call: MethodCalled, wrapped: Wrapped) -> bool:
+    """Whether a helper was handed the very variable that the wrapper was assigned to.
+
+    And asks just that for the names, as it came.
+    """
+    function = next(iter(call.place.chunk.body), None)
+    if call.activations[:-1] != wrapped.activations or not isinstance(function, cst.FunctionDef):
+        return False
+    handing = call.stack[-1]
+    names = [each.name.value for each in function.params.params]
+    if not isinstance(handing.node, cst.Call) or call.label not in names:
+        return False
+    if call.label in assigned_names(function.body) or not implies(call.path, wrapped.path):
+        return False
+    given = handing.node.args
+    position = names.index(call.label)
+    argument = next(
+        (each for each in given if each.keyword and each.keyword.value == call.label),
+        given[position] if position < len(given) and not given[position].keyword else None,
+    )
+    statement = wrapped.place.statement
+    line = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
+    if argument is None or any(each.star for each in given):
+        return False
+    if not isinstance(line, cst.Assign) or len(line.targets) != 1:
+        return False
+    target = dotted(line.targets[0].target)
+    is_it = line.value is wrapped.place.node and target == dotted(argument.value)
+    if not is_it or target is None or _TAKES_OUT.search(trace.file.text):
+        return False
+    # Assigned once more, it may be the model itself again.
+    last = re.findall(rf"(?<![\w.]){re.escape(target)} *=(?!=) *(.*)", trace.file.text)[-1:]
+    return last == [wrapped.place.chunk.code(line.value).partition("\n")[0]]
 
 
 def _is_called_on(trace: Trace, call: MethodCalled, wrapped: Wrapped) -> bool:

@@ -134,7 +134,9 @@ class ParameterReplacedAfterFreeze(Rule):
             r"\.(?<!self\.)\w+\s*=\s*(?:torch\.)?(?:nn\.)?(?:parameter\.)?Parameter\(",
             LinePattern(
                 "Parameter(",
-                r"[ \t]*self\.(\w+)\s*=\s*(?:torch\.)?(?:nn\.)?Parameter\([^\n]*self\.\1\b",
+                r"[ \t]*self\.(\w+)\s*=\s*(?:torch\.)?(?:nn\.)?Parameter\("
+                r"(?:[^\n]*self\.\1\b|(?!torch\b)[A-Za-z_]\w*(?:\)|\.(?:permute|reshape|flatten|view"
+                r"|transpose|contiguous|clone|detach|squeeze|unsqueeze)\())",
             ),
             r"register_parameter\(",
             r"setattr\(",
