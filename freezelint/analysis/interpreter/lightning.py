@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis import events, library_events
 from freezelint.analysis.interpreter.arguments import Arguments
-from freezelint.analysis.interpreter.classes import find_method, is_lightning_class, library_bases
+from freezelint.analysis.interpreter.classes import (
+    find_method,
+    is_lightning_class,
+    library_bases,
+    lineage,
+)
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge.frameworks import (
@@ -124,7 +129,7 @@ def call_on_trainer(
     callbacks = held.items if isinstance(held, SequenceValue) else (held,)
     owner = run.objects.module(model.key).owner_class if isinstance(model, ModuleValue) else None
     is_fit = name == "fit" and owner is not None and is_lightning_class(run, owner)
-    is_in_sight = is_fit and all(map(_is_idle, callbacks))
+    is_in_sight = is_fit and all(_is_idle(run, each) for each in callbacks)
     if not is_in_sight:
         # What else happens in there nobody knows.
         hand_over(run, arguments.all, node)
@@ -159,8 +164,18 @@ def _fit(
     run_hooks(run, call, model)
 
 
-def _is_idle(callback: Value) -> bool:
-    """Whether a callback leaves flags alone, as those of libraries do that are not for that."""
+def _is_idle(run: Interpreter, callback: Value) -> bool:
+    """Whether a callback leaves flags alone, as those of libraries do that are not for that.
+
+    And those in sight that do not mention any, such as one that averages weights.
+    """
+    if isinstance(callback, InstanceValue):
+        bases = library_bases(run, callback.owner)
+        return all(base in LIGHTNING_CALLBACKS for base in bases) and not any(
+            word in each.definition.text
+            for each in lineage(run, callback.owner)
+            for word in ("requires_grad", "freeze")
+        )
     return isinstance(callback, LibraryInstance) and callback.name not in FINETUNING_CALLBACKS
 
 

@@ -327,9 +327,7 @@ def _holds_both(built: OptimizerBuilt, target: int, source: int, trace: Trace) -
 
 def _trains(built: OptimizerBuilt, target: int, sync: Event, trace: Trace) -> bool:
     """Whether the target certainly gets gradients, and steps apply them."""
-    # A framework that trains the model leaves the flags as they are.
-    is_in_sight = not trace.was_handed_over(target, built.index)
-    if trace.flag(Part(target), built.index, built.path, trusting=is_in_sight).value is not True:
+    if trace.flag(Part(target), built.index, built.path).value is not True:
         return False
     if any(
         trace.parts_overlap(mine, Part(target), write.index)
