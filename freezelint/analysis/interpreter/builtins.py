@@ -182,6 +182,8 @@ def _sum(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
         return joined
     if isinstance(consumed, ElementsValue):
         return arithmetic(run, consumed.element, UNKNOWN)
+    if isinstance(consumed, BoundMethod):
+        return element_of(run, consumed)
     if isinstance(consumed, SequenceValue) and consumed.items:
         total: Value = UNKNOWN
         for item in consumed.items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.graphs import derived
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.module_tables import entries_of, is_table
 from freezelint.analysis.interpreter.submodules import LENGTH
@@ -13,6 +14,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, FlagTest, Predicate, conjunction
 from freezelint.analysis.values import (
     UNKNOWN,
+    BoundMethod,
     Constant,
     Counted,
     ElementsValue,
@@ -97,8 +99,8 @@ def element_of(run: Interpreter, value: Value) -> Value:
         return ParameterValue((Part(value.key),), is_element=True)
     if isinstance(value, LibraryInstance) and value.name in DATA_LOADERS:
         return TensorValue(cut_from=())
-    if isinstance(value, TensorValue) and value.kind is TensorKind.OUTPUT and not value.how:
-        return value
+    if isinstance(value, (TensorValue, BoundMethod)):
+        return _element_of_output(run, value)
     if isinstance(value, ModuleValue) and _may_hold_modules(run, value):
         return ModuleValue(element_module(run, value.key, ()))
     if isinstance(value, SequenceValue) and value.items:
@@ -107,6 +109,17 @@ def element_of(run: Interpreter, value: Value) -> Value:
             joined = join_values(run, joined, other)
         return joined
     return UNKNOWN
+
+
+def _element_of_output(run: Interpreter, value: TensorValue | BoundMethod) -> Value:
+    """One of what a model returned, or of an attribute of it that holds a tensor of each layer."""
+    output = value.receiver if isinstance(value, BoundMethod) else value
+    if not isinstance(output, TensorValue) or output.kind is not TensorKind.OUTPUT:
+        return UNKNOWN
+    if isinstance(value, TensorValue):
+        return UNKNOWN if value.how else value
+    is_of_layers = value.name in ("hidden_states", "attentions", "feature_maps")
+    return derived(run, TensorValue(), (value,)) if is_of_layers else UNKNOWN
 
 
 def _element_of_parameters(value: ParameterSequence) -> Value:
