@@ -14,6 +14,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
+from freezelint.analysis.gradients import gets_gradients
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.training import (
@@ -117,8 +118,9 @@ class BlanketUnfreeze(Rule):
 
     When it is silent:
         Freezing everything and then unfreezing a part, flags set by a condition,
-        staged schedules, networks that are toggled back and forth, and helpers that
-        unfreeze but are never called.
+        staged schedules, networks that are toggled back and forth (unless a part of one
+        was frozen for good, and is moved since), and helpers that unfreeze but are never
+        called.
 
     References:
         https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation
@@ -143,17 +145,17 @@ class BlanketUnfreeze(Rule):
         assert isinstance(event, FlagWritten)
         if event.value is not True or not event.certain or event.repeated:
             return
-        if _is_chosen_by_a_table(trace, event):
-            return
+        is_chosen = _is_chosen_by_a_table(trace, event)
         for freeze in trace.before(event, FlagWritten):
             if freeze.value is not False or not freeze.certain:
                 continue
-            if _undoes(trace, event, freeze):
+            is_undone = not is_chosen and _undoes(trace, event, freeze)
+            if is_undone or _is_toggled_away(trace, event, freeze):
                 place = trace.meeting_place(event, freeze)
                 yield Report(
                     place,
                     f"this makes all of `{event.label}` trainable again: the freeze of "
-                    f"`{freeze.label}` is undone before the first step",
+                    f"`{freeze.label}` is undone before {'the first' if is_undone else 'its'} step",
                     "freeze after this line, or leave out what is meant to stay frozen",
                     ((trace.meeting_place(freeze, event), "frozen here"),),
                     about=about_once_frozen(freeze),
@@ -188,6 +190,67 @@ def _undoes(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
         True
         for kind in (Stepped, BackwardRan, OptimizerBuilt, HandedOver)
         for _ in trace.after(unfreeze, kind)
+    )
+
+
+def _is_toggled_away(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
+    """Whether a network is switched off and on again, with a part that its constructor froze.
+
+    And the next step moves that part: its optimizer was given all of the network.
+    """
+    frozen = _without_sources(trace, freeze)
+    toggled = {part.key for part in unfreeze.parts}
+    if "__init__" not in freeze.scopes or "__init__" in unfreeze.scopes or not frozen:
+        return False
+    if any(part.key in toggled for part in frozen) or not all(
+        any(trace.part_covers(whole, part, unfreeze.index) for whole in unfreeze.parts)
+        for part in frozen
+    ):
+        return False
+    if not happens_whenever(unfreeze, freeze) or not _is_on_again(trace, unfreeze, freeze):
+        return False
+    for built in trace.before(unfreeze, OptimizerBuilt):
+        step = next(
+            (each for each in trace.after(unfreeze, Stepped) if built.key in each.keys),
+            None,
+        )
+        if step is None or not built.complete or any(map(filters_by_flag, built.parts)):
+            continue
+        if all(_is_moved(trace, part, built, unfreeze, step) for part in frozen):
+            return True
+    return False
+
+
+def _is_on_again(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
+    """Whether the same function switched the same parts off before, for a backward pass."""
+    return any(
+        off.value is False
+        and off.certain
+        and off.parts == unfreeze.parts
+        and off.path == unfreeze.path
+        and off.loops == unfreeze.loops
+        and unfreeze.activations[:-1] in (off.activations[:-1], off.activations)
+        and any(True for _ in trace.between(off, unfreeze, BackwardRan))
+        for off in trace.between(freeze, unfreeze, FlagWritten)
+    )
+
+
+def _is_moved(
+    trace: Trace,
+    part: Part,
+    built: OptimizerBuilt,
+    unfreeze: FlagWritten,
+    step: Stepped,
+) -> bool:
+    """Whether the step of an optimizer moves a part that is trainable by then."""
+    if not any(trace.part_covers(whole, part, built.index) for whole in built.parts):
+        return False
+    if may_be_unknown(trace, part, unfreeze, step) or not gets_gradients(trace, part.key, step):
+        return False
+    return not any(
+        later.value is not True
+        and any(trace.parts_overlap(mine, part, later.index) for mine in later.parts)
+        for later in trace.between(unfreeze, step, FlagWritten)
     )
 
 
