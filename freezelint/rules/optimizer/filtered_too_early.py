@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.knowledge.torch import (
@@ -14,6 +16,7 @@ from freezelint.analysis.knowledge.torch import (
     OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.predicates import flag_tests
+from freezelint.analysis.syntax import walk
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
     is_dropped,
@@ -171,7 +174,7 @@ class FilteredTooEarly(Rule):
                 continue
             if freeze.repeated or not compatible(freeze.path, built.path):
                 continue
-            if is_said_before(trace, freeze, test.at):
+            if is_said_before(trace, freeze, test.at) or _is_asked_again(held, test, freeze):
                 continue
             inside = [
                 part
@@ -205,7 +208,7 @@ class FilteredTooEarly(Rule):
     ) -> Report:
         return Report(
             _place_of(test, freeze, trace),
-            f"this filter ran before `{freeze.label}` was frozen: every parameter passed it",
+            f"this filter ran before `{freeze.label}` was frozen: its parameters passed it",
             "move the filter below the freeze",
             (
                 (trace.meeting_place(freeze, built), f"`{freeze.label}` is frozen here, too late"),
@@ -214,6 +217,18 @@ class FilteredTooEarly(Rule):
             fix=_fix(built, freeze, test, trace),
             about=about_frozen(freeze),
         )
+
+
+def _is_asked_again(held: Part, test: FlagTest, freeze: FlagWritten) -> bool:
+    """Whether the flags are looked at after the freeze too, or may be in the same round of a loop."""
+    again = (each for each in flag_tests(held.predicate) if each is not test and each.value)
+    if any(each.at is None or each.at > freeze.index for each in again):
+        return True
+    chunk = test.place.chunk
+    mentioned = (each for each in walk(test.place.node) if isinstance(each, cst.Name))
+    loops = filter(None, map(chunk.loop_over, mentioned))
+    nodes = {id(each.node) for each in (freeze.place, *freeze.stack) if each.chunk is chunk}
+    return any(id(each) in nodes for loop in loops for each in walk(loop.body))
 
 
 def _place_of(test: FlagTest, freeze: FlagWritten, trace: Trace) -> Place:
