@@ -40,6 +40,11 @@ _OF_ALL_MODULES = frozenset(
 
 _GOES_OVER = re.compile(r"\b(?:zip|enumerate|len|range|reversed|isinstance|map)\(")
 
+_ASKS_FOR_KEYS = (
+    r"(?:\bin|\blen\(|\blist\(|\bsorted\()[ ]?self\.{attribute}(?:\.keys\(\))?(?=[ ]*[\]:)}}])"
+)
+"""Where a constructor goes over the keys of a dict, or counts what is in it."""
+
 _MOVES_EACH = r"for (\w+) in self\.{attribute}:\n\s+(?:\1 = )?\1\.(?:cuda|to)\([^\n]*"
 """A loop of a constructor that is there because the model as a whole does not move them."""
 
@@ -66,6 +71,10 @@ def is_worked_with(trace: Trace, owner: ModuleObject, attribute: str) -> bool:
         )
     )
     constructor, moved = re.subn(_MOVES_EACH.format(attribute=attribute), "", constructor)
+    if re.search(rf"self\.{attribute}(?:: [^=\n]+)? ?= ?(?:\{{|[\w.]*[dD]ict\()", constructor):
+        asking = _ASKS_FOR_KEYS.format(attribute=attribute)
+        constructor, asked = re.subn(asking, "", constructor)
+        others += asked
     run = moved
     for name, text, _ in texts:
         count = 0 if name == "__init__" else len(re.findall(mention, text))

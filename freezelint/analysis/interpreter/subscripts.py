@@ -155,6 +155,8 @@ def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
         return ModuleValue(_slice_of(run, receiver, _bounds(run, element)))
     if isinstance(receiver, ElementsValue):
         return receiver._replace(iterator=None)
+    if isinstance(receiver, SequenceValue):
+        return _cut(run, receiver, element)
     if isinstance(receiver, ModuleGroup):
         picked: Predicate = (SOME, *_all_but_last(run, element))
         return receiver._replace(predicate=conjunction(receiver.predicate, picked))
@@ -165,6 +167,27 @@ def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
         )
         return receiver._replace(parts=parts, form=Form.COLLECTION, iterator=None)
     return UNKNOWN
+
+
+def _cut(run: Interpreter, receiver: SequenceValue, element: cst.Slice) -> Value:
+    """The first elements of a list of modules, or the last; of others nothing is said."""
+    if element.step is not None or not any(
+        isinstance(each, ModuleValue) for each in receiver.items
+    ):
+        return UNKNOWN
+    ends: list[int | None] = []
+    for each in (element.lower, element.upper):
+        end = Constant(None) if each is None else evaluate(run, each)
+        if not isinstance(end, Constant) or not (end.value is None or type(end.value) is int):
+            return UNKNOWN
+        ends.append(end.value)
+    picked = slice(*ends)
+    if receiver.complete:
+        return SequenceValue(receiver.items[picked])
+    # What lies between the certain ones may take a place among the first, or the last, so many.
+    first, last = ends
+    is_sure = (first is None or first >= 0) and (last is None or last < 0)
+    return receiver._replace(certain=receiver.certain[picked] if is_sure else ())
 
 
 def _all_but_last(run: Interpreter, element: cst.Slice) -> tuple[AllButLast, ...]:
