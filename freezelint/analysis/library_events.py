@@ -74,3 +74,5 @@ class TrainerStarted(Event):
     optimizer: int
     builds_optimizer: bool = True
     """False if it has an optimizer, or may build one in another way than usual."""
+    keeps_flags: bool = False
+    """Nothing runs in it but the library: no callbacks, and no methods of a class in the file."""

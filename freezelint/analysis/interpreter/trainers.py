@@ -129,6 +129,8 @@ def _train(run: Interpreter, trainer: LibraryInstance | InstanceValue, node: cst
             trainer=trainer.key,
             optimizer=optimizer.keys[0],
             builds_optimizer=is_new and _is_plain(run, trainer),
+            keeps_flags=isinstance(trainer, LibraryInstance)
+            and (trainer.key, "callbacks") not in run.bindings,
         )
     )
     # What else the trainer does with the model is not in sight.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.adapted_models import Subject, training_of
-from freezelint.analysis.events import Event, SubmoduleReplaced
+from freezelint.analysis.events import Event, HandedOver, SubmoduleReplaced
 from freezelint.analysis.knowledge.torch import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import AdaptersAdded, AdaptersRemoved, TrainerStarted
 from freezelint.analysis.values import Part
@@ -124,7 +124,7 @@ class MergedStaysFrozen(Rule):
         """Report a model that comes out of peft frozen and is trained like that."""
         assert isinstance(event, AdaptersRemoved)
         model = Part(event.base)
-        if event.repeated or trace.flag(model, event.index, event.path).value is not False:
+        if event.repeated or not _is_frozen(trace, event, model):
             return
         if _gets_something_new(trace, event):
             return
@@ -140,6 +140,27 @@ class MergedStaysFrozen(Rule):
             ((trace.meeting_place(training, event), f"this {what}"),),
             about=About((event.label, trace.objects.label(event.base))),
         )
+
+
+def _is_frozen(trace: Trace, event: Event, part: Part) -> bool:
+    """Whether a model is frozen, though a trainer may have had it, which leaves flags alone."""
+    if trace.flag(part, event.index, event.path).value is False:
+        return True
+    state = trace.flag(part, event.index, event.path, trusting=True)
+    return (
+        state.value is False
+        and state.write is not None
+        and all(
+            _is_by_trainer(trace, handed)
+            for handed in trace.between(state.write, event, HandedOver)
+            if any(trace.related(key, part.key, handed.index) for key in handed.keys)
+        )
+    )
+
+
+def _is_by_trainer(trace: Trace, handed: HandedOver) -> bool:
+    started = trace.events[handed.index - 1]
+    return isinstance(started, TrainerStarted) and started.keeps_flags
 
 
 def _gets_something_new(trace: Trace, event: AdaptersRemoved) -> bool:
