@@ -419,6 +419,13 @@ def augmented(run: Interpreter, node: cst.AugAssign) -> None:
         return
     if isinstance(node.operator, cst.AddAssign):
         result = concatenated(run, before, value, node.value)
+        if (
+            run.loops
+            and isinstance(result, SequenceValue)
+            and any(isinstance(each, ModuleValue) for each in result.items[-1:])
+        ):
+            # One round stands for nobody knows how many.
+            result = SequenceValue(result.items, complete=False, certain=result.sure)
     assign(run, node.target, result, node.value)
 
 
