@@ -268,6 +268,8 @@ HARMLESS_PREFIXES = (
     "warnings.",
     "json.",
     "timm.data.",
+    # They ask the model for the inputs of its decoder.
+    "transformers.DataCollator",
 )
 
 DATA_LOADERS = frozenset({"torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader"})
