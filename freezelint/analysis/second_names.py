@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -9,6 +10,7 @@ import libcst as cst
 from freezelint.analysis.events import (
     Aliased,
     BackwardRan,
+    Borrowed,
     Event,
     FlagWritten,
     ForwardRan,
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
+
+_KEPT_STILL = re.compile(r"_*(?:ref|reference|target|teacher|old|frozen|prior|anchor)(?:_|\d*$)")
+"""Names of networks that another is compared with while it is trained."""
+
+_OTHER_WEIGHTS = ("disable_adapter", "set_adapter", "store", "swap", "restore", "copy_to")
+"""What lets one module compute with other weights for a while."""
 
 
 def frozen_apart(trace: Trace, alias: Aliased) -> tuple[FlagWritten, OptimizerBuilt] | None:
@@ -58,7 +66,7 @@ def frozen_apart(trace: Trace, alias: Aliased) -> tuple[FlagWritten, OptimizerBu
     return None
 
 
-def compared_with_itself(trace: Trace, alias: Aliased) -> tuple[ForwardRan, ForwardRan] | None:
+def compared_with_itself(trace: Trace, alias: Aliased) -> tuple[Event, Event] | None:
     """A forward pass without gradients through one name, for a step of training of the other."""
     if _is_shortcut(alias):
         return None
@@ -76,7 +84,64 @@ def compared_with_itself(trace: Trace, alias: Aliased) -> tuple[ForwardRan, Forw
                 continue
             if any(_trains_both(trace, still, moving, built) for built in trained):
                 return still, moving
+    return _lent_twice(trace, alias, trained)
+
+
+def _lent_twice(
+    trace: Trace, alias: Aliased, trained: list[OptimizerBuilt]
+) -> tuple[Event, Event] | None:
+    """The same, where a function gets first the one and then the other.
+
+    What the function is for need not be known. Only of a name that says what it is for, and where
+    both are computed alike.
+    """
+    if _KEPT_STILL.match(alias.name.rpartition(".")[2]) is None:
+        return None
+    if any(map(trace.file.mentions, _OTHER_WEIGHTS)):
+        return None
+    calls: list[Borrowed | ForwardRan] = [*trace.all(Borrowed), *trace.all(ForwardRan)]
+    lent = [
+        (each, _call_of(each, alias))
+        for each in calls
+        if alias.key in _keys(each) and each.index > alias.index
+    ]
+    for still, held in lent:
+        if still.repeated or still.grad_enabled is not False or _name_in(held, alias) != alias.name:
+            continue
+        for moving, passed in lent:
+            if (
+                not moving.repeated
+                and moving.grad_enabled is True
+                and _name_in(passed, alias) == alias.other
+                and _called(held) == _called(passed)
+                # Each step has both, so that what is kept still is not computed for several.
+                and sum(each.node is held.node for _, each in lent)
+                == sum(each.node is passed.node for _, each in lent)
+                and any(_trains_both(trace, still, moving, built) for built in trained)
+            ):
+                return still, moving
     return None
+
+
+def _keys(event: Borrowed | ForwardRan) -> tuple[int, ...]:
+    return event.keys if isinstance(event, Borrowed) else (event.key,)
+
+
+def _call_of(event: Event, alias: Aliased) -> Place:
+    """The call that caused an event, as the code sees it that gave the second name."""
+    depth = len(alias.activations)
+    is_inside = event.activations[:depth] == alias.activations
+    return (*event.stack, event.place)[len(alias.stack)] if is_inside else event.place
+
+
+def _name_in(call: Place, alias: Aliased) -> str | None:
+    found = {alias.name, alias.other}.intersection(_names(call))
+    return found.pop() if len(found) == 1 else None
+
+
+def _called(call: Place) -> str | None:
+    node = call.node
+    return dotted(node.func) if isinstance(node, cst.Call) else None
 
 
 def _is_shortcut(alias: Aliased) -> bool:
@@ -170,9 +235,7 @@ def _beside(trace: Trace, alias: Aliased) -> Iterator[set[str]]:
             yield {alias.name, each.name}
 
 
-def _trains_both(
-    trace: Trace, still: ForwardRan, moving: ForwardRan, built: OptimizerBuilt
-) -> bool:
+def _trains_both(trace: Trace, still: Event, moving: Event, built: OptimizerBuilt) -> bool:
     """Whether both passes serve one backward, which an optimizer follows."""
     first, last = sorted((still, moving), key=lambda each: each.index)
     for backward in trace.after(last, BackwardRan):
