@@ -17,8 +17,10 @@ from freezelint.analysis.events import (
     MethodCalled,
     OutputDetached,
 )
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.calls import (
     GRAD_SWITCHES,
+)
+from freezelint.analysis.knowledge.modules import (
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,
     SAME_MODULE_METHODS,

@@ -10,9 +10,10 @@ from freezelint.analysis.knowledge.layers import (
     CONTAINERS,
     COPYING_CONTAINERS,
     LAYERS_WITH_PARAMETERS,
+    LAYERS_WITH_WEIGHT,
+    LAYERS_WITHOUT_PARAMETERS,
 )
 from freezelint.analysis.knowledge.shapes import NUMBER, REST, names_of
-from freezelint.analysis.knowledge.torch import LAYERS_WITH_WEIGHT, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import Constant, ElementsValue, ModuleValue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.modules import (
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,
     SAME_MODULE_METHODS,

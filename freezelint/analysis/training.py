@@ -18,7 +18,7 @@ from freezelint.analysis.events import (
     Stepped,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.layers import (
     CONTAINERS,
     LAYERS_THAT_NORMALIZE,
     LAYERS_WITH_WEIGHT,

@@ -26,18 +26,22 @@ from freezelint.analysis.interpreter.submodules import prove_holders
 from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
 from freezelint.analysis.knowledge import timm
 from freezelint.analysis.knowledge.frameworks import LIGHTNING_METHODS
-from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
-from freezelint.analysis.knowledge.submodules import kind_of_submodule
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.layers import (
     CONTAINERS,
     DICTIONARIES,
-    HARMLESS_MODULE_METHODS,
     LAYERS_WITH_WEIGHT,
     MODULE_CONTAINERS,
-    MODULE_ITERATORS,
     PARAMETER_ATTRIBUTES,
+)
+from freezelint.analysis.knowledge.modules import (
+    HARMLESS_MODULE_METHODS,
+    MODULE_ITERATORS,
     SAME_MODULE_METHODS,
     SUBMODULE_ITERATORS,
+)
+from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
+from freezelint.analysis.knowledge.submodules import kind_of_submodule
+from freezelint.analysis.knowledge.tensors import (
     VALUES_WITH_INDICES,
 )
 from freezelint.analysis.knowledge.torchvision import child_kind

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.knowledge.torch import STRONG_MODULE_EVIDENCE
+from freezelint.analysis.knowledge.modules import (
+    STRONG_MODULE_EVIDENCE,
+)
 from freezelint.analysis.syntax import dotted, inner_nodes
 
 if TYPE_CHECKING:

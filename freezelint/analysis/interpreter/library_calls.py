@@ -25,22 +25,28 @@ from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
 from freezelint.analysis.interpreter.sequences import as_table
 from freezelint.analysis.interpreter.texts import matched
 from freezelint.analysis.interpreter.trainers import TRAINER_CALLS
-from freezelint.analysis.knowledge.peft import ADAPTER_PREFIXES
-from freezelint.analysis.knowledge.torch import (
-    DISCRETE_METHODS,
+from freezelint.analysis.knowledge.calls import (
     GRAD_SWITCHES,
     HARMLESS_CALLS,
     HARMLESS_PREFIXES,
     ITERATOR_CONSUMERS,
+    PARAMETER_REPLACERS,
+    TRANSPARENT_WRAPPERS,
+)
+from freezelint.analysis.knowledge.layers import (
+    PRETRAINED_LAYERS,
+)
+from freezelint.analysis.knowledge.optimizers import (
+    OPTIMIZERS_ELSEWHERE,
+    SCHEDULE_FACTORIES,
+)
+from freezelint.analysis.knowledge.peft import ADAPTER_PREFIXES
+from freezelint.analysis.knowledge.tensors import (
+    DISCRETE_METHODS,
     JOINING,
     ONE_TENSOR_METHODS,
-    OPTIMIZERS_ELSEWHERE,
-    PARAMETER_REPLACERS,
-    PRETRAINED_LAYERS,
     REAL_FUNCTIONS,
-    SCHEDULE_FACTORIES,
     TENSOR_CONSTRUCTORS,
-    TRANSPARENT_WRAPPERS,
 )
 from freezelint.analysis.knowledge.zoo import MODULE_FIRST_OF_TUPLE, builds_module
 from freezelint.analysis.predicates import SOME, conjunction

@@ -17,7 +17,7 @@ from freezelint.analysis.interpreter.tensor_methods import call_on_parameter, ca
 from freezelint.analysis.interpreter.texts import call_on_text
 from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.interpreter.unknown_methods import call_on_library_instance
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.modules import (
     MODULE_ITERATORS,
     SAME_MODULE_METHODS,
     SUBMODULE_ITERATORS,

@@ -35,13 +35,13 @@ from freezelint.analysis.interpreter.submodules import (
     submodule_name,
 )
 from freezelint.analysis.knowledge.frameworks import LIGHTNING_METHODS
-from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.modules import (
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,
     SAME_MODULE_METHODS,
     SUBMODULE_ITERATORS,
 )
+from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, OwnTest, Predicate
 from freezelint.analysis.values import (

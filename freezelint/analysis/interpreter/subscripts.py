@@ -35,9 +35,11 @@ from freezelint.analysis.interpreter.submodules import (
     replace_child,
     submodule_name,
 )
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.layers import (
     MODULE_CONTAINERS,
     PARAMETER_CONTAINERS,
+)
+from freezelint.analysis.knowledge.tensors import (
     VALUES_WITH_INDICES,
 )
 from freezelint.analysis.objects import Origin

@@ -18,7 +18,7 @@ from freezelint.analysis.interpreter.graphs import (
     take_up,
 )
 from freezelint.analysis.interpreter.training_loop import run_backward
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.tensors import (
     CONVERSIONS,
     DISCRETE_METHODS,
     ONE_TENSOR_METHODS,

@@ -80,3 +80,49 @@ REVIVING_SCHEDULERS = {
 A single number counts for all groups; a list has one for each. The other schedulers of torch
 multiply the rate, so that 0 stays 0.
 """
+
+OPTIMIZERS_ELSEWHERE = frozenset(
+    {
+        "transformers.AdamW",
+        "transformers.Adafactor",
+        "transformers.optimization.AdamW",
+        "transformers.optimization.Adafactor",
+        "apex.optimizers.FusedAdam",
+        "apex.optimizers.FusedLAMB",
+        "apex.optimizers.FusedSGD",
+        "bitsandbytes.optim.Adam8bit",
+        "bitsandbytes.optim.AdamW8bit",
+        "bitsandbytes.optim.PagedAdamW8bit",
+        "bitsandbytes.optim.Lion8bit",
+        "lion_pytorch.Lion",
+        "torch_optimizer.RAdam",
+        "torch_optimizer.Lookahead",
+        "timm.optim.AdamP",
+        "timm.optim.RAdam",
+        "timm.optim.Lamb",
+        "timm.optim.Lion",
+    }
+)
+
+SCHEDULE_FACTORIES = frozenset(
+    f"{package}.{name}"
+    for package in ("transformers", "transformers.optimization", "diffusers.optimization")
+    for name in (
+        "get_scheduler",
+        "get_constant_schedule",
+        "get_constant_schedule_with_warmup",
+        "get_cosine_schedule_with_warmup",
+        "get_cosine_with_hard_restarts_schedule_with_warmup",
+        "get_cosine_with_min_lr_schedule_with_warmup",
+        "get_inverse_sqrt_schedule",
+        "get_linear_schedule_with_warmup",
+        "get_piecewise_constant_schedule",
+        "get_polynomial_decay_schedule_with_warmup",
+        "get_reduce_on_plateau_schedule",
+        "get_wsd_schedule",
+    )
+)
+"""Calls that take an optimizer and change its learning rates only.
+
+Source: ``optimization.py`` of transformers 5.23 and of diffusers 0.42.
+"""

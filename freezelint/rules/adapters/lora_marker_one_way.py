@@ -12,8 +12,11 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
+from freezelint.analysis.knowledge.patterns import (
+    FLAG_WRITES,
+    OPTIMIZER_WORDS,
+)
 from freezelint.analysis.knowledge.peft import HEADS, LORA_LAYERS, ONE_WAY_MARKERS
-from freezelint.analysis.knowledge.torch import FLAG_WRITES, OPTIMIZER_WORDS
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest, is_total

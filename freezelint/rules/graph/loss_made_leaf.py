@@ -13,7 +13,9 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
-from freezelint.analysis.knowledge.torch import QUOTED_FLAG
+from freezelint.analysis.knowledge.patterns import (
+    QUOTED_FLAG,
+)
 from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     Constant,

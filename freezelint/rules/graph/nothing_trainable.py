@@ -16,7 +16,7 @@ from freezelint.analysis.events import (
     SubmoduleReplaced,
 )
 from freezelint.analysis.gradients import needs_no_gradient
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,

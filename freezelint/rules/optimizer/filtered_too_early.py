@@ -8,7 +8,7 @@ import libcst as cst
 
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
     LIBRARY_FREEZE_CALLS,
     LIBRARY_FREEZES,

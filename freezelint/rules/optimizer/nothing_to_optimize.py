@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, OptimizerBuilt
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
     LIBRARY_FREEZE_CALLS,
     LIBRARY_FREEZES,

@@ -16,7 +16,7 @@ from freezelint.analysis.gradients import (
     moves_on_zeros,
     was_trainable,
 )
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,

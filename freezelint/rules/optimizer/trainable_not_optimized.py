@@ -16,8 +16,10 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import holders_of
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.layers import (
     DICTIONARIES,
+)
+from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS,
 )

@@ -13,7 +13,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
-from freezelint.analysis.knowledge.torch import (
+from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,

@@ -12,8 +12,11 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
+from freezelint.analysis.knowledge.patterns import (
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
+)
 from freezelint.analysis.knowledge.shapes import Heads, heads_of
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS_OR_NAMES
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, may_be_unknown, steps_after

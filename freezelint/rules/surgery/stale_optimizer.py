@@ -13,7 +13,10 @@ from freezelint.analysis.events import (
     ParametersReplaced,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.torch import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS_OR_NAMES
+from freezelint.analysis.knowledge.patterns import (
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
+)
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import (
     is_born_trainable,

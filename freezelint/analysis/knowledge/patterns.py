@@ -1,0 +1,88 @@
+"""How code looks that sets flags, builds optimizers, or picks parameters by their names."""
+
+from __future__ import annotations
+
+from freezelint.analysis.search import LinePattern
+
+QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
+"""Pattern of the flag's name as a string, as ``setattr`` takes it."""
+
+TRAINS_AS_GIVEN = r"\.train\((?<!super\(\)\.train\()(?!False)\w+\)"
+"""A mode that a variable holds; that an override passes its own on says nothing."""
+
+FLAG_WRITES = (
+    r"\.requires_grad(?:_\((?![\w.]+\.requires_grad\))|\s*=(?!=)(?! ?[\w.]+\.requires_grad\n))",
+    QUOTED_FLAG,
+)
+"""Patterns of source text that may set a flag to another value than that of another tensor."""
+
+LIBRARY_FREEZES = (
+    "freeze_feature_encoder(",
+    "freeze_feature_extractor(",
+    "freeze_base_model(",
+    "freeze_encoder(",
+    "_freeze_parameters(",
+)
+"""Calls by which a model of transformers freezes a part of itself."""
+
+LIBRARY_FREEZE_CALLS = (r"\.freeze_(?:feature|base|encoder)\w*\(\)", r"\._freeze_parameters\(\)")
+"""Patterns of the same."""
+
+OPTIMIZER_WORDS = ("torch.optim", "optim.", "optim,", "ptimizer", "Adam", "SGD")
+"""One of these is in every file that builds an optimizer; that something is optimized says little."""
+
+OPTIMIZER_WORDS_OR_NAMES = (
+    *OPTIMIZER_WORDS,
+    *("RMSprop", "Adagrad", "LBFGS", "Lion", "Muon"),
+)
+"""The same, for files that call it by another word and import it from elsewhere."""
+
+OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
+    r"optim\w*\.(?!lr_scheduler)[A-Z]\w*\(",
+    *(
+        rf"{name}(?<!class {name})\w*\("
+        for name in (
+            *("Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "LBFGS", "Rprop", "Lion"),
+            *("Muon", "Adafactor", "LAMB"),
+        )
+    ),
+    r"Lamb(?!da)(?<!class Lamb)\w*\(",
+    # A class that is chosen first and called later.
+    r"optim\w*\.(?!lr_scheduler|Optimizer\b)[A-Z]\w*(?=\s*[,}\n)]| if )",
+    *(
+        rf"{name}(?<=[:=] {name})\w*(?=\s*[,}}\n)]| if )"
+        for name in ("Adam", "SGD", "RMSprop", "Lion", "Muon")
+    ),
+    r"getattr\([\w.]*optim,",
+    # A class of the file's own, which is used.
+    LinePattern("Optimizer)", r"class (\w+)\([\w.]*Optimizer\)[\s\S]*?(?<!\w)\1\("),
+    # One that wraps another was built before.
+    r"Optimizer\((?![\w.]*optimizer\b)",
+)
+"""Patterns of source text that may build an optimizer."""
+
+NAME_TESTS = (
+    r"startswith\(",
+    r"endswith\(",
+    r"\.match\(",
+    r"\.search\(",
+    r"map\(\w+\.(?:startswith|endswith|__contains__),",
+    r"\" (?:not )?in \w",
+    r"' (?:not )?in \w",
+    r"% \w+ in n",
+    r"\) in n",
+    r" in \w+ for ",
+    r"if (?:not )?\w+ (?:not )?in [\w({\[]",
+    r"= (?:not )?\w+ (?:not )?in [\w({\[]",
+    r"_\((?:not )?\w+ (?:not )?in [\w({\[]",
+    r"\.split\([\"']\.[\"'](?:, ?1)?\)\[0\] (?:[=!]= |(?:not )?in )",
+    r"name [=!]= ",
+    r"n [=!]= ",
+)
+"""Patterns of source text that may test the name of a parameter."""
+
+NAME_LISTINGS = (
+    r"in [\w.\[\]()]{1,80}\.named_",
+    r"\([\w.\[\]()]{1,80}\.named_",
+)
+"""Patterns of source text that goes over the names of something but ``self``."""
