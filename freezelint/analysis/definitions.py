@@ -239,7 +239,7 @@ class ClassDefinition:
         """Fields of a dataclass that are True unless somebody says otherwise."""
         return frozenset(
             each.target.id
-            for each in self._node.body
+            for each in self._statements
             if isinstance(each, ast.AnnAssign)
             and isinstance(each.target, ast.Name)
             and isinstance(each.value, ast.Constant)
