@@ -173,22 +173,15 @@ def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
 
 def _cut(run: Interpreter, receiver: SequenceValue, element: cst.Slice) -> Value:
     """The first elements of a list of modules, or the last; of others nothing is said."""
-    if element.step is not None or not any(
-        isinstance(each, ModuleValue) for each in receiver.items
-    ):
+    bounds = _bounds(run, element)
+    if bounds is None or not any(isinstance(each, ModuleValue) for each in receiver.items):
         return UNKNOWN
-    ends: list[int | None] = []
-    for each in (element.lower, element.upper):
-        end = Constant(None) if each is None else evaluate(run, each)
-        if not isinstance(end, Constant) or not (end.value is None or type(end.value) is int):
-            return UNKNOWN
-        ends.append(end.value)
-    picked = slice(*ends)
+    picked = slice(*bounds)
     if receiver.complete:
         return SequenceValue(receiver.items[picked])
     # What lies between the certain ones may take a place among the first, or the last, so many.
-    first, last = ends
-    is_sure = (first is None or first >= 0) and (last is None or last < 0)
+    first, last = bounds
+    is_sure = first >= 0 and (last is None or last < 0)
     return receiver._replace(certain=receiver.certain[picked] if is_sure else ())
 
 
