@@ -17,9 +17,7 @@ from freezelint.analysis.events import (
     MethodCalled,
     OutputDetached,
 )
-from freezelint.analysis.knowledge.calls import (
-    GRAD_SWITCHES,
-)
+from freezelint.analysis.knowledge.calls import GRAD_SWITCHES
 from freezelint.analysis.knowledge.modules import (
     HARMLESS_MODULE_METHODS,
     MODULE_ITERATORS,

@@ -19,9 +19,7 @@ from freezelint.analysis.events import (
     OutputDetached,
     Stepped,
 )
-from freezelint.analysis.knowledge.layers import (
-    INDEXED,
-)
+from freezelint.analysis.knowledge.layers import INDEXED
 from freezelint.analysis.knowledge.optimizers import traits_of
 from freezelint.analysis.library_events import FlagsSetByLibrary
 from freezelint.analysis.objects import Origin

@@ -12,9 +12,7 @@ from freezelint.analysis.events import (
     Stepped,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.layers import (
-    MODULE_CONTAINERS,
-)
+from freezelint.analysis.knowledge.layers import MODULE_CONTAINERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, trained_before
 from freezelint.analysis.values import ModuleValue

@@ -18,9 +18,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
-from freezelint.analysis.knowledge.modules import (
-    MODULE_ITERATORS,
-)
+from freezelint.analysis.knowledge.modules import MODULE_ITERATORS
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.training import (

@@ -6,9 +6,7 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, Path
-from freezelint.analysis.knowledge.layers import (
-    LAYERS_WITH_WEIGHT,
-)
+from freezelint.analysis.knowledge.layers import LAYERS_WITH_WEIGHT
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import Predicate, decide, excludes, is_met_by, without_names
 from freezelint.analysis.predicates import implies as implied

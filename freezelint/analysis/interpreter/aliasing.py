@@ -9,9 +9,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.names import by_use, look_up, uses_of
-from freezelint.analysis.knowledge.modules import (
-    SAME_MODULE_METHODS,
-)
+from freezelint.analysis.knowledge.modules import SAME_MODULE_METHODS
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import ModuleValue, Unknown, Value
 

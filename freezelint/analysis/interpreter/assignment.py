@@ -33,13 +33,8 @@ from freezelint.analysis.interpreter.submodules import (
     replace_child,
 )
 from freezelint.analysis.knowledge.layers import RECURRENT_LAYERS
-from freezelint.analysis.knowledge.modules import (
-    MODULE_BASES,
-    PARAMETER_CLASSES,
-)
-from freezelint.analysis.knowledge.tensors import (
-    VALUES_WITH_INDICES,
-)
+from freezelint.analysis.knowledge.modules import MODULE_BASES, PARAMETER_CLASSES
+from freezelint.analysis.knowledge.tensors import VALUES_WITH_INDICES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.syntax import dotted

@@ -41,9 +41,7 @@ from freezelint.analysis.knowledge.modules import (
 )
 from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.knowledge.submodules import kind_of_submodule
-from freezelint.analysis.knowledge.tensors import (
-    VALUES_WITH_INDICES,
-)
+from freezelint.analysis.knowledge.tensors import VALUES_WITH_INDICES
 from freezelint.analysis.knowledge.torchvision import child_kind
 from freezelint.analysis.knowledge.transformers import REAL_OUTPUTS
 from freezelint.analysis.objects import ModuleObject, Origin

@@ -14,9 +14,7 @@ from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.judged_functions import judge_function
 from freezelint.analysis.interpreter.names import look_up
 from freezelint.analysis.knowledge.layers import BATCH_NORMS
-from freezelint.analysis.knowledge.modules import (
-    STRONG_MODULE_EVIDENCE,
-)
+from freezelint.analysis.knowledge.modules import STRONG_MODULE_EVIDENCE
 from freezelint.analysis.normalization import BATCH_NORM_CLASSES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import PATTERNS, TypeTest

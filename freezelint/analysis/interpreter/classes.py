@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.interpreter.literals import value_of
 from freezelint.analysis.interpreter.names import absolute
-from freezelint.analysis.knowledge.modules import (
-    LIGHTNING_BASES,
-    MODULE_BASES,
-)
+from freezelint.analysis.knowledge.modules import LIGHTNING_BASES, MODULE_BASES
 from freezelint.analysis.knowledge.zoo import NOT_MODULES
 from freezelint.analysis.values import UNKNOWN, ClassValue, FunctionValue, InstanceValue, Value
 

@@ -20,10 +20,7 @@ from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.graphs import replace, take_up
 from freezelint.analysis.interpreter.joining import join, join_values
 from freezelint.analysis.interpreter.out_of_sight import hand_over
-from freezelint.analysis.knowledge.calls import (
-    GRAD_SWITCHES,
-    INFERENCE_SWITCHES,
-)
+from freezelint.analysis.knowledge.calls import GRAD_SWITCHES, INFERENCE_SWITCHES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.tensors import sources_of, tensors_in
 from freezelint.analysis.values import (

@@ -14,10 +14,7 @@ from freezelint.analysis.interpreter.names import look_up
 from freezelint.analysis.interpreter.optimizers import add_group_to_any
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge import transformers
-from freezelint.analysis.knowledge.layers import (
-    INDEXED,
-    LAYERS_WITHOUT_PARAMETERS,
-)
+from freezelint.analysis.knowledge.layers import INDEXED, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.tensors import sources_of, tensors_in

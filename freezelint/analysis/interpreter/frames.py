@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.knowledge.modules import (
-    STRONG_MODULE_EVIDENCE,
-)
+from freezelint.analysis.knowledge.modules import STRONG_MODULE_EVIDENCE
 from freezelint.analysis.syntax import dotted, inner_nodes
 
 if TYPE_CHECKING:

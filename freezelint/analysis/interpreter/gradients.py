@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
-from freezelint.analysis.knowledge.tensors import (
-    CONVERSIONS,
-)
+from freezelint.analysis.knowledge.tensors import CONVERSIONS
 from freezelint.analysis.values import (
     UNKNOWN,
     ComparisonValue,

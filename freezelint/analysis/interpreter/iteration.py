@@ -9,12 +9,8 @@ from freezelint.analysis.interpreter.graphs import derived
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.module_tables import entries_of, is_table
 from freezelint.analysis.interpreter.submodules import LENGTH
-from freezelint.analysis.knowledge.layers import (
-    PARAMETER_CONTAINERS,
-)
-from freezelint.analysis.knowledge.tensors import (
-    DATA_LOADERS,
-)
+from freezelint.analysis.knowledge.layers import PARAMETER_CONTAINERS
+from freezelint.analysis.knowledge.tensors import DATA_LOADERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, FlagTest, Predicate, conjunction
 from freezelint.analysis.values import (

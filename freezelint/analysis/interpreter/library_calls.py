@@ -33,13 +33,8 @@ from freezelint.analysis.knowledge.calls import (
     PARAMETER_REPLACERS,
     TRANSPARENT_WRAPPERS,
 )
-from freezelint.analysis.knowledge.layers import (
-    PRETRAINED_LAYERS,
-)
-from freezelint.analysis.knowledge.optimizers import (
-    OPTIMIZERS_ELSEWHERE,
-    SCHEDULE_FACTORIES,
-)
+from freezelint.analysis.knowledge.layers import PRETRAINED_LAYERS
+from freezelint.analysis.knowledge.optimizers import OPTIMIZERS_ELSEWHERE, SCHEDULE_FACTORIES
 from freezelint.analysis.knowledge.peft import ADAPTER_PREFIXES
 from freezelint.analysis.knowledge.tensors import (
     DISCRETE_METHODS,

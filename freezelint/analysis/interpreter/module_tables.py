@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.knowledge.layers import (
-    PARAMETER_CONTAINERS,
-)
+from freezelint.analysis.knowledge.layers import PARAMETER_CONTAINERS
 from freezelint.analysis.predicates import OF_CHILDREN
 from freezelint.analysis.values import (
     UNKNOWN,

@@ -9,9 +9,7 @@ import libcst as cst
 
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import narrowed
-from freezelint.analysis.knowledge.tensors import (
-    TENSOR_CLASSES,
-)
+from freezelint.analysis.knowledge.tensors import TENSOR_CLASSES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import LibraryValue, ParameterValue, Part, SequenceValue, Value
 

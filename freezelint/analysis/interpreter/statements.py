@@ -16,10 +16,7 @@ from freezelint.analysis.interpreter.generators import run_in_context
 from freezelint.analysis.interpreter.names import absolute, look_up
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import remove_child
-from freezelint.analysis.knowledge.calls import (
-    GRAD_SWITCHES,
-    INFERENCE_SWITCHES,
-)
+from freezelint.analysis.knowledge.calls import GRAD_SWITCHES, INFERENCE_SWITCHES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     UNKNOWN,

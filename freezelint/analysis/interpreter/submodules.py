@@ -9,9 +9,7 @@ import libcst as cst
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.frames import is_certain_module_use
 from freezelint.analysis.interpreter.names import uses_of
-from freezelint.analysis.knowledge.modules import (
-    STRONG_MODULE_EVIDENCE,
-)
+from freezelint.analysis.knowledge.modules import STRONG_MODULE_EVIDENCE
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (

@@ -35,13 +35,8 @@ from freezelint.analysis.interpreter.submodules import (
     replace_child,
     submodule_name,
 )
-from freezelint.analysis.knowledge.layers import (
-    MODULE_CONTAINERS,
-    PARAMETER_CONTAINERS,
-)
-from freezelint.analysis.knowledge.tensors import (
-    VALUES_WITH_INDICES,
-)
+from freezelint.analysis.knowledge.layers import MODULE_CONTAINERS, PARAMETER_CONTAINERS
+from freezelint.analysis.knowledge.tensors import VALUES_WITH_INDICES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, conjunction
 from freezelint.analysis.syntax import dotted

@@ -28,9 +28,7 @@ from freezelint.analysis.knowledge.frameworks import (
     LIGHTNING_TRAINERS,
     PREPARERS,
 )
-from freezelint.analysis.knowledge.modules import (
-    MODULE_ITERATORS,
-)
+from freezelint.analysis.knowledge.modules import MODULE_ITERATORS
 from freezelint.analysis.predicates import PATTERNS
 from freezelint.analysis.values import (
     UNKNOWN,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.adapted_models import Subject, gets_more_adapters, training_of
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level

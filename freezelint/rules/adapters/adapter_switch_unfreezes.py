@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, MethodCalled, OptimizerBuilt, Stepped
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_WORDS_OR_NAMES,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS_OR_NAMES
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary
 from freezelint.analysis.predicates import NameTest, flag_tests
 from freezelint.analysis.training import (

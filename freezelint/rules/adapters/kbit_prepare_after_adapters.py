@@ -11,10 +11,7 @@ from freezelint.analysis.adapted_models import (
     was_trained_between,
 )
 from freezelint.analysis.events import Event, FlagWritten
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_WORDS
 from freezelint.analysis.knowledge.peft import HEADS
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.predicates import NameTest

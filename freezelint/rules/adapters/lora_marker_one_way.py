@@ -12,10 +12,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_WORDS
 from freezelint.analysis.knowledge.peft import HEADS, LORA_LAYERS, ONE_WAY_MARKERS
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.objects import Origin

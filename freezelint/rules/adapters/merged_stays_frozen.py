@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.adapted_models import Subject, training_of
 from freezelint.analysis.events import Event, HandedOver, SubmoduleReplaced
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import AdaptersAdded, AdaptersRemoved, TrainerStarted
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level

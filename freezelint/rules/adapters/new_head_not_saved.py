@@ -11,9 +11,7 @@ from freezelint.analysis.adapted_models import (
     was_trained_between,
 )
 from freezelint.analysis.events import Called, Event, SubmoduleReplaced
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS
 from freezelint.analysis.knowledge.peft import HEADS, MODELS_WITH_HEADS, SAYS_HEAD_IS_NEW
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.objects import Origin

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt
 from freezelint.analysis.frozen_statistics import keeps_statistics
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS
 from freezelint.analysis.library_events import FrozenWithoutNorms
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, NameTest

@@ -12,9 +12,7 @@ from freezelint.analysis.events import (
     HandedOver,
     OptimizerBuilt,
 )
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.training import (
     is_frozen_but_for_pieces,

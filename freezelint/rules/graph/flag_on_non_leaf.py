@@ -11,9 +11,7 @@ from freezelint.analysis.events import (
     ForwardRan,
     MethodCalled,
 )
-from freezelint.analysis.knowledge.patterns import (
-    QUOTED_FLAG,
-)
+from freezelint.analysis.knowledge.patterns import QUOTED_FLAG
 from freezelint.analysis.knowledge.transformers import REAL_OUTPUTS
 from freezelint.analysis.trace import implies
 from freezelint.analysis.training import has_parameters

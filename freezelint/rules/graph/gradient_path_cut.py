@@ -28,9 +28,7 @@ from freezelint.analysis.events import (
     OutputDetached,
     Stepped,
 )
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.tensors import cut_sources, graph_sources

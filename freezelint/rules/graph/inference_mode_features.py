@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, ForwardRan
-from freezelint.analysis.knowledge.layers import (
-    LAYERS_KEEPING_INPUT,
-    LOSSES_KEEPING_TARGET,
-)
+from freezelint.analysis.knowledge.layers import LAYERS_KEEPING_INPUT, LOSSES_KEEPING_TARGET
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.tensors import graph_sources, sources_of, tensors_in
 from freezelint.analysis.training import has_parameters

@@ -13,9 +13,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
-from freezelint.analysis.knowledge.patterns import (
-    QUOTED_FLAG,
-)
+from freezelint.analysis.knowledge.patterns import QUOTED_FLAG
 from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     Constant,

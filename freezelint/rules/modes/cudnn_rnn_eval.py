@@ -13,9 +13,7 @@ from freezelint.analysis.events import (
     MethodCalled,
     OutputDetached,
 )
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.modes import put_into_evaluation, step_of
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ForwardRan, ModeSet, OptimizerBuilt
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import (
-    TRAINS_AS_GIVEN,
-)
+from freezelint.analysis.knowledge.patterns import TRAINS_AS_GIVEN
 from freezelint.analysis.modes import (
     is_set_up,
     is_teacher,

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, ForwardRan, HandedOver, ModeSet
 from freezelint.analysis.followers import follows_another
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.modes import put_into_training, step_of
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.self_updating import Update, update_in_forward

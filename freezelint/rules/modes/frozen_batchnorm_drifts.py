@@ -13,10 +13,7 @@ from freezelint.analysis.frozen_statistics import (
     keeps_statistics,
 )
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    TRAINS_AS_GIVEN,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, TRAINS_AS_GIVEN
 from freezelint.analysis.modes import (
     freeze_beside,
     is_set_up,

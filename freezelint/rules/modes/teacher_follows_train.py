@@ -8,9 +8,7 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ModeSet, SubmoduleReplaced
 from freezelint.analysis.followers import follows_another
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import (
-    TRAINS_AS_GIVEN,
-)
+from freezelint.analysis.knowledge.patterns import TRAINS_AS_GIVEN
 from freezelint.analysis.knowledge.transformers import DROPPING_WORDS
 from freezelint.analysis.modes import is_teacher, trainer_of, training_passes
 from freezelint.analysis.normalization import MODE_WORDS

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.contents import holds
 from freezelint.analysis.events import AttributeWritten, Event, FlagWritten, ForwardRan, ModeSet
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.modes import step_of
 from freezelint.analysis.normalization import is_batch_norm, picked_batch_norms
 from freezelint.analysis.objects import Origin

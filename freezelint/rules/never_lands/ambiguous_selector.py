@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.counting import first_left_out
 from freezelint.analysis.events import ElementCounted, Event, FlagWritten, NumbersTested
 from freezelint.analysis.knowledge.depths import BLOCKS, depth, usual_depth
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    NAME_LISTINGS,
-    NAME_TESTS,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, NAME_LISTINGS, NAME_TESTS
 from freezelint.analysis.parameter_names import are_whole
 from freezelint.analysis.predicates import PATTERNS, ConditionTest, FlagTest, NameTest, NotAll, Some
 from freezelint.analysis.selectors import listing, meets, selectors

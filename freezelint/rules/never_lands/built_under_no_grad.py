@@ -15,9 +15,7 @@ from freezelint.analysis.events import (
     OutputDetached,
     ParametersReplaced,
 )
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import (
     filters_by_flag,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import ContextEntered, Event, ExpressionDiscarded, FlagWritten
-from freezelint.analysis.knowledge.calls import (
-    GRAD_SWITCHES,
-)
+from freezelint.analysis.knowledge.calls import GRAD_SWITCHES
 from freezelint.analysis.search import STATEMENT_BEGINS, LinePattern
 from freezelint.analysis.values import (
     BoundMethod,

@@ -14,10 +14,7 @@ from freezelint.analysis.events import (
     OutputDetached,
     Stepped,
 )
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (

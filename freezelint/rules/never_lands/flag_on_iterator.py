@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.values import Constant, ModuleGroup, ParameterSequence
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

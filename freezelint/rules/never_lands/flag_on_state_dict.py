@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.values import TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

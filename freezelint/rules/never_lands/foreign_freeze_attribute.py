@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event, FlagWritten
-from freezelint.analysis.knowledge.layers import (
-    MODULE_CONTAINERS,
-)
+from freezelint.analysis.knowledge.layers import MODULE_CONTAINERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, Part
 from freezelint.findings import About, Level

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event
-from freezelint.analysis.knowledge.patterns import (
-    QUOTED_FLAG,
-)
+from freezelint.analysis.knowledge.patterns import QUOTED_FLAG
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import Constant, ModuleValue
 from freezelint.findings import Level

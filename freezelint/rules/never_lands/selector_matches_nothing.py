@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, NumbersTested
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    NAME_LISTINGS,
-    NAME_TESTS,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, NAME_LISTINGS, NAME_TESTS
 from freezelint.analysis.selectors import counting_selector, listing, selectors
 from freezelint.analysis.spelling import PUT_IN, advice, is_clear, listed_with, nearest
 from freezelint.findings import Level

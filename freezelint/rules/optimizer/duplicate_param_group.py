@@ -14,10 +14,7 @@ from freezelint.analysis.events import (
     ParametersReplaced,
 )
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
     ConditionTest,

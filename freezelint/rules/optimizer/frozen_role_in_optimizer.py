@@ -15,10 +15,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import gets_gradients
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, tensors_in
 from freezelint.analysis.training import is_handed_on, steps_after, without_flag_tests

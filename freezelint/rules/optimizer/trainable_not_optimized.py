@@ -16,13 +16,8 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import holders_of
-from freezelint.analysis.knowledge.layers import (
-    DICTIONARIES,
-)
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.layers import DICTIONARIES
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.loss_weights import weighs_losses
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, tensors_in

@@ -9,10 +9,7 @@ import libcst as cst
 from freezelint.analysis.events import Called, Event, GroupAdded, OptimizerBuilt, RateWritten
 from freezelint.analysis.gradients import option
 from freezelint.analysis.knowledge.optimizers import REVIVING_SCHEDULERS, traits_of
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.slices import is_computed_from

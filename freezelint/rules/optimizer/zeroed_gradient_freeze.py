@@ -17,10 +17,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import group_of, moves_on_zeros
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import is_handed_on, region_inside, steps_after
 from freezelint.analysis.values import ParameterValue, TensorKind, TensorValue

@@ -12,9 +12,7 @@ from freezelint.analysis.events import (
     MethodCalled,
     ParametersPaired,
 )
-from freezelint.analysis.knowledge.modules import (
-    MODULE_ITERATORS,
-)
+from freezelint.analysis.knowledge.modules import MODULE_ITERATORS
 from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
     OPTIMIZER_CONSTRUCTIONS,

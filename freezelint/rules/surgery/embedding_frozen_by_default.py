@@ -13,9 +13,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.layers import (
-    PRETRAINED_LAYERS,
-)
+from freezelint.analysis.knowledge.layers import PRETRAINED_LAYERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.values import Part

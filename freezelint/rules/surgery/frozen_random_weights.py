@@ -13,10 +13,7 @@ from freezelint.analysis.events import (
     ParametersReplaced,
     Stepped,
 )
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    OPTIMIZER_CONSTRUCTIONS,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest, is_total

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, SubmoduleReplaced
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    OPTIMIZER_CONSTRUCTIONS,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.lost_freeze import is_loaded_anew
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest

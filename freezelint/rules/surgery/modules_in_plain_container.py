@@ -16,9 +16,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     OutputDetached,
 )
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.plain_collections import is_worked_with
 from freezelint.analysis.search import LinePattern

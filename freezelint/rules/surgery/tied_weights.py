@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import root_of
 from freezelint.analysis.events import Event, FlagWritten
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.knowledge.shapes import class_of
 from freezelint.analysis.knowledge.transformers import tied_names
 from freezelint.analysis.objects import Origin

@@ -16,10 +16,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.gradients import gets_gradients
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    OPTIMIZER_CONSTRUCTIONS,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.training import (
     filters_by_flag,
     flag_changes_after,

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, OptimizerBuilt, Stepped
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    OPTIMIZER_CONSTRUCTIONS,
-)
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.toggles import is_left_off, step_in_between
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

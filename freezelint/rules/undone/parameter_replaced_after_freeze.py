@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Called, Event, FlagWritten, OptimizerBuilt, SubmoduleReplaced
-from freezelint.analysis.knowledge.layers import (
-    LAYERS_WITH_WEIGHT,
-    PARAMETER_ATTRIBUTES,
-)
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.layers import LAYERS_WITH_WEIGHT, PARAMETER_ATTRIBUTES
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.lost_freeze import (
     is_decided_again,
     is_part_of_more,

@@ -15,13 +15,8 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.modules import (
-    MODULE_ITERATORS,
-)
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.modules import MODULE_ITERATORS
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_WORDS
 from freezelint.analysis.lost_freeze import are_of_one_kind, is_loaded_anew
 from freezelint.analysis.training import happens_whenever, trained_before
 from freezelint.analysis.values import ModuleValue

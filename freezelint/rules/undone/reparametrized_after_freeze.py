@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Called, Event, FlagWritten
-from freezelint.analysis.knowledge.calls import (
-    FORGETFUL_REPARAMETRIZATIONS,
-)
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    OPTIMIZER_CONSTRUCTIONS,
-)
+from freezelint.analysis.knowledge.calls import FORGETFUL_REPARAMETRIZATIONS
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.lost_freeze import (
     is_decided_again,
     is_part_of_more,

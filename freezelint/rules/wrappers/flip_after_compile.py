@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, FlagWritten, ForwardRan, Wrapped
-from freezelint.analysis.knowledge.calls import (
-    MODULE_GUARD_SKIPS,
-)
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.calls import MODULE_GUARD_SKIPS
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.training import is_written_again
 from freezelint.analysis.values import LibraryValue, MappingValue

@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Event, FlagWritten, Stepped, Wrapped
-from freezelint.analysis.knowledge.calls import (
-    DATA_PARALLEL,
-)
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.calls import DATA_PARALLEL
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.training import is_written_again
 from freezelint.analysis.values import Constant

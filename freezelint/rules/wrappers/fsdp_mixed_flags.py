@@ -12,12 +12,8 @@ from freezelint.analysis.flat_units import (
     has_grown,
     is_beside_frozen,
 )
-from freezelint.analysis.knowledge.calls import (
-    FULLY_SHARDED,
-)
-from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-)
+from freezelint.analysis.knowledge.calls import FULLY_SHARDED
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.training import has_parameters, is_written_again
