@@ -7,7 +7,6 @@ import contextlib
 import functools
 import multiprocessing
 import os
-import socket
 import tempfile
 import time
 from multiprocessing import forkserver
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from proofs.account import OUTPUT, Account, Job
 from proofs.imports import STATEMENTS
+from proofs.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -173,14 +173,6 @@ def _account_of(process: ForkServerProcess, connection: Connection) -> Account:
         return Account(error=f"ProcessError: the process ended with code {process.exitcode}")
     assert isinstance(account, Account)
     return account
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from proofs.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,9 +63,7 @@ def torchrun(folder: Path, *arguments: str, processes: int = 2) -> Ended:
 
 def side_by_side(folder: Path, *arguments: str) -> list[Ended]:
     """Run a program in two processes that nobody looks after: none is ended with the other."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = str(listening.getsockname()[1])
+    port = str(free_port())
     started = [
         subprocess.Popen(
             [sys.executable, *arguments],

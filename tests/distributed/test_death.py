@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ with watch(parallel, optimizer, timeout=2):
 {after}
 """
 DIE = "os.kill(os.getpid(), signal.SIGKILL)"
+# Once in some hundred runs Gloo aborts the process that it has told of the lost connection.
+LOST = {1, -signal.SIGABRT}
 
 
 def train(folder: Path, event: str, after: str = "pass") -> tuple[list[int], list[str], float]:
@@ -50,7 +53,8 @@ def train(folder: Path, event: str, after: str = "pass") -> tuple[list[int], lis
 
 def test_one_is_killed_in_the_midst_of_training(tmp_path: Path) -> None:
     (first, second), (errors, _), seconds = train(tmp_path, f"if second and step == 1: {DIE}")
-    assert (first, second) == (1, -9)
+    assert first in LOST
+    assert second == -9
     assert "Connection" in errors
     assert seconds < 60
 
@@ -69,7 +73,8 @@ def test_one_is_killed_after_it_had_seen_something(tmp_path: Path) -> None:
         f"\n        if second and step == 1: parallel.register_forward_pre_hook(lambda *_: {DIE})"
     )
     (first, second), (errors, _), seconds = train(tmp_path, event)
-    assert (first, second) == (1, -9)
+    assert first in LOST
+    assert second == -9
     assert "FreezeViolated: frozen-changed: 0.weight changed" in errors
     assert "seen by rank 1" in errors
     assert seconds < 60

@@ -13,7 +13,8 @@ from freezelint.engine import StandardInput, check
 from freezelint.program_findings import of_check
 from freezelint.verdicts import Judged, Verdict
 from proofs.account import Job
-from proofs.execution import Script, environment_of, free_port
+from proofs.execution import Script, environment_of
+from proofs.ports import free_port
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
