@@ -49,6 +49,8 @@ def build_parameter(run: Interpreter, arguments: Arguments, node: cst.Call) -> V
 def copy_module(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """``copy.deepcopy(module)``."""
     value = arguments.positional[0] if arguments.positional else UNKNOWN
+    if value == Constant(None):
+        return value
     if not isinstance(value, ModuleValue) or run.proven(value) is None:
         return UNKNOWN
     source = run.objects.module(value.key)

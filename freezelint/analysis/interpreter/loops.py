@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from freezelint.analysis.events import Path
+    from freezelint.analysis.interpreter.frames import Bindings
     from freezelint.analysis.interpreter.machine import Interpreter
 
     Body = Callable[[Interpreter, cst.BaseSuite], Flow]
@@ -212,12 +213,19 @@ def _over_elements(run: Interpreter, node: cst.For, element: Value, body: Body) 
     return flow if flow is Flow.RETURN and not run.element_names else Flow.NEXT
 
 
-def _contained(run: Interpreter, iteration: Callable[[], Flow]) -> Flow:
-    """Run one iteration; states that left it early are joined in."""
+def _contained(
+    run: Interpreter, iteration: Callable[[], Flow], broken: list[Bindings] | None = None
+) -> Flow:
+    """Run one iteration; states that left it early are joined in.
+
+    Those that left the loop are added to ``broken`` instead: no other iteration meets them.
+    """
     run.loop_exits.append([])
     path = run.path
     flow = iteration()
-    left = run.loop_exits.pop()
+    left: list[Bindings] = []
+    for how, state in run.loop_exits.pop():
+        (broken if how is Flow.BREAK and broken is not None else left).append(state)
     states = [run.bindings, *left] if flow is Flow.NEXT else left
     if states:
         run.bindings = join(run, states)
@@ -255,15 +263,18 @@ def repeat(
     run.loops = (*outer_loops, run.points.new())
     flow = Flow.NEXT
     start = run.trace.now
+    broken: list[Bindings] = []
     for number in range(times):
         if number > 0 and not _is_eventful(run, start):
             break
         run.repeated = outer_repeated or number > 0
         if number > 0:
             run.path = (*path, *passed())
-        flow = _contained(run, iteration)
+        flow = _contained(run, iteration, broken)
         if flow in (Flow.RETURN, Flow.BREAK):
             break
+    if broken:
+        run.bindings = join(run, [run.bindings, *broken])
     run.loops, run.repeated = outer_loops, outer_repeated
     if flow is not Flow.RETURN:
         run.path = path

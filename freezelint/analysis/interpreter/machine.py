@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from freezelint.analysis import events
     from freezelint.analysis.definitions import ClassDefinition, Definition
     from freezelint.analysis.index import Index
+    from freezelint.analysis.interpreter.flow import Flow
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.syntax import Chunk
 
@@ -51,7 +52,7 @@ class Interpreter:
         self.is_handling = False
         self.attempt: int | None = None
         """The frame in which errors are expected; 0 for all."""
-        self.loop_exits: list[list[Bindings]] = []
+        self.loop_exits: list[list[tuple[Flow, Bindings]]] = []
         self.element_names: list[set[str]] = []
         self.frames: dict[int, Frame] = {}
         self.class_uses: dict[str, Uses] = {}

@@ -154,7 +154,7 @@ def _raise(run: Interpreter, node: cst.Raise) -> Flow:
 def _leave_loop(flow: Flow) -> Callable[[Interpreter, cst.CSTNode], Flow]:
     def leave(run: Interpreter, node: cst.CSTNode) -> Flow:
         if run.loop_exits:
-            run.loop_exits[-1].append(dict(run.bindings))
+            run.loop_exits[-1].append((flow, dict(run.bindings)))
         return flow
 
     return leave

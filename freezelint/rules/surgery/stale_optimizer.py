@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
+    AttributeWritten,
     BackwardRan,
+    Borrowed,
+    Called,
     Event,
     ForwardRan,
+    GroupAdded,
     NameRebound,
     OptimizerBuilt,
     ParametersReplaced,
+    Stepped,
     SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.patterns import (
@@ -25,7 +30,7 @@ from freezelint.analysis.training import (
     shares_activation,
     steps_after,
 )
-from freezelint.analysis.values import Part
+from freezelint.analysis.values import ModuleValue, Part, Unknown
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -135,18 +140,20 @@ class StaleOptimizer(Rule):
         ("step(", "minimize(", "train", "fit", "configure_optimizers"),
     )
     trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
-    events = ("SubmoduleReplaced", "ParametersReplaced", "NameRebound")
+    events = ("SubmoduleReplaced", "ParametersReplaced", "NameRebound", "AttributeWritten")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report parameters that appear after the optimizer was built over their model."""
-        if event.repeated:
+        if isinstance(event, NameRebound):
+            yield from self._check_name(event, trace)
+        elif event.repeated:
             return
-        if isinstance(event, SubmoduleReplaced):
+        elif isinstance(event, AttributeWritten):
+            yield from self._check_attribute(event, trace)
+        elif isinstance(event, SubmoduleReplaced):
             yield from self._check_submodule(event, trace)
         elif isinstance(event, ParametersReplaced):
             yield from self._check_conversion(event, trace)
-        elif isinstance(event, NameRebound):
-            yield from self._check_name(event, trace)
 
     def _check_submodule(self, event: SubmoduleReplaced, trace: Trace) -> Iterator[Report]:
         if event.new is None or trace.objects.module(event.new).origin not in _NEW:
@@ -177,6 +184,13 @@ class StaleOptimizer(Rule):
         built = _builder_of(trace, event, event.old)
         if built is None or all(part.key != event.old for part in built.parts):
             return
+        if event.repeated:
+            if not _comes_up_late(trace, event):
+                return
+            stays = all(each.name != event.name for each in trace.after(event, NameRebound))
+            if stays and _trains_in_next_round(trace, event, built, event.old):
+                yield self._report(event, built, event.name, "is bound to another model", trace)
+            return
         if not _is_left_out(trace, event, built, event.new):
             return
         trains = any(
@@ -188,6 +202,25 @@ class StaleOptimizer(Rule):
         )
         if trains:
             yield self._report(event, built, event.name, "is bound to another model", trace)
+
+    def _check_attribute(self, event: AttributeWritten, trace: Trace) -> Iterator[Report]:
+        """Report a copy of what was kept in another attribute, whatever that is by now."""
+        if not isinstance(event.value, Unknown) or not event.loops or event.receiver_name is None:
+            return
+        call = next(trace.before(event, Called), None)
+        if call is None or call.name != "copy.deepcopy" or call.call is not event.value_node:
+            return
+        old = _held_before(trace, event)
+        built = None if old is None else _builder_of(trace, event, old)
+        if old is None or built is None or all(part.key != old for part in built.parts):
+            return
+        stays = not any(
+            each.attribute == event.attribute and not each.repeated
+            for each in trace.after(event, AttributeWritten)
+        )
+        if stays and _trains_in_next_round(trace, event, built, old):
+            label = f"{event.receiver_name}.{event.attribute}"
+            yield self._report(event, built, label, "is bound to another model", trace)
 
     def _report(
         self, event: Event, built: OptimizerBuilt, label: str, what: str, trace: Trace
@@ -201,6 +234,59 @@ class StaleOptimizer(Rule):
             ((trace.meeting_place(built, event), f"`{optimizer}` is built here"),),
             about=About((label,)),
         )
+
+
+def _comes_up_late(trace: Trace, event: NameRebound) -> bool:
+    """Whether a name is bound anew for the first time when a loop has gone round once."""
+    return not any(each.place.node is event.place.node for each in trace.before(event, NameRebound))
+
+
+def _held_before(trace: Trace, event: AttributeWritten) -> int | None:
+    """The module that an attribute of an object held until now."""
+    for each in trace.before(event, AttributeWritten):
+        if each.attribute == event.attribute and each.receiver == event.receiver:
+            return each.value.key if isinstance(each.value, ModuleValue) else None
+    return None
+
+
+def _trains_in_next_round(trace: Trace, event: Event, built: OptimizerBuilt, old: int) -> bool:
+    """Whether a loop, in which the old module was trained, goes on with the new one."""
+    around = set(event.loops)
+    if not around or around.intersection(built.loops) or _leaves_a_loop(event, trace):
+        return False
+    if any(
+        each.index > event.index or around.intersection(each.loops)
+        for kind in (OptimizerBuilt, GroupAdded)
+        for each in trace.all(kind)
+    ):
+        return False
+    runs = [each for each in trace.before(event, ForwardRan) if each.key == old]
+    runs_elsewhere = [each for each in trace.before(event, Borrowed) if old in each.keys]
+    return any(
+        around.intersection(run.loops)
+        and run.grad_enabled is not False
+        and any(
+            around.intersection(step.loops) and built.key in step.keys
+            for step in trace.between(run, event, Stepped)
+        )
+        for run in (*runs, *runs_elsewhere)
+    )
+
+
+def _leaves_a_loop(event: Event, trace: Trace) -> bool:
+    """Whether one of the blocks that an event stands in ends its loop below it."""
+    lines = trace.file.text.split("\n")
+    for place in (*event.stack, event.place):
+        last = place.span.end_line
+        line = lines[place.span.line - 1]
+        depth = len(line) - len(line.lstrip())
+        for below in lines[last:]:
+            text = below.lstrip()
+            if text and len(below) - len(text) < depth:
+                break
+            if text.startswith(("break", "return", "raise")):
+                return True
+    return False
 
 
 def _is_of(trace: Trace, forward: ForwardRan, new: int) -> bool:
