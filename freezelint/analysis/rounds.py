@@ -9,6 +9,8 @@ from freezelint.analysis.events import ConditionTested
 from freezelint.analysis.trace import implies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from freezelint.analysis.events import Event
     from freezelint.analysis.trace import Trace
 
@@ -46,3 +48,37 @@ def comes_back(trace: Trace, first: Event, second: Event) -> bool:
         if (_ONCE if is_around else _ALL_BUT_ONE).search(code):
             return False
     return recurs
+
+
+def leaves_its_loop(trace: Trace, event: Event) -> bool:
+    """Whether one of the blocks that an event stands in ends its loop, or function, below it.
+
+    Args:
+        trace: The run that the event is from.
+        event: What happens in a loop, perhaps in a function that is called there.
+    """
+    lines = trace.file.text.split("\n")
+    for place in (*event.stack, event.place):
+        for line in block_below(lines, place.span.line, place.span.end_line):
+            if line.lstrip().startswith(("break", "return", "raise")):
+                return True
+    return False
+
+
+def block_below(lines: list[str], first: int, last: int) -> Iterator[str]:
+    """The lines of a block that stand below a statement of it.
+
+    Args:
+        lines: Those of the file.
+        first: The number of the line on which the statement begins, from 1.
+        last: The number of its last line.
+    """
+    depth = _depth(lines[first - 1])
+    for line in lines[last:]:
+        if line.strip() and _depth(line) < depth:
+            return
+        yield line
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())

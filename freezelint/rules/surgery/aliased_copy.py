@@ -12,6 +12,7 @@ from freezelint.analysis.events import (
     MethodCalled,
     ParametersPaired,
 )
+from freezelint.analysis.kept_models import trains_on
 from freezelint.analysis.knowledge.modules import MODULE_ITERATORS
 from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
@@ -27,6 +28,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
     from freezelint.findings import Fix
@@ -46,6 +48,12 @@ _SECOND_NAMES = tuple(
 )
 """What makes it worth looking for a second name where nothing is frozen or copied."""
 
+_BEST_MODELS = (
+    r"best_?(?:model|net|network|policy|agent|actor|encoder|classifier|student|gnn|mlp)\w* = "
+    r"(?!None|best)[a-z][\w.]*(?:\.(?:eval|cpu|to|cuda|train)\([^()\n]*\))?[ \t]*(?:#.*)?\n"
+)
+"""A name for the model at its best, without a copy."""
+
 
 class AliasedCopy(Rule):
     """Finds a target network that is the trained network itself.
@@ -54,8 +62,9 @@ class AliasedCopy(Rule):
         Reports two names that hold one and the same module, where the weights of the
         one are copied or averaged into the other (by `load_state_dict`, or by a loop
         over the parameters of both), where the one is frozen and an optimizer trains
-        the other, or where a step of training compares the one with what the other
-        gives under `no_grad`.
+        the other, where a step of training compares the one with what the other
+        gives under `no_grad`, or where a loop keeps its best model by a second name and
+        trains on.
 
     Why is this bad:
         An assignment makes no copy, `.to()`, `.cuda()`, `.eval()` and `.train()` of a
@@ -130,7 +139,7 @@ class AliasedCopy(Rule):
         ("parameters(", *OPTIMIZER_WORDS),
     )
     trigger_patterns = (
-        (*_COPIED_OVER, *FLAG_WRITES, *_SECOND_NAMES),
+        (*_COPIED_OVER, *FLAG_WRITES, *_SECOND_NAMES, _BEST_MODELS),
         (*_COPIED_OVER, *OPTIMIZER_CONSTRUCTIONS),
         (*_COPIED_OVER, r"\.step\("),
     )
@@ -191,6 +200,7 @@ def _used_as_another(trace: Trace, alias: Aliased) -> Iterator[Report]:
     frozen = frozen_apart(trace, alias)
     compared = compared_with_itself(trace, alias) if frozen is None else None
     first, second = alias.name, alias.other
+    evidence: tuple[tuple[Place, str], ...]
     if frozen is not None:
         what = "the freeze is for both, and for the optimizer that trains it"
         evidence = (
@@ -204,7 +214,11 @@ def _used_as_another(trace: Trace, alias: Aliased) -> Iterator[Report]:
             (trace.meeting_place(compared[1], alias), "trained here"),
         )
     else:
-        return
+        step = trains_on(trace, alias)
+        if step is None:
+            return
+        what = "what was the best goes on to change with every step"
+        evidence = ((trace.meeting_place(step, alias), "trained here"),)
     yield Report(
         alias.place,
         f"`{first}` and `{second}` are one module: {what}",

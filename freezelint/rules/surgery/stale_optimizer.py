@@ -23,6 +23,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.rounds import leaves_its_loop
 from freezelint.analysis.training import (
     is_born_trainable,
     is_handed_on,
@@ -252,7 +253,7 @@ def _held_before(trace: Trace, event: AttributeWritten) -> int | None:
 def _trains_in_next_round(trace: Trace, event: Event, built: OptimizerBuilt, old: int) -> bool:
     """Whether a loop, in which the old module was trained, goes on with the new one."""
     around = set(event.loops)
-    if not around or around.intersection(built.loops) or _leaves_a_loop(event, trace):
+    if not around or around.intersection(built.loops) or leaves_its_loop(trace, event):
         return False
     if any(
         each.index > event.index or around.intersection(each.loops)
@@ -271,22 +272,6 @@ def _trains_in_next_round(trace: Trace, event: Event, built: OptimizerBuilt, old
         )
         for run in (*runs, *runs_elsewhere)
     )
-
-
-def _leaves_a_loop(event: Event, trace: Trace) -> bool:
-    """Whether one of the blocks that an event stands in ends its loop below it."""
-    lines = trace.file.text.split("\n")
-    for place in (*event.stack, event.place):
-        last = place.span.end_line
-        line = lines[place.span.line - 1]
-        depth = len(line) - len(line.lstrip())
-        for below in lines[last:]:
-            text = below.lstrip()
-            if text and len(below) - len(text) < depth:
-                break
-            if text.startswith(("break", "return", "raise")):
-                return True
-    return False
 
 
 def _is_of(trace: Trace, forward: ForwardRan, new: int) -> bool:
