@@ -83,7 +83,10 @@ def is_never_reached(trace: Trace, key: int, at: int) -> bool:
         return False
     if any(trace.related(each, key, at) for each in trace.computed_with):
         return False
-    if any(_is_concerned(trace, each.keys, key, at) for each in trace.all(HandedOver)):
+    if any(
+        not each.is_over and _is_concerned(trace, each.keys, key, at)
+        for each in trace.all(HandedOver)
+    ):
         return False
     if any(
         each.grad_enabled is not False and _is_concerned(trace, each.keys, key, at)

@@ -310,6 +310,8 @@ class HandedOver(Event):
     optimizers: tuple[int, ...] = ()
     keeps_layers: bool = False
     """A framework trains it: whatever that does besides, it exchanges no layers."""
+    is_over: bool = False
+    """It was passed in from there: that code may have changed it, but does not run it now."""
 
 
 class IteratorConsumed(Event):

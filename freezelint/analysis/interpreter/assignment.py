@@ -12,7 +12,7 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import gradients
 from freezelint.analysis.interpreter.classes import (
     defines_attribute,
-    is_plain_module_class,
+    is_module_class,
     some_object,
 )
 from freezelint.analysis.interpreter.expressions import evaluate
@@ -147,7 +147,9 @@ def by_annotation(
         return value
     if isinstance(annotation, cst.BinaryOperation):
         left = by_annotation(run, value, annotation.left, name)
-        return by_annotation(run, left, annotation.right, name)
+        if _is_none(annotation.right):
+            return left
+        return by_annotation(run, _of_some_kind(run, left), annotation.right, name)
     if isinstance(annotation, cst.SimpleString):
         written = annotation.raw_value
         named = cst.parse_expression(written) if _DOTTED.fullmatch(written) else None
@@ -157,8 +159,10 @@ def by_annotation(
     kind = evaluate(run, annotation)
     label = dotted(name)
     if isinstance(kind, ClassValue):
-        if is_plain_module_class(run, kind):
-            return ModuleValue(run.given_module(label).key)
+        if is_module_class(run, kind):
+            from freezelint.analysis.interpreter.instances import given_instance
+
+            return given_instance(run, kind, name, label)
         return some_object(run, kind)
     if isinstance(kind, LibraryValue):
         if _is_published_model(kind.name):
@@ -186,7 +190,7 @@ def _by_generic(
         return by_annotation(run, value, inner.value, name)
     if kind not in _COLLECTIONS:
         return value
-    element = by_annotation(run, value, inner.value, name)
+    element = _of_some_kind(run, by_annotation(run, value, inner.value, name))
     if isinstance(element, ModuleValue):
         return ModuleGroup(element.key, (SOME,))
     parameter = evaluate(run, inner.value)
@@ -194,6 +198,18 @@ def _by_generic(
         given = run.given_module(dotted(name))
         return ParameterSequence((Part(given.key, (SOME,)),), Form.COLLECTION, complete=False)
     return value
+
+
+def _is_none(annotation: cst.BaseExpression) -> bool:
+    return isinstance(annotation, cst.Name) and annotation.value == "None"
+
+
+def _of_some_kind(run: Interpreter, value: Value) -> Value:
+    """The same module, but of which class it is nobody knows."""
+    if not isinstance(value, ModuleValue):
+        return value
+    module = run.objects.module(value.key)
+    return value if module.owner_class is None else ModuleValue(run.given_module(module.label).key)
 
 
 _DOTTED = re.compile(r"\w+(?:\.\w+)*")

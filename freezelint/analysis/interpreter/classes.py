@@ -55,30 +55,10 @@ def is_all_in_sight(run: Interpreter, value: ClassValue) -> bool:
     return bool(bases) and bases <= {"torch.nn.Module", *LIGHTNING_BASES}
 
 
-def is_plain_module_class(run: Interpreter, value: ClassValue) -> bool:
-    """Whether instances are modules that hand out and switch their parameters as all modules do."""
-    return is_module_class(run, value) and not any(
-        each.definition.methods.keys() & _METHODS_OF_ALL for each in lineage(run, value)
-    )
-
-
-_METHODS_OF_ALL = frozenset(
-    {
-        "parameters",
-        "named_parameters",
-        "modules",
-        "named_modules",
-        "children",
-        "named_children",
-        "state_dict",
-        "load_state_dict",
-        "requires_grad_",
-        "train",
-        "eval",
-        "zero_grad",
-        "__getattr__",
-    }
-)
+def has_heirs(run: Interpreter, value: ClassValue) -> bool:
+    """Whether another class of the file derives from this one."""
+    name = value.definition.name
+    return any(name in each.names_in_header for each in run.index.classes.values())
 
 
 def _is_module_base(name: str) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.events import HandedOver
+from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.classes import (
     find_method,
+    has_heirs,
     is_all_in_sight,
     is_module_class,
     is_optimizer_class,
@@ -28,7 +31,6 @@ from freezelint.analysis.values import (
 if TYPE_CHECKING:
     import libcst as cst
 
-    from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
@@ -59,6 +61,41 @@ def instantiate(run: Interpreter, owner: ClassValue, arguments: Arguments, node:
         fill_trainer(run, made.key, arguments)
     elif isinstance(made, InstanceValue):
         _fill_fields(run, made, arguments)
+    return made
+
+
+def given_instance(
+    run: Interpreter, owner: ClassValue, node: cst.CSTNode, label: str | None
+) -> ModuleValue:
+    """A module of a class of the file that somebody else made, and had in hands since.
+
+    So its layers are known, but not its weights, and its flags are not what they were.
+
+    Args:
+        run: The interpreter.
+        owner: The class, as an annotation names it.
+        node: Where the annotation stands.
+        label: What the code calls the module.
+    """
+    module = run.objects.new_module(Origin.OWN_CLASS, label)
+    module.owner_class = owner
+    module.is_complete = is_all_in_sight(run, owner)
+    # It may be of a class that derives from the one that is named.
+    module.is_subject = has_heirs(run, owner)
+    made = ModuleValue(module.key)
+    gradients, statement = run.grad_enabled, run.statement
+    run.grad_enabled, run.statement = True, None
+    run.mark_birth(module)
+    constructor = find_method(run, owner, "__init__", made)
+    if constructor is not None:
+        nothing_known = Arguments((), {}, (), {}, complete=False)
+        if run.index.is_loud(constructor.definition):
+            follow(run, constructor, nothing_known, node)
+        else:
+            module.unfinished = lambda: follow(run, constructor, nothing_known, node)
+    place = run.place(node)
+    run.announce(HandedOver(place=place, keys=(module.key,), keeps_layers=True, is_over=True))
+    run.grad_enabled, run.statement = gradients, statement
     return made
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import (
     Event,
     FlagWritten,
+    HandedOver,
     MethodCalled,
     OptimizerBuilt,
     ParametersReplaced,
@@ -203,7 +204,7 @@ def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
         return True
     if trace.file.mentions(_LOADING) and not _loads_elsewhere(trace, key):
         return True
-    if trace.was_handed_over(key, until.index):
+    if trace.was_handed_over(key, until.index) or _was_passed_in(trace, key):
         return True
     if any(
         trace.related(change.key, key, change.index) for change in trace.all(ParametersReplaced)
@@ -215,6 +216,14 @@ def _may_get_weights(trace: Trace, key: int, until: Event) -> bool:
         and _is_related(trace, call, key)
         and (call.name.startswith("load") or call.name == "copy_")
         for call in trace.all(MethodCalled)
+    )
+
+
+def _was_passed_in(trace: Trace, key: int) -> bool:
+    """Whether a model is, or is a part of, what a function got from code out of sight."""
+    return any(
+        handed.is_over and any(trace.related(each, key, handed.index) for each in handed.keys)
+        for handed in trace.all(HandedOver)
     )
 
 
