@@ -156,7 +156,11 @@ def by_annotation(
         return value if named is None else by_annotation(run, value, named, name)
     if isinstance(annotation, cst.Subscript):
         return _by_generic(run, value, annotation, name)
-    kind = evaluate(run, annotation)
+    return _by_class(run, value, evaluate(run, annotation), name)
+
+
+def _by_class(run: Interpreter, value: Value, kind: Value, name: cst.CSTNode) -> Value:
+    """What is known of an instance of a class, or of one that derives from it."""
     label = dotted(name)
     if isinstance(kind, ClassValue):
         if is_module_class(run, kind):
