@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import SubmoduleReplaced
 from freezelint.analysis.knowledge import transformers
-from freezelint.analysis.knowledge.peft import HEADS
+from freezelint.analysis.knowledge.peft import HEADS, MODELS_WITH_HEADS
 from freezelint.analysis.library_events import AdaptersAdded
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
@@ -171,6 +171,22 @@ def gets_adapters(trace: Trace, wrap: Called, key: int) -> AdaptersAdded | None:
     )
 
 
+def has_a_new_head(model: ModuleObject) -> bool:
+    """Whether this is a model of transformers with a layer on top that is tied to nothing."""
+    owner, _, last = (model.library or "").rpartition(".")
+    name = owner if last in ("from_pretrained", "from_config") else last
+    return (model.library or "").startswith("transformers.") and name.endswith(MODELS_WITH_HEADS)
+
+
+def lies_deep_inside(trace: Trace, key: int, model: ModuleObject) -> bool:
+    """Whether a piece of a model of transformers lies deeper than what may be all of it."""
+    piece = trace.objects.module(key)
+    if piece.origin is Origin.DERIVED and piece.source is not None:
+        piece = trace.objects.module(piece.source)
+    is_loaded = (model.library or "").startswith("transformers.")
+    return is_loaded and piece.parent not in (None, model.key)
+
+
 def _cuts_through_layers(
     trace: Trace, key: int, part: Part, apart: frozenset[str], *, negated: bool
 ) -> bool:
@@ -236,6 +252,9 @@ def _is_all_but_the_head(
         return False
     known = transformers.facts(library)
     frozen = trace.objects.module(part.key)
+    if frozen.parent == model.key and frozen.attribute == "base_model":
+        # Of a model without a head it is the model itself.
+        return has_a_new_head(model) and not part.predicate
     if known is not None and frozen.parent == model.key:
         return frozen.attribute == known.get("base") and not part.predicate
     heads = HEADS | {"lm_head", *(known or {}).get("heads", ())}

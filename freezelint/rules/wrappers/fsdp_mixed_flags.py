@@ -9,8 +9,10 @@ from freezelint.analysis.flat_units import (
     are_mixed_in_a_unit,
     classes_apart,
     gets_adapters,
+    has_a_new_head,
     has_grown,
     is_beside_frozen,
+    lies_deep_inside,
 )
 from freezelint.analysis.knowledge.calls import FULLY_SHARDED
 from freezelint.analysis.knowledge.patterns import FLAG_WRITES
@@ -276,14 +278,16 @@ def _has_trainable_rest(part: Part, key: int, event: Called, trace: Trace) -> bo
     ):
         return True
     is_whole_in_sight = module.origin is Origin.BUILT and module.flag_at_birth is True
-    if not is_whole_in_sight or not (module.library or "").startswith("torchvision."):
+    is_known = (module.library or "").startswith("torchvision.") or has_a_new_head(module)
+    if not is_whole_in_sight or not (is_known or lies_deep_inside(trace, part.key, module)):
         return False
     # Of a model that is known to have several parts, one was frozen, and nothing else.
-    return all(
-        each.parts == (part,)
+    writes = [
+        each
         for each in trace.before(event, FlagWritten)
         if any(trace.overlaps(mine, key, each.index) for mine in each.parts)
-    )
+    ]
+    return all(part in each.parts and each.place == writes[0].place for each in writes)
 
 
 def _check_freeze(event: FlagWritten, trace: Trace) -> Iterator[Report]:
