@@ -112,11 +112,32 @@ def _is_reference(node: ast.expr) -> bool:
     return False
 
 
+_SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "range"})
+
+
 def _is_table(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func).rpartition(".")[2]
         is_readable = all(each.arg for each in node.keywords)
         is_pattern = name == "compile" and len(node.args) == 1 and not node.keywords
         is_table = name == "partial" or (name == "dict" and not node.args)
-        return is_readable and (is_table or is_pattern)
-    return isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict))
+        return is_readable and (is_table or is_pattern or _is_sequence(node))
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, (ast.Add, ast.Mult)) and any(
+            map(_is_part, (node.left, node.right))
+        )
+    return isinstance(
+        node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.JoinedStr)
+    )
+
+
+def _is_part(node: ast.expr) -> bool:
+    """Whether what is added up says at one end that it is a list or a text."""
+    return _is_table(node) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _is_sequence(node: ast.Call) -> bool:
+    if isinstance(node.func, ast.Attribute):
+        # `"layer1 layer2".split()`
+        return isinstance(node.func.value, ast.Constant) and node.func.attr == "split"
+    return isinstance(node.func, ast.Name) and node.func.id in _SEQUENCES

@@ -76,8 +76,8 @@ _CALLED = r"self\.(?<!\wself\.)(\w+)\("
 
 _BUILDS = re.compile(
     r"\bnn\.|parameters|modules\(|children\(|\byield\b|from_pretrained|create_model|models?\b"
-    r"|deepcopy|add_module|lambda|return [\w.]+\(|return .*[\])]\(|return [\w.]+$|return [\[{]"
-    r"|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
+    r"|deepcopy|add_module|lambda|return [\w.]+\(|return .*[\])]\(|return [\[{]"
+    r"|return \(?\s*[\w.]+ *(?:,|$|#|if\b)|return self|=\s*[A-Z]\w*\(|return [A-Z]\w*\(",
     re.MULTILINE,
 )
 

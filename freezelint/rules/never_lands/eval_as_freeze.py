@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_whole
 from freezelint.analysis.events import (
+    MODE_OVERRIDES,
     Event,
     FlagWritten,
     ModeSet,
@@ -144,12 +145,16 @@ class EvalAsFreeze(Rule):
         assert isinstance(event, ModeSet)
         if event.training is not False or event.repeated or not is_total(event.part.predicate):
             return
-        if _SAYS_PINNED.search(event.place.comments) or event.label.startswith("super("):
+        is_own = event.scopes[-1:] == (MODE_OVERRIDES["train"],)
+        said = event.place.chunk.text if is_own else event.place.comments
+        if _SAYS_PINNED.search(said) or event.label.startswith("super("):
             # What a class makes of its own `train` is a matter of modes.
             return
         for built in trace.all(OptimizerBuilt):
-            step = next(steps_after(trace, _later(event, built), built.key), None)
-            if step is None or not _trains(trace, event, built, step):
+            # A `train` of the class runs in each epoch, wherever its own code was looked at.
+            since = built if event.scopes[:1] == (MODE_OVERRIDES["train"],) else event
+            step = next(steps_after(trace, _later(since, built), built.key), None)
+            if step is None or not _trains(trace, event, built, step, since):
                 continue
             yield self._report(event, built, step, trace)
             return
@@ -176,7 +181,9 @@ def _later(first: Event, other: Event) -> Event:
     return first if first.index > other.index else other
 
 
-def _trains(trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped) -> bool:
+def _trains(
+    trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped, since: Event
+) -> bool:
     """Whether the module is, on this path, trained by the optimizer after all."""
     if not compatible(event.path, built.path) or not compatible(event.path, step.path):
         return False
@@ -184,7 +191,7 @@ def _trains(trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped) 
     holds = [
         part for part in built.parts if trace.covers(without_flag_tests(part), key, built.index)
     ]
-    if not holds or any(each.index < event.index for each in _steps_of(trace, built, event)):
+    if not holds or any(built.key in each.keys for each in trace.before(since, Stepped)):
         return False
     is_whole = any(part.key == key for part in holds)
     if not _is_trainable(trace, event, built, step, is_whole=is_whole):
@@ -193,12 +200,8 @@ def _trains(trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped) 
         return False
     if any(key in each.keys for each in trace.all(OutputDetached)):
         return False
-    forwards = forwards_between(trace, key, event, step)
+    forwards = forwards_between(trace, key, since, step)
     return any(forward.grad_enabled is True for forward in forwards)
-
-
-def _steps_of(trace: Trace, built: OptimizerBuilt, event: Event) -> list[Stepped]:
-    return [each for each in trace.before(event, Stepped) if built.key in each.keys]
 
 
 def _is_trainable(
