@@ -27,11 +27,13 @@ class Names:
         self.groups: set[str] = set()
         self.lists: set[str] = set()
         self.parameters: set[str] = set()
+        self.numbers: set[str] = set()
+        """What counts the parameters of a list."""
         self.gradients: set[str] = set()
         self.drawn: set[str] = set()
         """What was drawn at random."""
         self.states: set[str] = set()
-        """What the optimizer remembers of a parameter, such as its momentum."""
+        """What moves a parameter without a gradient: its momentum, or a part of itself for decay."""
 
     def kind_of(self, node: cst.BaseExpression) -> str | None:
         """The attribute in which a name for the value of an expression belongs."""
@@ -50,6 +52,31 @@ class Names:
         path = dotted(node)
         return path is not None and any(
             path in (f"{group}['params']", f'{group}["params"]') for group in self.groups
+        )
+
+    def counts_list(self, node: cst.BaseExpression) -> bool:
+        """Whether this is ``range(len(parameters))``."""
+        for name in ("range", "len"):
+            if not (isinstance(node, cst.Call) and dotted(node.func) == name and len(node.args) == 1):
+                return False
+            node = node.args[0].value
+        return self.is_list(node)
+
+    def is_element(self, node: cst.BaseExpression) -> bool:
+        """Whether this is the parameter of a list at the number that counts them."""
+        return (
+            isinstance(node, cst.Subscript)
+            and self.is_list(node.value)
+            and len(node.slice) == 1
+            and isinstance(node.slice[0].slice, cst.Index)
+            and isinstance(node.slice[0].slice.value, cst.Name)
+            and node.slice[0].slice.value.value in self.numbers
+        )
+
+    def mentions_number(self, node: cst.CSTNode) -> bool:
+        """Whether this asks for something that has the number of a parameter."""
+        return bool(self.numbers) and any(
+            isinstance(each, cst.Name) and each.value in self.numbers for each in walk(node)
         )
 
     def is_gradient(self, node: cst.BaseExpression) -> bool:
@@ -71,7 +98,10 @@ class Names:
         )
 
     def note(self, small: cst.BaseSmallStatement) -> None:
-        """Note which names hold random numbers, and which the state of a parameter."""
+        """Note which names hold random numbers, and which what moves a parameter by itself."""
+        if isinstance(small, (cst.Expr, cst.AugAssign)):
+            self._note_decayed(small)
+            return
         if not isinstance(small, cst.Assign):
             return
         names = {
@@ -82,8 +112,48 @@ class Names:
         }
         if self._is_drawn(small.value):
             self.drawn |= names
-        if self._is_of_state(small.value):
+        if self._is_of_state(small.value) or self._is_decayed(small.value):
             self.states |= names
+        self.lists -= names
+
+    def _note_decayed(self, small: cst.Expr | cst.AugAssign) -> None:
+        """``grad.add_(p, alpha=decay)`` and ``grad += decay * p``."""
+        value = small.value
+        if isinstance(small, cst.AugAssign):
+            target = small.target
+        elif isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute):
+            target = value.func.value
+        else:
+            return
+        is_decay = self._is_decayed(value) or (
+            isinstance(small, cst.AugAssign) and self._has_operand(value)
+        )
+        if is_decay and isinstance(target, cst.Name) and self.is_gradient(target):
+            self.states.add(target.value)
+
+    def _is_decayed(self, node: cst.BaseExpression) -> bool:
+        """Whether a part of a parameter is added to its gradient."""
+        if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add):
+            return self.mentions_gradient(node) and self._has_operand(node)
+        return (
+            isinstance(node, cst.Call)
+            and isinstance(node.func, cst.Attribute)
+            and node.func.attr.value in ("add", "add_")
+            and self.is_gradient(node.func.value)
+            and bool(node.args)
+            and (
+                self._parameter(node.args[0].value) is not None
+                or self._has_operand(node.args[0].value)
+            )
+        )
+
+    def _has_operand(self, node: cst.CSTNode) -> bool:
+        return any(
+            self._parameter(side) is not None
+            for each in walk(node)
+            if isinstance(each, cst.BinaryOperation)
+            for side in (each.left, each.right)
+        )
 
     def _is_drawn(self, node: cst.CSTNode) -> bool:
         return any(

@@ -97,6 +97,9 @@ class _Reader:
         return self._read_line(owner, body.body, guarded=guarded)
 
     def _read_if(self, node: cst.If, *, guarded: bool) -> bool:
+        if self._names.mentions_number(node.test):
+            # It may pick those that have one.
+            return True
         # What stands in for a missing gradient is always there.
         gradients = set() if self._substitute else self._names.gradients
         asked = question(node.test, self._names.parameters, gradients)
@@ -143,12 +146,15 @@ class _Reader:
             self._names.groups.add(name)
             self._read_body(node, node.body, guarded=guarded)
         elif name is not None and self._names.is_list(source):
-            self._read_elements(node, name, guarded=guarded)
+            self._read_elements(node, name, self._names.parameters, guarded=guarded)
+        elif name is not None and self._names.counts_list(source):
+            self._read_elements(node, name, self._names.numbers, guarded=guarded)
         else:
             self._read_body(node, node.body, guarded=guarded)
 
-    def _read_elements(self, node: cst.For, name: str, *, guarded: bool) -> None:
-        self._names.parameters.add(name)
+    def _read_elements(self, node: cst.For, name: str, kind: set[str], *, guarded: bool) -> None:
+        before = set(self._names.parameters)
+        kind.add(name)
         self._writes, self._is_loud, self._substitute = [], False, None
         self._names.gradients.clear()
         self._names.states.clear()
@@ -156,7 +162,8 @@ class _Reader:
         if not self._is_loud:
             self.found += self._writes
         self._writes = []
-        self._names.parameters.discard(name)
+        self._names.numbers.discard(name)
+        self._names.parameters = before - {name}
 
     def _read_line(
         self,
@@ -222,6 +229,9 @@ class _Reader:
         if isinstance(value, cst.IfExp) and self._is_gradient_or_zeros(value):
             self._substitute = self._substitute or (value, node)
         elif self._names.is_gradient(target) and not isinstance(target, cst.Name):
+            return True
+        elif isinstance(target, cst.Name) and self._names.is_element(value):
+            self._names.parameters.add(target.value)
             return True
         elif not self._names.is_gradient(value) and not self._names.is_list(value):
             return False
