@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
+_PARAMETERS = re.compile(
+    r"^\s*(?:async )?def \w+\((.*?)\)\s*(?:->[^\n]*)?:\s*(?:#.*)?$", re.MULTILINE | re.DOTALL
+)
+
 _PROSE = re.compile(
     r"\"\"\"[\s\S]*?\"\"\"|\'\'\'[\s\S]*?\'\'\'|#[^\n]*"
     r"|(\"(?:[^\"\\\n]|\\[\s\S])*\"|'(?:[^'\\\n]|\\[\s\S])*')"
@@ -122,6 +126,12 @@ class Definition:
             if word in text
             for name in re.findall(pattern, text)
         )
+
+    @functools.cached_property
+    def names_of_parameters(self) -> frozenset[str]:
+        """Every identifier between the parentheses of its header."""
+        header = _PARAMETERS.search(self.text)
+        return frozenset() if header is None else _words_in(header[1])
 
     @functools.cached_property
     def is_loud(self) -> bool:

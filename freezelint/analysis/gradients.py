@@ -26,7 +26,14 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import freeze_of_all, has_no_parameters, region_inside
-from freezelint.analysis.values import BoundMethod, Constant, ModuleValue, Part, TensorValue
+from freezelint.analysis.values import (
+    BoundMethod,
+    Constant,
+    ModuleValue,
+    Part,
+    TensorValue,
+    TypedValue,
+)
 
 if TYPE_CHECKING:
     from freezelint.analysis.events import ParameterGroup, Path
@@ -125,6 +132,9 @@ def option(built: OptimizerBuilt, group: ParameterGroup, name: str, default: obj
         value = built.options.get(name)
     if value is None:
         return default if built.options_known else None
+    if isinstance(value, TypedValue):
+        # An option of the command line, which is as its default says if nobody says otherwise.
+        value = value.default
     return value.value if isinstance(value, Constant) else None
 
 

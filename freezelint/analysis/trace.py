@@ -243,6 +243,18 @@ class Trace:
         shared = _common_length(event.activations, other.activations) - 1
         return event.stack[shared] if 0 <= shared < len(event.stack) else event.place
 
+    def passing_place(self, event: Event, other: Event, receiver: str) -> Place:
+        """Where a function of the file is passed what it does something to, if it is.
+
+        That is the place to look at if the other event happened outside of that call, whose
+        function is right for itself. ``receiver`` is the name in the function.
+        """
+        common = self.common_place(event, other)
+        function = self.file.functions.get(event.scope)
+        if function is None or not event.stack or common is not event.stack[-1]:
+            return event.place
+        return common if receiver in function.names_of_parameters else event.place
+
 
 def _index(event: Event) -> int:
     return event.index

@@ -161,7 +161,9 @@ def _range(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     if len(numbers) == 3 and numbers[2] == 0:
         return UNKNOWN
     values = range(*numbers)
-    return RangeValue(tuple(values)) if len(values) <= 64 else UNKNOWN
+    if len(values) <= 64:
+        return RangeValue(tuple(values))
+    return OpenRange(values[0]) if values.step == 1 else UNKNOWN
 
 
 def _open_range(arguments: Arguments) -> Value:

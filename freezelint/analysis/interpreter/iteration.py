@@ -92,8 +92,8 @@ def element_of(run: Interpreter, value: Value) -> Value:
         return ParameterName(1)
     if isinstance(value, ElementsValue):
         return value.element
-    if isinstance(value, OpenRange):
-        return Counted(value.start)
+    if isinstance(value, (OpenRange, RangeValue)):
+        return _element_of_range(value)
     if isinstance(value, ModuleValue) and (
         run.objects.module(value.key).library in PARAMETER_CONTAINERS
     ):
@@ -110,6 +110,15 @@ def element_of(run: Interpreter, value: Value) -> Value:
             joined = join_values(run, joined, other)
         return joined
     return UNKNOWN
+
+
+def _element_of_range(value: OpenRange | RangeValue) -> Value:
+    if isinstance(value, OpenRange):
+        return Counted(value.start)
+    if len(value.values) <= UNROLL_LIMIT:
+        return UNKNOWN
+    first, second, *_ = value.values
+    return Counted(first) if second == first + 1 else UNKNOWN
 
 
 def _element_of_output(run: Interpreter, value: TensorValue | BoundMethod) -> Value:

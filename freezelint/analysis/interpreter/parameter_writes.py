@@ -57,7 +57,9 @@ class Names:
     def counts_list(self, node: cst.BaseExpression) -> bool:
         """Whether this is ``range(len(parameters))``."""
         for name in ("range", "len"):
-            if not (isinstance(node, cst.Call) and dotted(node.func) == name and len(node.args) == 1):
+            if not (
+                isinstance(node, cst.Call) and dotted(node.func) == name and len(node.args) == 1
+            ):
                 return False
             node = node.args[0].value
         return self.is_list(node)
@@ -119,15 +121,13 @@ class Names:
     def _note_decayed(self, small: cst.Expr | cst.AugAssign) -> None:
         """``grad.add_(p, alpha=decay)`` and ``grad += decay * p``."""
         value = small.value
+        target: cst.BaseExpression
         if isinstance(small, cst.AugAssign):
-            target = small.target
+            target, is_decay = small.target, self._has_operand(value)
         elif isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute):
-            target = value.func.value
+            target, is_decay = value.func.value, self._is_decayed(value)
         else:
             return
-        is_decay = self._is_decayed(value) or (
-            isinstance(small, cst.AugAssign) and self._has_operand(value)
-        )
         if is_decay and isinstance(target, cst.Name) and self.is_gradient(target):
             self.states.add(target.value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_frozen
@@ -193,13 +194,24 @@ class OptimizerBeforeFreeze(Rule):
         optimizer = trace.objects.optimizer(built.key).label or built.name
         frozen = trace.meeting_place(freeze, built)
         return Report(
-            built.place,
+            trace.passing_place(built, freeze, _source_of(built, trace)),
             f"`{optimizer}` was built from `{built.label}` before `{freeze.label}` was frozen",
             "freeze first, then build the optimizer from the parameters with `requires_grad`",
             ((frozen, f"`{freeze.label}` is frozen here, after the optimizer took it"),),
             fix=_fix(built, trace),
             about=about_frozen(freeze),
         )
+
+
+def _source_of(built: OptimizerBuilt, trace: Trace) -> str:
+    """The name that the parameters come from, where a function collects them itself."""
+    name = re.match(r"\w*", built.label)
+    function = trace.file.functions.get(built.scope)
+    if function is not None and (name is None or name[0] not in function.names_of_parameters):
+        for each in re.finditer(r"\b(\w+)\.(?:named_)?parameters\(", function.text):
+            if each[1] in function.names_of_parameters:
+                return each[1]
+    return name[0] if name is not None else ""
 
 
 def _chooses(trace: Trace, freeze: FlagWritten) -> bool:

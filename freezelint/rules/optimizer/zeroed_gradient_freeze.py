@@ -8,6 +8,7 @@ from freezelint.analysis.abouts import about_whole
 from freezelint.analysis.events import (
     AttributeWritten,
     BackwardRan,
+    ConditionTested,
     Event,
     GradientsMasked,
     HandedOver,
@@ -20,7 +21,14 @@ from freezelint.analysis.gradients import group_of, moves_on_zeros
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import is_handed_on, region_inside, steps_after
-from freezelint.analysis.values import ParameterValue, TensorKind, TensorValue
+from freezelint.analysis.values import (
+    ComparisonValue,
+    Constant,
+    Counted,
+    ParameterValue,
+    TensorKind,
+    TensorValue,
+)
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -28,7 +36,6 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part, Value
 
@@ -176,8 +183,9 @@ class ZeroedGradientFreeze(Rule):
             return None
         optimizer = trace.objects.optimizer(built.key).label or built.name
         some = "some elements of the gradient" if masked.is_partial else "the gradient"
+        receiver = masked.place.code.partition(".register_hook(")[0]
         return Report(
-            _place_of(masked, built, trace),
+            trace.passing_place(masked, built, receiver),
             f"{some} of `{masked.label}` become zero, but {moved_by} of `{optimizer}` moves "
             "the weights without it",
             "write the values back after each step, "
@@ -185,30 +193,35 @@ class ZeroedGradientFreeze(Rule):
             if masked.is_partial
             else "freeze the parameter with `requires_grad_(False)`, or set `p.grad = None`",
             ((trace.meeting_place(built, masked), f"`{built.name}` holds it"),),
-            about=None
-            if masked.is_partial
-            else about_whole(part, masked.label, masked.place.code.partition(".register_hook(")[0]),
+            about=None if masked.is_partial else about_whole(part, masked.label, receiver),
         )
-
-
-def _place_of(masked: GradientsMasked, built: OptimizerBuilt, trace: Trace) -> Place:
-    """Where the gradients are masked, or where a function is passed the parameter to do that."""
-    common = trace.common_place(masked, built)
-    is_called_there = bool(masked.stack) and common is masked.stack[-1]
-    is_passed = masked.place.code.partition(".register_hook(")[0].isidentifier()
-    is_function = masked.scope in trace.file.functions
-    return common if is_called_there and is_passed and is_function else masked.place
 
 
 def _is_between(masked: GradientsMasked, step: Stepped, trace: Trace) -> bool:
     """Whether this happens after each backward pass and before the step that follows."""
-    if not set(masked.path) <= set(step.path):
+    extra = set(masked.path) - set(step.path)
+    if extra and not (len(extra) == 1 and _is_by_schedule(masked, trace)):
         return False
     if any(True for _ in trace.between(masked, step, BackwardRan)):
         return False
     backward = next(trace.before(masked, BackwardRan), None)
     return backward is not None and not any(
         set(each.keys) & set(step.keys) for each in trace.between(backward, masked, Stepped)
+    )
+
+
+def _is_by_schedule(masked: GradientsMasked, trace: Trace) -> bool:
+    """Whether nothing but the number of a round decides, as in the first epochs."""
+    backward = next(trace.before(masked, BackwardRan), None)
+    if backward is None:
+        return False
+    tested = [
+        test.value
+        for test in trace.between(backward, masked, ConditionTested)
+        if not (isinstance(test.value, ComparisonValue) and test.value.right == Constant(None))
+    ]
+    return bool(tested) and all(
+        isinstance(each, ComparisonValue) and isinstance(each.left, Counted) for each in tested
     )
 
 
