@@ -67,7 +67,7 @@ _USES = ("(", ".parameters(", ".named_parameters(", ".forward(")
 """How a module is used."""
 
 _DRAWS_PARAMETERS = re.compile(
-    r"(?:self\.\w+\s*=\s*|__init__\(\s*)(?:torch\.)?nn\.(?:"
+    r"(?:self\.\w+\s*=\s*|__init__\(\s*|[(\[,:]\s*)(?:torch\.)?nn\.(?:"
     r"Parameter\(\s*torch\.(?:randn|rand|empty|normal|Tensor|FloatTensor)\("
     rf"|(?:{'|'.join(sorted(LAYERS_WITH_WEIGHT - LAYERS_THAT_NORMALIZE))})\()"
 )
@@ -251,7 +251,7 @@ def draws_parameters(definition: ClassDefinition) -> bool:
     constructor = definition.methods.get("__init__")
     return (
         constructor is not None
-        and "requires_grad" not in constructor.text
+        and not any(each in constructor.text for each in ("requires_grad", "load_state_dict"))
         and _DRAWS_PARAMETERS.search(constructor.text) is not None
     )
 

@@ -104,6 +104,10 @@ def _pass_through(run: Interpreter, arguments: Arguments, node: cst.Call) -> Val
 
 def _reversed(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     value = _first(arguments)
+    if isinstance(value, ModuleValue):
+        value = _collect(run, arguments, node)
+    if isinstance(value, ModuleGroup):
+        return value
     if isinstance(value, SequenceValue):
         return value._replace(items=tuple(reversed(value.items)))
     return _pass_through(run, arguments, node)

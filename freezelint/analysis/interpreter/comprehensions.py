@@ -13,6 +13,7 @@ from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of, settle_flags
 from freezelint.analysis.interpreter.narrowing import narrow
 from freezelint.analysis.predicates import SOME, conjunction
+from freezelint.analysis.syntax import dotted, walk
 from freezelint.analysis.values import (
     ANY_KEY,
     Constant,
@@ -30,7 +31,12 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from freezelint.analysis.interpreter.machine import Interpreter
+
+
+_LOOK_UPS = frozenset({"getattr", "get_submodule"})
 
 
 def comprehend(run: Interpreter, node: cst.BaseComp) -> Value:
@@ -107,7 +113,9 @@ def _clause(
     if not isinstance(node, cst.GeneratorExp):
         iterable = consume(run, iterable, clause.iter)
     items = items_of(run, iterable)
-    if items is not None and (_makes_text(node) or not all(map(_is_constant, items))):
+    if items is not None and (
+        _makes_text(node) or not all(map(_is_constant, items)) or _looks_up(node, clause, items)
+    ):
         results: list[Value] = []
         complete = True
         for item in items:
@@ -125,6 +133,31 @@ def _clause(
 
 def _is_constant(value: Value) -> bool:
     return isinstance(value, Constant)
+
+
+def _looks_up(node: cst.BaseComp, clause: cst.CompFor, items: Sequence[Value]) -> bool:
+    """Whether each of several texts is the key or the name of something, as in ``models[key]``."""
+    if not isinstance(node, cst.BaseSimpleComp) or not isinstance(clause.target, cst.Name):
+        return False
+    if not all(isinstance(each, Constant) and isinstance(each.value, str) for each in items):
+        return False
+    name = clause.target.value
+    sources = [node.elt] if clause.inner_for_in is None else [node.elt, clause.inner_for_in.iter]
+    return any(
+        isinstance(looked_up, cst.Name) and looked_up.value == name
+        for source in sources
+        for each in walk(source)
+        for looked_up in _keys_in(each)
+    )
+
+
+def _keys_in(node: cst.CSTNode) -> list[cst.BaseExpression]:
+    """What something is looked up by: in a container, or as an attribute."""
+    if isinstance(node, cst.Index):
+        return [node.value]
+    if isinstance(node, cst.Call) and (dotted(node.func) or "").rpartition(".")[2] in _LOOK_UPS:
+        return [each.value for each in node.args]
+    return []
 
 
 def _makes_text(node: cst.BaseComp) -> bool:
@@ -146,8 +179,6 @@ def _is_text(node: cst.BaseExpression) -> bool:
 
 
 def _names(target: cst.CSTNode) -> list[cst.Name]:
-    from freezelint.analysis.syntax import walk
-
     return [each for each in walk(target) if isinstance(each, cst.Name)]
 
 

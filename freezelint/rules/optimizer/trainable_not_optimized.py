@@ -261,7 +261,7 @@ def _are_made_together(built: OptimizerBuilt, key: int, trace: Trace) -> bool:
     born, label = trace.objects.module(key).born, trace.objects.label(key)
     name = re.escape(label.rpartition(".")[2])
     return (
-        built.scope == "__init__"
+        built.scopes[:1] == ("__init__",)
         and re.search(rf"\b{name}\.(?:\w+\.)*(?:named_)?parameters\(", trace.file.text) is None
         and 0 <= born < built.index
         and shares_activation(built, trace.events[born])
