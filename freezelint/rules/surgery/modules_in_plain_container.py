@@ -15,10 +15,12 @@ from freezelint.analysis.events import (
     ModulesHidden,
     OptimizerBuilt,
     OutputDetached,
+    SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.plain_collections import is_worked_with
+from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.training import (
     has_no_parameters,
@@ -49,6 +51,12 @@ _FILLED_WITH_LAYERS = (
 )
 """An empty list that layers are appended to, a few lines below."""
 
+
+_KEPT_AS_FILLED = (
+    r"= \[\]\n(?:[^\n]*\n){0,10}?[ \t]*(?P<filled>[a-z]\w*)\.append\((?!\()[^\n]*\n"
+    r"(?:[^\n]*\n){0,4}?[ \t]*self\.[a-z]\w* = (?P=filled)\n"
+)
+"""A list that is filled and then kept as it is."""
 
 _HOLDS_LAYERS = r"[ \t]*self\.[a-z]\w* ?= ?\[(?:torch\.)?nn\.[A-Z]"
 
@@ -164,6 +172,7 @@ class ModulesInPlainContainer(Rule):
             # A method that makes the list.
             r"= \[\]\n(?:[^\n]*\n){1,12}? +return [a-z]\w*\n",
             r"return \[(?:\w+\.)*[A-Z]\w*\([^\n]*\bfor ",
+            _KEPT_AS_FILLED,
         ),
     )
     reads_classes = True
@@ -197,8 +206,10 @@ class ModulesInPlainContainer(Rule):
             return
         for owner in _owners_below(trace, event):
             for attribute, hidden in owner.hidden.items():
-                if not is_worked_with(trace, owner, attribute) and _escapes(
-                    trace, event, owner, hidden
+                if (
+                    _is_meant(trace, event, owner, attribute)
+                    and not is_worked_with(trace, owner, attribute)
+                    and _escapes(trace, event, owner, hidden)
                 ):
                     yield Report(
                         hidden.place,
@@ -249,10 +260,28 @@ def _owners_below(trace: Trace, freeze: FlagWritten) -> Iterator[ModuleObject]:
     for owner in list(trace.objects.modules()):
         if owner.owner_class is None or owner.is_subject or owner.born > freeze.index:
             continue
-        if any(trace.covers(part, owner.key, freeze.index) for part in freeze.parts):
+        if any(
+            part.key == owner.key or trace.covers(part, owner.key, freeze.index)
+            for part in freeze.parts
+        ):
             trace.look_inside(owner.key)
             if owner.hidden:
                 yield owner
+
+
+def _is_meant(trace: Trace, freeze: FlagWritten, owner: ModuleObject, attribute: str) -> bool:
+    """Whether a freeze, perhaps by name, would reach what an attribute holds if it could."""
+    return any(
+        trace.covers(part, owner.key, freeze.index)
+        or (
+            part.key == owner.key
+            and all(
+                isinstance(test, NameTest) and test.decide(attribute) is True
+                for test in part.predicate
+            )
+        )
+        for part in freeze.parts
+    )
 
 
 def _escapes(trace: Trace, freeze: FlagWritten, owner: ModuleObject, hidden: Hidden) -> bool:
@@ -283,9 +312,27 @@ def _is_left_out(trace: Trace, event: OptimizerBuilt, owner: ModuleObject, hidde
 
 
 def _are_unregistered_layers(trace: Trace, event: Event, hidden: Hidden) -> bool:
-    """Whether several new layers are nobody's submodules, and no networks trained before."""
+    """Whether several new layers are nobody's submodules, and no networks trained before.
+
+    One that was trained before counts if it has a new layer, which is to be trained.
+    """
     return _are_unregistered(trace, event, hidden) and all(
-        has_no_parameters(trace, key) or _is_layer(trace, key) for key in hidden.keys
+        has_no_parameters(trace, key)
+        or _is_layer(trace, key)
+        or any(
+            _is_new_layer_in(trace, change, key)
+            for change in trace.before(event, SubmoduleReplaced)
+        )
+        for key in hidden.keys
+    )
+
+
+def _is_new_layer_in(trace: Trace, change: SubmoduleReplaced, key: int) -> bool:
+    return (
+        change.new is not None
+        and _is_layer(trace, change.new)
+        and trace.objects.route(key, change.new, change.index) is not None
+        and is_born_trainable(trace, change.new, change.index)
     )
 
 
