@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from freezelint.rules.rule import Rule
 
 
-_WRITES_FLAG = AnyOf(("require", r"require\w*_?[gG]"))
+_WRITES_FLAG = AnyOf(("require", r"require\w?_?[gG](?!pu)\w*(?:\s*=(?!=)|\s*\(|[\"'])"))
+"""What sets a flag under its name or a misspelled one; decorators of tests ask for a GPU."""
 
 _EVENTFUL = AnyOf(
     *(".eval(", ".train(", "optim", "backward(", ".step(", "clip_grad", "add_module", "setattr"),
     *("reset_classifier", "deepcopy", "_peft_model", "_adapter(", "merge_and_unload"),
     *("kbit_training", "mark_only_lora", "PeftModel", "load_state_dict(self."),
-    ("require", r"require\w*_?[gG]"),
+    ("require", r"require\w?_?[gG](?!pu)"),
     ("nn.", r"nn\.[A-Z](?:(?<== nn\..)|(?<==nn\..)|(?<== torch\.nn\..)|(?<==torch\.nn\..))"),
     ("zip(self.", r"zip\(self\.[\w.]+parameters\("),
 )

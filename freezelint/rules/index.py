@@ -52,11 +52,11 @@ _37 = ('type=bool', 'type = bool')
 _38 = ('freez', 'frozen', 'tun', 'train', 'fix', 'lock', 'update', 'static')
 _39 = ('type=bool\\b', 'type = bool\\b')
 _40 = ('requires_grad(?:_\\(|[\\"\'],|\\s*=(?!=))\\s*(?:requires_grad\\s*=\\s*)?(?:\\d|None|[\\"\']|(?:int|len|sum|str)\\(|\\w+\\[|\\[|\\{|\\w+\\.(?:count|find|lower|upper|strip|match|search|findall)\\(|(?!self\\.)\\w+\\.(?!requires_grad)\\w+\\)?\\s*(?:#.*)?\\n)', LinePattern(word='requires_grad', pattern='[^\\n]*requires_grad(?:_\\(|[\\"\'],|\\s*=(?!=))\\s*(?:requires_grad\\s*=\\s*)?(?!True|False|not\\b|requires_grad)(?P<name>\\w+)\\)?\\s*(?:#.*)?\\n', unless='\\b{name}(?:: bool\\b| ?= ?(?:True|False|not|any|all|bool)\\b)'))
-_41 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)\\w*(?=\\s*[,}\\n)]| if )', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\.backward\\(', 'Trainer\\(')
+_41 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)\\w*(?=\\s*[,}\\n)]| if )', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\.backward\\(', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
 _42 = ('Parameter(', 'register_parameter')
 _43 = ('\\.(?<!self\\.)\\w+\\s*=\\s*(?:torch\\.)?(?:nn\\.)?(?:parameter\\.)?Parameter\\(', LinePattern(word='Parameter(', pattern='[ \\t]*self\\.(\\w+)\\s*=\\s*(?:torch\\.)?(?:nn\\.)?Parameter\\((?:[^\\n]*self\\.\\1\\b|(?!torch\\b)[A-Za-z_]\\w*(?:\\)|\\.(?:permute|reshape|flatten|view|transpose|contiguous|clone|detach|squeeze|unsqueeze)\\())', unless=''), 'register_parameter\\(', 'setattr\\(')
 _44 = ('weight_norm', 'remove_spectral_norm')
-_45 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)\\w*(?=\\s*[,}\\n)]| if )', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\(')
+_45 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)\\w*\\(', 'SGD(?<!class SGD)\\w*\\(', 'RMSprop(?<!class RMSprop)\\w*\\(', 'Adagrad(?<!class Adagrad)\\w*\\(', 'Adadelta(?<!class Adadelta)\\w*\\(', 'LBFGS(?<!class LBFGS)\\w*\\(', 'Rprop(?<!class Rprop)\\w*\\(', 'Lion(?<!class Lion)\\w*\\(', 'Muon(?<!class Muon)\\w*\\(', 'Adafactor(?<!class Adafactor)\\w*\\(', 'LAMB(?<!class LAMB)\\w*\\(', 'Lamb(?!da)(?<!class Lamb)\\w*\\(', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)\\w*(?=\\s*[,}\\n)]| if )', 'getattr\\([\\w.]*optim,', LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
 _46 = ('.step(',)
 _47 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
 _48 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
@@ -87,7 +87,7 @@ _72 = ('train(', 'training_step')
 _73 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer')
 _74 = ('step(', 'backward(', 'training_step', 'Trainer(')
 _75 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)', 'def training_step\\(')
-_76 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(', 'Trainer\\(')
+_76 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
 _77 = ('train(',)
 _78 = ('step(', 'backward(', 'Trainer(')
 _79 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
@@ -98,13 +98,13 @@ _83 = ('track_running_stats', '.momentum', 'momentum"', "momentum'")
 _84 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s', 'track_running_stats[\\"\'],\\s*False', 'momentum[\\"\'],\\s*0(?:\\.0*)?\\)')
 _85 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'lectra', 'MPNet', 'mpnet', 'GPT2', 'gpt2', 'T5', 't5-', 'Bart', 'bart', 'egasus', 'Marian', 'ongformer', 'LayoutLM', 'BigBird', 'XLNet', 'xlnet', 'av2', 'avLM', 'avlm')
 _86 = ('no_grad', 'inference_mode', 'grad_enabled')
-_87 = ('\\.backward\\(', '\\.step\\(', 'Trainer\\(')
+_87 = ('\\.backward\\(', '\\.step\\(', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
 _88 = ('isinstance(', 'type(', '__class__')
 _89 = ('BatchNorm',)
 _90 = ('BatchNorm[123]d[\\"\']?\\s*[,)\\]}:\\n]', 'SyncBatchNorm[\\"\']?\\s*[,)\\]}:\\n]')
 _91 = ('requires_grad', 'from_pretrained')
 _92 = ('step(', 'backward(')
-_93 = ('max_norm\\s*=', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
+_93 = ('Embedding\\w*(?:\\.from_pretrained)?\\((?:[^\\n]*\\n){0,6}?[^\\n]*max_norm', '[\\"\']max_norm', 'dict\\([^\\n]*max_norm', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
 _94 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
 _95 = ('\\.backward\\(', '\\.step\\(')
 _96 = ('cuda', '.to(')
@@ -152,35 +152,36 @@ _137 = ('torchvision', 'timm', 'transformers')
 _138 = ('step(', 'Trainer(')
 _139 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon', 'train(')
 _140 = ('step(', 'configure_optimizers', 'train(')
-_141 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_142 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_143 = ('DistributedDataParallel', 'DDP')
-_144 = ('backward',)
-_145 = ('requires_grad', 'get_peft_model')
-_146 = ('FullyShardedDataParallel', 'FSDP')
-_147 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
-_148 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
-_149 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_150 = ('compile(',)
-_151 = ('torch\\.compile\\(', 'import compile')
-_152 = ('peft',)
-_153 = ('from_pretrained(',)
-_154 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_155 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_156 = ('get_peft_model', 'PeftModel')
-_157 = ('get_peft_model\\(', 'is_trainable')
-_158 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
-_159 = ('get_peft_model',)
-_160 = ('Config(',)
-_161 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_162 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_163 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
-_164 = ('unload(',)
-_165 = ('disable_adapter(', 'set_adapter(')
-_166 = ('BaseFinetuning', 'BackboneFinetuning')
-_167 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_168 = ('Trainer(', 'Trainer)')
-_169 = ('.train(',)
+_141 = ('setattr\\(', 'add_module\\(', 'register_module\\(', '\\.(?<!self\\.)(?!requires_grad|grad|data|training)[a-z_]\\w* = (?!True|False|None)[\\w(]')
+_142 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_143 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_144 = ('DistributedDataParallel', 'DDP')
+_145 = ('backward',)
+_146 = ('requires_grad', 'get_peft_model')
+_147 = ('FullyShardedDataParallel', 'FSDP')
+_148 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
+_149 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])', 'get_peft_model\\(')
+_150 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_151 = ('compile(',)
+_152 = ('torch\\.compile\\(', 'import compile')
+_153 = ('peft',)
+_154 = ('from_pretrained(',)
+_155 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_156 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_157 = ('get_peft_model', 'PeftModel')
+_158 = ('get_peft_model\\(', 'is_trainable')
+_159 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', 'requires_grad[\\"\'](?<=[\\"\']requires_grad[\\"\'])')
+_160 = ('get_peft_model',)
+_161 = ('Config(',)
+_162 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_163 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_164 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
+_165 = ('unload(',)
+_166 = ('disable_adapter(', 'set_adapter(')
+_167 = ('BaseFinetuning', 'BackboneFinetuning')
+_168 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_169 = ('Trainer(', 'Trainer)')
+_170 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -204,7 +205,7 @@ RULES = (
     IndexedRule('FZ201', Level.ERROR, 'undone.blanket_unfreeze', (_0, ), (_11, _41, )),
     IndexedRule('FZ202', Level.ERROR, 'undone.parameter_replaced_after_freeze', (_0, _42, ), (_11, _43, )),
     IndexedRule('FZ203', Level.ERROR, 'undone.reparametrized_after_freeze', (_0, _44, ), (_11, _45, )),
-    IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _22, ), (_11, )),
+    IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _22, ), (_11, _23, )),
     IndexedRule('FZ205', Level.WARNING, 'undone.one_sided_toggle', (_0, _46, ), (_11, _23, )),
     IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_47, _48, ), (_49, _23, )),
     IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_47, _48, ), (_49, _23, )),
@@ -242,17 +243,17 @@ RULES = (
     IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_129, _130, _131, ), (_132, _133, )),
     IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _134, _135, ), (_11, _136, )),
     IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _137, _138, ), (_11, _45, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_137, _139, _140, ), (_45, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_141, ), (_142, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _143, _144, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_145, _146, _147, ), (_148, _149, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _150, _144, ), (_11, _151, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_152, _153, _154, ), (_155, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_152, _156, _154, ), (_157, _158, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_152, _159, _160, _154, ), (_161, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _162, ), (_11, _163, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_152, _164, _156, _154, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_152, _165, _48, ), ()),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_166, _22, ), (_167, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _168, _169, ), (_11, _134, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_137, _139, _140, ), (_45, _141, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_142, ), (_143, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _144, _145, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_146, _147, _148, ), (_149, _150, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _151, _145, ), (_11, _152, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_153, _154, _155, ), (_156, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_153, _157, _155, ), (_158, _159, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_153, _160, _161, _155, ), (_162, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _163, ), (_11, _164, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_153, _165, _157, _155, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_153, _166, _48, ), ()),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_167, _22, ), (_168, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _169, _170, ), (_11, _134, )),
 )

@@ -61,6 +61,9 @@ OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
 )
 """Patterns of source text that may build an optimizer."""
 
+TRAINER_CALL = r"Trainer\((?![\w., \[\]]*\):\n)"
+"""Pattern of a Trainer that is built; the header of a subclass builds none."""
+
 NAME_TESTS = (
     r"startswith\(",
     r"endswith\(",

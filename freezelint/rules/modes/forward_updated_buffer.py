@@ -124,7 +124,13 @@ class ForwardUpdatedBuffer(Rule):
     claims = (Claim("drifts", "model.body.*"),)
     triggers = (("requires_grad", "from_pretrained"), ("step(", "backward("))
     trigger_patterns = (
-        (r"max_norm\s*=", r"spectral_norm(?:\(|[ ]as[ ])", r"register_buffer\("),
+        (
+            r"Embedding\w*(?:\.from_pretrained)?\((?:[^\n]*\n){0,6}?[^\n]*max_norm",
+            r"[\"']max_norm",
+            r"dict\([^\n]*max_norm",
+            r"spectral_norm(?:\(|[ ]as[ ])",
+            r"register_buffer\(",
+        ),
         (*FLAG_WRITES, r"Embedding\.from_pretrained\(", r"EmbeddingBag\.from_pretrained\("),
         (r"\.backward\(", r"\.step\("),
     )

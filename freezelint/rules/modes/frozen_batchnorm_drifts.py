@@ -13,7 +13,7 @@ from freezelint.analysis.frozen_statistics import (
     keeps_statistics,
 )
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, TRAINS_AS_GIVEN
+from freezelint.analysis.knowledge.patterns import FLAG_WRITES, TRAINER_CALL, TRAINS_AS_GIVEN
 from freezelint.analysis.modes import (
     freeze_beside,
     is_set_up,
@@ -144,7 +144,7 @@ class FrozenBatchnormDrifts(Rule):
             TRAINS_AS_GIVEN,
             r"def training_step\(",
         ),
-        (r"\.backward\(", r"\.step\(", r"def training_step\(", r"Trainer\("),
+        (r"\.backward\(", r"\.step\(", r"def training_step\(", TRAINER_CALL),
     )
     events = ("ModeSet", "FlagWritten")
 

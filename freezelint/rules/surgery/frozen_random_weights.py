@@ -14,7 +14,11 @@ from freezelint.analysis.events import (
     ParametersReplaced,
     Stepped,
 )
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.patterns import (
+    FLAG_WRITES,
+    OPTIMIZER_CONSTRUCTIONS,
+    TRAINER_CALL,
+)
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest, is_total
@@ -127,7 +131,7 @@ class FrozenRandomWeights(Rule):
         ("torchvision", "timm", "transformers"),
         ("step(", "Trainer("),
     )
-    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("))
+    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -15,6 +15,7 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
+    TRAINER_CALL,
 )
 from freezelint.analysis.knowledge.shapes import Heads, heads_of
 from freezelint.analysis.library_events import TrainerStarted
@@ -105,7 +106,16 @@ class HeadUnderWrongName(Rule):
         (*OPTIMIZER_WORDS_OR_NAMES, "train("),
         ("step(", "configure_optimizers", "train("),
     )
-    trigger_patterns = ((*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("),)
+    trigger_patterns = (
+        (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL),
+        (
+            r"setattr\(",
+            r"add_module\(",
+            r"register_module\(",
+            # What another assignment than one of a number or a text may put there.
+            r"\.(?<!self\.)(?!requires_grad|grad|data|training)[a-z_]\w* = (?!True|False|None)[\w(]",
+        ),
+    )
     events = ("SubmoduleReplaced",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

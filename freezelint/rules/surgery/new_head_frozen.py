@@ -14,6 +14,7 @@ from freezelint.analysis.knowledge.patterns import (
     FLAG_WRITES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
+    TRAINER_CALL,
 )
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.new_heads import head_of_class, new_head
@@ -129,7 +130,7 @@ class NewHeadFrozen(Rule):
         ("requires_grad",),
         (*OPTIMIZER_WORDS_OR_NAMES, "Trainer("),
     )
-    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("))
+    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -16,7 +16,11 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.gradients import gets_gradients
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.patterns import (
+    FLAG_WRITES,
+    OPTIMIZER_CONSTRUCTIONS,
+    TRAINER_CALL,
+)
 from freezelint.analysis.training import (
     filters_by_flag,
     flag_changes_after,
@@ -136,7 +140,7 @@ class BlanketUnfreeze(Rule):
     triggers = (("requires_grad",),)
     trigger_patterns = (
         FLAG_WRITES,
-        (*OPTIMIZER_CONSTRUCTIONS, r"\.backward\(", r"Trainer\("),
+        (*OPTIMIZER_CONSTRUCTIONS, r"\.backward\(", TRAINER_CALL),
     )
     events = ("FlagWritten",)
 

@@ -16,7 +16,11 @@ from freezelint.analysis.events import (
     SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.modules import MODULE_ITERATORS
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_WORDS
+from freezelint.analysis.knowledge.patterns import (
+    FLAG_WRITES,
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS,
+)
 from freezelint.analysis.lost_freeze import are_of_one_kind, is_loaded_anew
 from freezelint.analysis.training import happens_whenever, trained_before
 from freezelint.analysis.values import ModuleValue
@@ -137,7 +141,7 @@ class RebuiltAfterFreeze(Rule):
         ("requires_grad",),
         OPTIMIZER_WORDS,
     )
-    trigger_patterns = (FLAG_WRITES,)
+    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
     events = ("NameRebound", "SubmoduleReplaced")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

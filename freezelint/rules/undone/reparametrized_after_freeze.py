@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Called, Event, FlagWritten
 from freezelint.analysis.knowledge.calls import FORGETFUL_REPARAMETRIZATIONS
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.patterns import (
+    FLAG_WRITES,
+    OPTIMIZER_CONSTRUCTIONS,
+    TRAINER_CALL,
+)
 from freezelint.analysis.lost_freeze import (
     is_decided_again,
     is_part_of_more,
@@ -116,7 +120,7 @@ class ReparametrizedAfterFreeze(Rule):
     level = Level.ERROR
     claims = (Claim("moves", "model.encoder.*"),)
     triggers = (("requires_grad",), ("weight_norm", "remove_spectral_norm"))
-    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("))
+    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
     events = ("Called",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
