@@ -39,10 +39,6 @@ COARSE_PATTERN = re.compile(
 )
 """What misspellings of ``requires_grad`` have in common."""
 
-_ALIKE = 3
-_MANY = 4
-"""So many words that share so many letters at their beginning are looked for together."""
-
 
 def may_matter(data: bytes) -> bool:
     """Return whether any rule could fire on a file with these bytes."""
@@ -115,7 +111,7 @@ class Gate:
         if self._files == self._reorder_at:
             words = {word for each in self._asked for word in each.words}
             self._words = self._words or Words(words)
-            self._asked = _Ordering(self._asked, len(self._codes)).ordered()
+            self._asked = _Ordering(self._asked, len(self._codes), self._words.known).ordered()
             self._reorder_at *= 2
         # A byte a character, whatever the encoding: words and patterns are of ASCII.
         text = without_examples(data.decode("latin-1"))
@@ -148,13 +144,13 @@ class _Ordering:
     looked for before costs nothing.
     """
 
-    def __init__(self, conditions: Sequence[_Asked], rules: int) -> None:
+    def __init__(self, conditions: Sequence[_Asked], rules: int, known: Collection[str]) -> None:
         self._conditions = conditions
         self._alive = [1.0] * rules
         self._rules = [
             [number for number in range(rules) if each.rules >> number & 1] for each in conditions
         ]
-        self._known: set[str] = set()
+        self._known = set(known)
         self._with_word: dict[str, list[int]] = {}
         for number, each in enumerate(conditions):
             for search in each.condition:
@@ -200,19 +196,9 @@ def _conditions(rule: Rule | IndexedRule) -> tuple[_Condition, ...]:
 def _words(group: tuple[str, ...]) -> _Condition:
     """Return how to look for any of some words in the fastest way.
 
-    Two that differ in the case of their first letter are looked for without it, and
-    many that begin alike together.
+    Two that differ in the case of their first letter are looked for without it.
     """
-    families: dict[str, list[str]] = {}
-    for word in dict.fromkeys(_without_case(word, group) for word in group):
-        families.setdefault(word[:_ALIKE], []).append(word)
-    searches: list[Search] = []
-    for beginning, words in families.items():
-        if len(words) < _MANY:
-            searches += map(_word, words)
-        else:
-            searches.append(Search(beginning, "|".join(map(re.escape, words))))
-    return tuple(searches)
+    return tuple(map(_word, dict.fromkeys(_without_case(word, group) for word in group)))
 
 
 def _without_case(word: str, group: Collection[str]) -> str:

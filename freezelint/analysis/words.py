@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 _SHORTEST = 3
 """Letters below which a word is too frequent to be worth a note of each time it occurs."""
 
-_EVERYWHERE = frozenset({"def ", "self.", "in ", "if ", " in ", "name "})
+_EVERYWHERE = frozenset(
+    {"def ", "self.", "in ", "if ", " in ", "name ", " for ", "= [", "= {", "= ("}
+)
 
 
 class Words:
@@ -33,6 +35,11 @@ class Words:
             [word.encode() for word in self._words],
             implementation=ahocorasick_rs.Implementation.DFA,
         )
+
+    @property
+    def known(self) -> Collection[str]:
+        """The words of which every look tells whether they occur."""
+        return self._none.keys()
 
     def in_text(self, text: str) -> dict[str, bool]:
         """Return of each word whether it occurs in a text of one byte a character."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from freezelint.analysis.search import LinePattern
 
-QUOTED_FLAG = r"requires_grad[\"'](?<=[\"']requires_grad[\"'])"
-"""Pattern of the flag's name as a string, as ``setattr`` takes it."""
+QUOTED_FLAG = (r"\"requires_grad\"", r"'requires_grad'")
+"""Patterns of the flag's name as a string, as ``setattr`` takes it."""
 
 TRAINS_AS_GIVEN = r"\.train\((?<!super\(\)\.train\()(?!False)\w+\)"
 """A mode that a variable holds; that an override passes its own on says nothing."""
 
 FLAG_WRITES = (
     r"\.requires_grad(?:_\((?![\w.]+\.requires_grad\))|\s*=(?!=)(?! ?[\w.]+\.requires_grad\n))",
-    QUOTED_FLAG,
+    *QUOTED_FLAG,
 )
 """Patterns of source text that may set a flag to another value than that of another tensor."""
 
@@ -46,14 +46,14 @@ OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
             *("Muon", "Adafactor", "LAMB"),
         )
     ),
-    r"Lamb(?!da)(?<!class Lamb)\w*\(",
+    r"Lamb\((?<!class Lamb\()",
     # A class that is chosen first and called later.
     r"optim\w*\.(?!lr_scheduler|Optimizer\b)[A-Z]\w*(?=\s*[,}\n)]| if )",
     *(
         rf"{name}(?<=[:=] {name})\w*(?=\s*[,}}\n)]| if )"
         for name in ("Adam", "SGD", "RMSprop", "Lion", "Muon")
     ),
-    r"getattr\([\w.]*optim,",
+    LinePattern("optim,", r"[^\n]*getattr\([\w.]*optim,"),
     # A class of the file's own, which is used.
     LinePattern("Optimizer)", r"class (\w+)\([\w.]*Optimizer\)[\s\S]*?(?<!\w)\1\("),
     # One that wraps another was built before.

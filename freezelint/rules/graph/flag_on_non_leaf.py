@@ -118,7 +118,7 @@ class FlagOnNonLeaf(Rule):
             ),
             # What other than a model is made and changed in one expression?
             r"\)\.requires_grad_\((?:requires_grad=)?False\)(?<!eval\(\)\.requires_grad_\(False\))",
-            QUOTED_FLAG,
+            *QUOTED_FLAG,
         ),
         # Elements of parameters need no more; outputs are for training.
         (r"\]\.requires_grad", r"backward\(", r"training_step\("),

@@ -115,7 +115,7 @@ class LossMadeLeaf(Rule):
             r"\.requires_grad_\((?:requires_grad=)?(?:True)?\)",
             r"ensor\((?:[^()]*(?:\([^()]*\)[^()]*)*|[^\n]*)requires_grad\s*=\s*True",
             r"Variable\((?:[^()]*(?:\([^()]*\)[^()]*)*|[^\n]*)requires_grad\s*=\s*True",
-            QUOTED_FLAG,
+            *QUOTED_FLAG,
         ),
         (r"\.backward\(", r"manual_backward\(", r"training_step\("),
     )

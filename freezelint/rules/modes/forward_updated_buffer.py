@@ -126,7 +126,8 @@ class ForwardUpdatedBuffer(Rule):
     trigger_patterns = (
         (
             r"Embedding\w*(?:\.from_pretrained)?\((?:[^\n]*\n){0,6}?[^\n]*max_norm",
-            r"[\"']max_norm",
+            r"\"max_norm\"",
+            r"'max_norm'",
             r"dict\([^\n]*max_norm",
             r"spectral_norm(?:\(|[ ]as[ ])",
             r"register_buffer\(",

@@ -33,6 +33,9 @@ _SWITCHES = frozenset({"eval", "train", "requires_grad_", "detach"})
 
 _SWITCHED_BY = ("no_grad", "inference_mode", "enable_grad")
 
+_ENDS = ("\n", " ", ";")
+"""What follows the end of a statement; most files have none of these behind a switch."""
+
 
 class DiscardedSwitch(Rule):
     """Finds a statement that looks like a switch and does nothing.
@@ -119,14 +122,23 @@ class DiscardedSwitch(Rule):
     trigger_patterns = (
         (
             *(
-                LinePattern(name, rf"{STATEMENT_BEGINS}[\w.]*{name}(?:\(\))?[ \t]*[\n#;]")
+                LinePattern(f"{name}{end}", rf"{STATEMENT_BEGINS}[\w.]*{name}(?:\(\))?[ \t]*[\n#;]")
                 for name in _SWITCHED_BY
+                for end in (*_ENDS, *(f"(){end}" for end in _ENDS))
             ),
-            *(LinePattern(name, rf"[^\n]*\bwith\b[^\n]*\b{name}\s*:") for name in _SWITCHED_BY),
-            *(LinePattern(name, rf"[^\n]*=\s*torch\.{name}[ \t]*[\n#;]") for name in _SWITCHED_BY),
             *(
-                LinePattern(name, rf"{STATEMENT_BEGINS}(?!return\b)[^\n=#\"']*\{name}[ \t]*[\n#;]")
+                LinePattern(f"{name}{end}", rf"[^\n]*\bwith\b[^\n]*\b{name}\s*:")
+                for name in _SWITCHED_BY
+                for end in (":", " :")
+            ),
+            *(rf"= torch\.{name}[ \t]*[\n#;]" for name in _SWITCHED_BY),
+            *(
+                LinePattern(
+                    f"{name}{end}",
+                    rf"{STATEMENT_BEGINS}(?!return\b)[^\n=#\"']*\{name}[ \t]*[\n#;]",
+                )
                 for name in (".eval", ".train", ".requires_grad_", ".detach")
+                for end in _ENDS
             ),
             r"\.eval for ",
             r"\.train for ",

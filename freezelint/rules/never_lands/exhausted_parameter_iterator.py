@@ -119,7 +119,8 @@ class ExhaustedParameterIterator(Rule):
     trigger_patterns = (
         (
             *(
-                LinePattern(name, rf"[^\n]*=\s*{name}\((?:[^\n]*\n){{0,3}}?[^\n]*parameters\(")
+                rf"={space}{name}\((?:[^\n]*\n){{0,3}}?[^\n]*parameters\("
+                for space in (" ", "")
                 for name in ("filter", "map", "zip")
             ),
             LinePattern("iter(", r"[^\n]*=\s*iter\([^\n]*parameters\("),
@@ -144,13 +145,16 @@ class ExhaustedParameterIterator(Rule):
                 "yield ",
                 r"[ \t]*yield (?:(?:p|param|parameter|weight)[ \t]*\n|from [^\n]*parameters\()",
             ),
-            r"=\s*\((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
+            r"= \((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
+            r"=\((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
             r"return \((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
             r"return filter\([^\n]*parameters\(",
             # A function that goes over its first argument twice.
-            (
-                r"def \w+\((?:self, )?(?!self\b)(\w+)[^\n]*:\n(?:[^\n]+\n){0,8}?"
-                r"[^\n]* for \w+ in \1[:)\]][^\n]*\n(?:[^\n]+\n){0,5}?[^\n]* for \w+ in \1[:)\]]"
+            LinePattern(
+                " for ",
+                r"[^\n]* for \w+ in (?P<name>\w+)[:)\]][^\n]*\n(?:[^\n]+\n){0,5}?"
+                r"[^\n]* for \w+ in (?P=name)[:)\]]",
+                unless=r"\A(?![\s\S]*\bdef \w+\((?:self, )?{name}\b)",
             ),
         ),
     )

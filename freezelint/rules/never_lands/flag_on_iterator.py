@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
 from freezelint.analysis.knowledge.patterns import FLAG_WRITES
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import Constant, ModuleGroup, ParameterSequence
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -111,7 +112,10 @@ class FlagOnIterator(Rule):
             r"params\.requires_grad",
             r"parameters\.requires_grad",
             r"layers\.requires_grad",
-            r"=\s*[\w.\[\]]+\.(?:named_)?(?:parameters|children|modules)\(\)\s*\n",
+            *(
+                LinePattern(f"{name}()\n", rf"[^\n]*=\s*[\w.\[\]]+\.(?:named_)?{name}\(\)\n")
+                for name in ("parameters", "children", "modules")
+            ),
             (
                 r"=\s*(?:list|filter|(?:itertools\.)?chain)\((?:[^\n]*\n){0,2}?"
                 r"[^\n]*(?:parameters|children|modules)\("

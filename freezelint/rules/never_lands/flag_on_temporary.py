@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Event, MethodCalled
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import Constant, TensorKind, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -115,14 +116,23 @@ class FlagOnTemporary(Rule):
     triggers = (("requires_grad",),)
     trigger_patterns = (
         (
-            r"\.data(?:\[[^\]\n]*\])?\.requires_grad",
-            r"\.(?:data|detach\(\))[ \t]*\n(?:[^\n]*\n){0,2}?[ \t]*\w+\.requires_grad\s*=\s*False",
-            r"\.(?:data|detach\(\))[ \t]*\n(?:[^\n]*\n){0,2}?[ \t]*\w+\.requires_grad_\(",
-            r"\.(?:data|detach\(\)) for [^\n]*\n[ \t]*\w+\.requires_grad",
-            r"\.(?:data|detach\(\)) for [^\n]*\n[^\n]*:\n[ \t]*\w+\.requires_grad",
+            r"\.data\.requires_grad",
+            r"\.data\[[^\]\n]*\]\.requires_grad",
+            *(
+                rf"{temporary}{rest}"
+                for temporary in (r"\.data", r"\.detach\(\)")
+                for rest in (
+                    r"[ \t]*\n(?:[^\n]*\n){0,2}?[ \t]*\w+\.requires_grad(?:\s*=\s*False|_\()",
+                    r" for [^\n]*\n(?:[^\n]*:\n)?[ \t]*\w+\.requires_grad",
+                )
+            ),
             r"setattr\([\w.]*\.(?:data|detach\(\)), *[\"']requires_grad",
             r"freez\w*\([\w.]*\.(?:data|detach\(\))[,)]",
-            r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\([^()]*\)\s*\.requires_grad",
+            LinePattern(
+                ").requires_grad",
+                r"[^\n]*\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)"
+                r"\([^()\n]*\)\.requires_grad",
+            ),
         ),
     )
     is_local = True

@@ -114,7 +114,7 @@ class ModuleAttributeFreeze(Rule):
     claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
-        (r"\.requires_grad\s*=(?!=)", QUOTED_FLAG),
+        (r"\.requires_grad\s*=(?!=)", *QUOTED_FLAG),
         (
             # The usual loop over parameters() cannot be it, and is what most files hold.
             LinePattern(
@@ -123,7 +123,7 @@ class ModuleAttributeFreeze(Rule):
                 r"\.requires_grad\s*=(?!=)",
                 unless=_IS_A_TENSOR,
             ),
-            QUOTED_FLAG,
+            *QUOTED_FLAG,
         ),
     )
     is_local = True

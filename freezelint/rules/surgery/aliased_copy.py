@@ -19,6 +19,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS,
 )
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.second_names import compared_with_itself, frozen_apart
 from freezelint.analysis.values import ModuleValue, ParameterValue, StateDictValue, TensorValue
 from freezelint.findings import About, Level
@@ -38,7 +39,8 @@ _COPYING = frozenset({"copy_", "lerp_", "mul_", "add_"})
 
 _COPIED_OVER = (
     r"load_state_dict\([\w.]+\.state_dict\(\)",
-    r"zip\([ \t\n]*[\w.]+\.(?:named_)?parameters\(\),",
+    LinePattern("parameters(),", r"[^\n]*zip\([ \t]*[\w.]+\.(?:named_)?parameters\(\),"),
+    LinePattern("zip(\n", r"[^\n]*zip\(\n[ \t]*[\w.]+\.(?:named_)?parameters\(\),"),
 )
 """Copies of all weights, or a loop that may make one."""
 

@@ -45,9 +45,13 @@ _SEES_TO_THEM = re.compile(
 )
 """What a class may hold that trains its modules in a way of its own, or does not want to."""
 
-_FILLED_WITH_LAYERS = (
-    r"self\.(?P<list>[a-z]\w*) ?= ?(?:\[\]|list\(\))\n(?:[^\n]*\n){0,12}?"
-    r"[^\n]*self\.(?P=list)\.append\((?:torch\.)?nn\.[A-Z]"
+_FILLED_WITH_LAYERS = tuple(
+    LinePattern(
+        empty,
+        r"[^\n]*self\.(?P<list>[a-z]\w*) ?= ?(?:\[\]|list\(\))\n(?:[^\n]*\n){0,12}?"
+        r"[^\n]*self\.(?P=list)\.append\((?:torch\.)?nn\.[A-Z]",
+    )
+    for empty in ("= []\n", "=[]\n", "list()\n")
 )
 """An empty list that layers are appended to, a few lines below."""
 
@@ -165,10 +169,18 @@ class ModulesInPlainContainer(Rule):
                 LinePattern(word, _HOLDS_LAYERS, unless=r"\.add_module\(")
                 for word in ("[nn.", "[torch.nn.")
             ),
-            _FILLED_WITH_LAYERS,
+            *_FILLED_WITH_LAYERS,
         ),
         (
-            r"self\.[a-z]\w*(?:: [^=\n]+)? ?= ?(?:\[|\{|\(|list\(|[\w.]*[dD]ict\(|tuple\()",
+            *(
+                LinePattern(f"={space}{word}", rf"[^\n]*self\.[a-z]\w*(?:: [^=\n]+)? ?= ?\{word}")
+                for word in ("[", "{", "(")
+                for space in (" ", "")
+            ),
+            *(
+                LinePattern(word, rf"[^\n]*self\.[a-z]\w*(?:: [^=\n]+)? ?= ?[\w.]*{word}\(")
+                for word in ("list", "dict", "Dict", "tuple")
+            ),
             # A method that makes the list.
             r"= \[\]\n(?:[^\n]*\n){1,12}? +return [a-z]\w*\n",
             r"return \[(?:\w+\.)*[A-Z]\w*\([^\n]*\bfor ",

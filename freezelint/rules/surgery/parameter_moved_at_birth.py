@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Event, OptimizerBuilt
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import ModuleValue, TensorKind, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -116,13 +115,10 @@ class ParameterMovedAtBirth(Rule):
     trigger_patterns = (
         (
             (
-                r"Parameter\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\s*"
+                r"Parameter\([^()]*(?:\([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*\)[^()]*)*\)\s*"
                 r"\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\("
             ),
-            *(
-                LinePattern(f".{name}(", rf"[ \t]*self\.\w+ = \w+\.{name}\(")
-                for name in ("to", "cuda", "half", "double", "bfloat16")
-            ),
+            r"self\.\w+ = \w+\.(?:to|cuda|half|double|bfloat16)\(",
         ),
     )
     is_local = True

@@ -128,7 +128,10 @@ class ParameterReplacedAfterFreeze(Rule):
     trigger_patterns = (
         FLAG_WRITES,
         (
-            r"\.(?<!self\.)\w+\s*=\s*(?:torch\.)?(?:nn\.)?(?:parameter\.)?Parameter\(",
+            LinePattern(
+                "Parameter(",
+                r"[^\n]*\.(?<!self\.)\w+\s*=\s*(?:torch\.)?(?:nn\.)?(?:parameter\.)?Parameter\(",
+            ),
             LinePattern(
                 "Parameter(",
                 r"[ \t]*self\.(\w+)\s*=\s*(?:torch\.)?(?:nn\.)?Parameter\("
