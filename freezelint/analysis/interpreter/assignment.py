@@ -393,8 +393,26 @@ def write_computed_flag(
     if isinstance(verdict, ElementTest) and isinstance(receiver, (ParameterValue, ModuleValue)):
         write_flag(run, narrowed(receiver, verdict.when_true, run), True, node)
         write_flag(run, narrowed(receiver, verdict.when_false, run), False, node)
+    elif verdict is None and isinstance(value, Unknown) and isinstance(source, cst.BaseExpression):
+        _write_optional_flag(run, receiver, node, source)
     else:
         write_flag(run, receiver, verdict if isinstance(verdict, bool) else None, node)
+
+
+def _write_optional_flag(
+    run: Interpreter, receiver: Value, node: cst.CSTNode, source: cst.BaseExpression
+) -> None:
+    """Set the flag to an option: True in the runs that have it, False in all others."""
+    from freezelint.analysis.interpreter.optional_flags import arms_of_option
+
+    path = run.path
+    arms = list(arms_of_option(run, source))
+    for flag, arm in arms:
+        run.path = (*path, *(each for each in arm if each not in path))
+        write_flag(run, receiver, flag, node)
+    run.path = path
+    if not arms:
+        write_flag(run, receiver, None, node)
 
 
 def write_flag(
