@@ -300,6 +300,8 @@ def _int(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     value = _first(arguments)
     if isinstance(value, Constant) and isinstance(value.value, (bool, int, float)):
         return Constant(int(value.value))
+    if isinstance(value, Constant) and isinstance(value.value, str) and value.value.isdecimal():
+        return Constant(int(value.value))
     return value if isinstance(value, Counted) else TypedValue("int")
 
 

@@ -49,11 +49,15 @@ _NOT_FOUND = (("==", -1), ("<", 0))
 
 def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
     """What a call means as a condition; None when it has to be evaluated for that."""
+    from freezelint.analysis.interpreter.conditions import judge
+
     function = node.func
     arguments = [each.value for each in node.args]
     if isinstance(function, cst.Name) and isinstance(look_up(run, function.value), BuiltinValue):
         if function.value == "any" and len(arguments) == 1:
             return _judge_any(run, arguments[0])
+        if function.value == "bool" and len(arguments) == 1:
+            return judge(run, arguments[0])
         if function.value == "isinstance" and len(arguments) == 2:
             return _judge_isinstance(run, node, arguments[0], arguments[1])
         if function.value == "hasattr" and len(arguments) == 2:

@@ -25,6 +25,7 @@ from freezelint.analysis.interpreter.iteration import (
     stands_for_several,
 )
 from freezelint.analysis.interpreter.joining import one_of_a_package
+from freezelint.analysis.interpreter.module_tables import is_table
 from freezelint.analysis.interpreter.optimizers import note_rate
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.sequences import entry_of, renew, store, with_entry
@@ -228,6 +229,9 @@ def _indexed(run: Interpreter, receiver: Value, index: Value) -> Value:
     if isinstance(receiver, LibraryValue) and receiver.name.endswith(".__dict__"):
         return _chosen(receiver.name.removesuffix(".__dict__"), index)
     if not isinstance(index, Constant):
+        if is_table(run, receiver) and isinstance(receiver, ModuleValue):
+            # To go over a `ModuleDict` gives its keys, to ask for one of these a module.
+            return narrow_to_some(run, ModuleValue(element_module(run, receiver.key, ())))
         if isinstance(receiver, (ModuleValue, ModuleGroup, ParameterSequence)):
             return narrow_to_some(run, element_of(run, receiver))
         return _any_of(run, receiver)

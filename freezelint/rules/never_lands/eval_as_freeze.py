@@ -16,7 +16,8 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
-from freezelint.analysis.predicates import is_total
+from freezelint.analysis.library_events import TrainerStarted
+from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
     forwards_between,
@@ -25,7 +26,9 @@ from freezelint.analysis.training import (
     trained_before,
     without_flag_tests,
 )
+from freezelint.analysis.values import Part
 from freezelint.findings import Level
+from freezelint.records import NamedTuple
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
@@ -131,35 +134,35 @@ class EvalAsFreeze(Rule):
     level = Level.WARNING
     claims = (Claim("moves", "model.encoder.*"),)
     triggers = (
-        ("parameters(",),
-        ("step(", "configure_optimizers"),
+        ("parameters(", "TrainingArguments"),
+        ("step(", "configure_optimizers", "Trainer("),
         ("eval(", "train(False", "train(mode=False"),
-        OPTIMIZER_WORDS,
+        (*OPTIMIZER_WORDS, "Trainer("),
     )
-    trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
+    trigger_patterns = ((*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("),)
     fix = "unsafe"
     events = ("ModeSet",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report an eval() that is followed by steps on the very same parameters."""
         assert isinstance(event, ModeSet)
-        if event.training is not False or event.repeated or not is_total(event.part.predicate):
+        if event.training is not False or event.repeated or not _is_whole_module(trace, event):
             return
         is_own = event.scopes[-1:] == (MODE_OVERRIDES["train"],)
         said = event.place.chunk.text if is_own else event.place.comments
         if _SAYS_PINNED.search(said) or event.label.startswith("super("):
             # What a class makes of its own `train` is a matter of modes.
             return
-        for built in trace.all(OptimizerBuilt):
+        for built in _takers(trace):
             # A `train` of the class runs in each epoch, wherever its own code was looked at.
-            since = built if event.scopes[:1] == (MODE_OVERRIDES["train"],) else event
-            step = next(steps_after(trace, _later(since, built), built.key), None)
+            since = built.event if event.scopes[:1] == (MODE_OVERRIDES["train"],) else event
+            step = next(steps_after(trace, _later(since, built.event), built.key), None)
             if step is None or not _trains(trace, event, built, step, since):
                 continue
             yield self._report(event, built, step, trace)
             return
 
-    def _report(self, event: ModeSet, built: OptimizerBuilt, step: Stepped, trace: Trace) -> Report:
+    def _report(self, event: ModeSet, built: _Taker, step: Stepped, trace: Trace) -> Report:
         optimizer = trace.objects.optimizer(built.key).label or built.name
         words = " ".join((event.place.comments, event.scope, event.label))
         return Report(
@@ -168,7 +171,7 @@ class EvalAsFreeze(Rule):
             f"`{optimizer}` updates them",
             f"write `{event.label}.eval().requires_grad_(False)` if it is meant to stay as it is",
             (
-                (built.place, f"`{optimizer}` takes its parameters here"),
+                (built.event.place, f"`{optimizer}` takes its parameters here"),
                 (step.place, "and steps here"),
             ),
             level=Level.ERROR if _SAYS_FROZEN.search(words) else None,
@@ -177,19 +180,49 @@ class EvalAsFreeze(Rule):
         )
 
 
+class _Taker(NamedTuple):
+    """An optimizer, and the moment at which it took parameters."""
+
+    event: Event
+    key: int
+    parts: tuple[Part, ...]
+    name: str
+
+
+def _takers(trace: Trace) -> list[_Taker]:
+    """The optimizers that are built in sight, and those that trainers build for a whole model."""
+    return [
+        *(_Taker(each, each.key, each.parts, each.name) for each in trace.all(OptimizerBuilt)),
+        *(
+            _Taker(each, each.optimizer, (Part(each.key),), "Trainer")
+            for each in trace.all(TrainerStarted)
+            if each.builds_optimizer
+        ),
+    ]
+
+
+def _is_whole_module(trace: Trace, event: ModeSet) -> bool:
+    """Whether all layers of a module are put into eval mode; which of a ``ModuleDict`` may be open."""
+    part = event.part
+    return is_total(part.predicate) or (
+        part.predicate == (SOME,)
+        and trace.objects.module(part.key).library == "torch.nn.ModuleDict"
+    )
+
+
 def _later(first: Event, other: Event) -> Event:
     return first if first.index > other.index else other
 
 
-def _trains(
-    trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped, since: Event
-) -> bool:
+def _trains(trace: Trace, event: ModeSet, built: _Taker, step: Stepped, since: Event) -> bool:
     """Whether the module is, on this path, trained by the optimizer after all."""
-    if not compatible(event.path, built.path) or not compatible(event.path, step.path):
+    if not compatible(event.path, built.event.path) or not compatible(event.path, step.path):
         return False
     key = event.part.key
     holds = [
-        part for part in built.parts if trace.covers(without_flag_tests(part), key, built.index)
+        part
+        for part in built.parts
+        if trace.covers(without_flag_tests(part), key, built.event.index)
     ]
     if not holds or any(built.key in each.keys for each in trace.before(since, Stepped)):
         return False
@@ -205,10 +238,15 @@ def _trains(
 
 
 def _is_trainable(
-    trace: Trace, event: ModeSet, built: OptimizerBuilt, step: Stepped, *, is_whole: bool
+    trace: Trace, event: ModeSet, built: _Taker, step: Stepped, *, is_whole: bool
 ) -> bool:
     key = event.part.key
-    flag = trace.flag(event.part, step.index, step.path)
+    if (trace.objects.module(key).library or "").startswith("peft."):
+        # What PEFT put around a model it has frozen, but for what it added.
+        return False
+    # What a trainer may do besides, nobody knows; what it starts with it trains.
+    until = step if isinstance(built.event, OptimizerBuilt) else built.event
+    flag = trace.flag(event.part, until.index, until.path)
     if any(
         write.value is not True
         and (
@@ -230,7 +268,7 @@ def _is_trainable(
         for write in trace.all(FlagWritten)
         for part in write.parts
     )
-    return not touched and not may_be_unknown(trace, event.part, first, step)
+    return not touched and not may_be_unknown(trace, event.part, first, until)
 
 
 def _is_reverted(trace: Trace, event: ModeSet, step: Stepped, *, is_whole: bool) -> bool:

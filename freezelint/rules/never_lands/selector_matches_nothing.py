@@ -188,6 +188,7 @@ def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
         return
     if any(
         other is not write
+        and not other.repeated
         and any(trace.parts_overlap(mine, part, other.index) for mine in write.parts)
         for other in trace.all(FlagWritten)
         if other.place.node is write.place.node
