@@ -20,6 +20,7 @@ from freezelint.analysis.interpreter.gradients import chosen, is_gradient
 from freezelint.analysis.interpreter.graphs import derived, take_up
 from freezelint.analysis.interpreter.iteration import consume, items_of
 from freezelint.analysis.interpreter.lightning import LIGHTNING_CALLS
+from freezelint.analysis.interpreter.names import given_as
 from freezelint.analysis.interpreter.optimizers import build_optimizer, parameters_in
 from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
 from freezelint.analysis.interpreter.sequences import as_table
@@ -212,7 +213,7 @@ def _wrap(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> 
         if not name.endswith("Parallel") and not name.startswith("peft."):
             return value if isinstance(value, Unknown) else UNKNOWN
         # Nothing else can be wrapped in these.
-        value = ModuleValue(run.given_module(None).key)
+        value = given_as(run, arguments.node(0, "module"))
     run.prove(value)
     if name in PARAMETER_REPLACERS:
         run.announce(

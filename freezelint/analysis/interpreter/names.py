@@ -14,6 +14,7 @@ from freezelint.analysis.interpreter.frames import (
 )
 from freezelint.analysis.interpreter.literals import value_of
 from freezelint.analysis.interpreter.out_of_sight import keys_in
+from freezelint.analysis.knowledge.modules import SAME_MODULE_METHODS
 from freezelint.analysis.values import (
     UNKNOWN,
     BuiltinValue,
@@ -176,6 +177,31 @@ def guessed_module(run: Interpreter, label: str) -> ModuleValue:
     base = re.split(r"\W", label, maxsplit=1)[0]
     if base != "self" and not (isinstance(code, cst.FunctionDef) and base in _arguments(code)):
         run.guesses.add(made.key)
+    return ModuleValue(made.key)
+
+
+def given_as(run: Interpreter, node: cst.BaseExpression | None) -> ModuleValue:
+    """A module that only what it is passed to tells to be one; its name holds it from now on."""
+    while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+        if node.func.attr.value not in SAME_MODULE_METHODS:
+            break
+        node = node.func.value
+    if not isinstance(node, cst.Name):
+        return ModuleValue(run.given_module(None).key)
+    made = run.given_module(node.value)
+    frame, prefix = run.frame.key, f"{node.value}."
+    for (owner, name), value in list(run.bindings.items()):
+        attribute = name.removeprefix(prefix)
+        # What was already known to be a module is a part of it.
+        if (
+            owner == frame
+            and name.startswith(prefix)
+            and attribute.isidentifier()
+            and isinstance(value, ModuleValue)
+        ):
+            run.objects.attach(value.key, made.key, attribute, -1)
+            run.bindings[made.key, attribute] = value
+    run.bind(node.value, ModuleValue(made.key))
     return ModuleValue(made.key)
 
 

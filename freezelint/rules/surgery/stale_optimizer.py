@@ -169,8 +169,10 @@ class StaleOptimizer(Rule):
         yield self._report(event, built, event.label, "is replaced by a new module", trace)
 
     def _check_conversion(self, event: ParametersReplaced, trace: Trace) -> Iterator[Report]:
-        built = _builder_of(trace, event, event.key)
-        if built is None or not _is_left_out(trace, event, built, event.key):
+        # Of a loop over modules, what it is about is what they are in.
+        whole = trace.objects.container_of(event.key)
+        built = _builder_of(trace, event, whole)
+        if built is None or not _is_left_out(trace, event, built, whole):
             return
         yield self._report(
             event, built, event.label, f"gets new parameters by `{event.how}`", trace

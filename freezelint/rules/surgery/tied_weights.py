@@ -11,7 +11,7 @@ from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.knowledge.shapes import class_of
 from freezelint.analysis.knowledge.transformers import tied_names
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import OwnTest
+from freezelint.analysis.predicates import NameTest, OwnTest
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.selectors import selectors
 from freezelint.analysis.values import Constant
@@ -219,7 +219,7 @@ def _contradiction(
         return None
     if _is_written_later(trace, event, written.root, (name, source)):
         return None
-    said = _said_of(trace, event, written.root, other)
+    said = _said_of(trace, event, written.root, other, source)
     if said is None:
         is_alone = event.value is False and not _is_spoken_of(trace, event, written.root, other)
         return _frozen_alone(event, mine, other) if is_alone else None
@@ -259,17 +259,29 @@ def _is_spoken_of(trace: Trace, event: FlagWritten, root: int, name: str) -> boo
     return False
 
 
-def _said_of(trace: Trace, event: FlagWritten, root: int, name: str) -> FlagWritten | None:
+def _said_of(
+    trace: Trace, event: FlagWritten, root: int, name: str, source: str
+) -> FlagWritten | None:
     """The write before that gave a parameter the other flag; blanket ones count if they freeze."""
     for earlier in trace.before(event, FlagWritten):
         for part in earlier.parts:
             written = _written(trace, part)
-            if written is None or written.root != root or not written.covers(name):
+            if written is None and part.key == root and name == source and _picks(part, name):
+                is_meant = earlier.value is False
+            elif written is None or written.root != root or not written.covers(name):
                 continue
-            is_meant = earlier.value is False or bool(written.path)
+            else:
+                is_meant = earlier.value is False or bool(written.path)
             is_contrary = earlier.value is (not event.value) and earlier.certain
             return earlier if is_contrary and is_meant else None
     return None
+
+
+def _picks(part: Part, name: str) -> bool:
+    """Whether tests of names, and nothing else, pick a parameter by the one name that is listed."""
+    return bool(part.predicate) and all(
+        isinstance(test, NameTest) and test.is_met_by(name) for test in part.predicate
+    )
 
 
 def _is_written_later(trace: Trace, event: FlagWritten, root: int, names: tuple[str, str]) -> bool:
