@@ -13,7 +13,7 @@ from freezelint.analysis.training import has_no_parameters, has_parameters, with
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from freezelint.analysis.trace import Trace
 
@@ -25,6 +25,8 @@ _SMALL = frozenset(
     {"pooler", "classifier", "pre_classifier", "score", "qa_outputs", "lm_head", "cls"}
 )
 """What published models of transformers have besides their encoders, whatever the encoder."""
+
+_NORMS = frozenset({"bias", "ln_f", "norm", "LayerNorm", "layer_norm", "layernorm"})
 
 _DEEPEST = 4
 
@@ -96,7 +98,10 @@ def _left_out(trace: Trace, key: int, taken: Sequence[Part], at: int, depth: int
 
 def has_more(trace: Trace, key: int, taken: Sequence[Part], at: int) -> bool:
     """Whether a model of a library certainly has more than what was taken of it."""
-    return _more_of_a_model(trace, key, taken, at) is not None
+    return _more_of_a_model(trace, key, taken, at) is not None or (
+        (trace.objects.module(key).library or "").startswith(_WHOLE_MODELS)
+        and all(_is_small(trace, key, part, _is_layer_or_norm) for part in taken)
+    )
 
 
 def _more_of_a_model(trace: Trace, key: int, taken: Sequence[Part], at: int) -> Part | None:
@@ -168,7 +173,15 @@ def _heads_of(trace: Trace, key: int) -> frozenset[str]:
     return frozenset(known.get("heads", ())) - {known["base"]}
 
 
-def _is_small(trace: Trace, key: int, part: Part) -> bool:
+def _is_layer_or_norm(text: str) -> bool:
+    """Whether a text picks one of several layers by its number, or what normalizes."""
+    steps = text.strip(".").split(".")
+    return (len(steps) > 1 and steps[-1].isdigit() and steps[-1] != "0") or steps[-1] in _NORMS
+
+
+def _is_small(
+    trace: Trace, key: int, part: Part, is_small: Callable[[str], bool] = lambda _: False
+) -> bool:
     """Whether only names of a head, or of what the code has put there, are picked."""
     if part.key != key:
         return False
@@ -188,7 +201,7 @@ def _is_small(trace: Trace, key: int, part: Part) -> bool:
     if (trace.objects.module(key).library or "").startswith("transformers."):
         known |= _SMALL
     return any(
-        texts and all(_is_of(text, known) for text in texts)
+        texts and all(_is_of(text, known) or is_small(text) for text in texts)
         for texts in map(_texts_of, part.predicate)
     )
 

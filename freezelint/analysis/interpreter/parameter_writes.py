@@ -49,6 +49,8 @@ class Names:
         """Whether this is all that a group holds."""
         if isinstance(node, cst.Name):
             return node.value in self.lists
+        if isinstance(node, cst.ListComp):
+            return _holds_all_groups(node)
         path = dotted(node)
         return path is not None and any(
             path in (f"{group}['params']", f'{group}["params"]') for group in self.groups
@@ -192,6 +194,9 @@ class Names:
             node.operator, (cst.MultiplyAssign, cst.DivideAssign)
         ):
             return self._parameter(node.target) if self._is_free(node.value) else None
+        if isinstance(node, cst.Assign) and isinstance(node.targets[0].target, cst.Attribute):
+            name = self._parameter(node.targets[0].target)
+            return name if name is not None and self._is_multiple(name, node.value) else None
         if not isinstance(node, cst.Call) or not all(self._is_free(each) for each in node.args):
             return None
         if dotted(node.func) == "torch._foreach_mul_" and node.args:
@@ -200,6 +205,15 @@ class Names:
         if isinstance(node.func, cst.Attribute) and node.func.attr.value in _SCALES:
             return self._parameter(node.func.value)
         return None
+
+    def _is_multiple(self, parameter: str, node: cst.BaseExpression) -> bool:
+        """Whether this is a parameter times something other than a gradient."""
+        return (
+            isinstance(node, cst.BinaryOperation)
+            and isinstance(node.operator, (cst.Multiply, cst.Divide))
+            and self._is_operand(parameter, node)
+            and self._is_free(node)
+        )
 
     def _moved(self, node: cst.CSTNode, *, is_substituted: bool) -> str | None:
         """The parameter that gets a part of itself, random numbers, or what is left of momentum."""
@@ -245,3 +259,17 @@ class Names:
             return None
         name = path.removesuffix(".data")
         return name if name in self.parameters else None
+
+
+def _holds_all_groups(node: cst.ListComp) -> bool:
+    """Whether this is ``[p for group in self.param_groups for p in group["params"]]``."""
+    outer, inner = node.for_in, node.for_in.inner_for_in
+    if inner is None or inner.inner_for_in is not None or outer.ifs or inner.ifs:
+        return False
+    group, parameter = dotted(outer.target), dotted(inner.target)
+    return (
+        dotted(outer.iter) == "self.param_groups"
+        and dotted(inner.iter) in (f"{group}['params']", f'{group}["params"]')
+        and parameter is not None
+        and dotted(node.elt) == parameter
+    )

@@ -70,8 +70,8 @@ class _Reader:
         self._depth = 0
         self._names = Names()
         self._writes: list[Update] = []
-        self._substitute: tuple[cst.CSTNode, cst.CSTNode] | None = None
-        """What takes the place of a missing gradient, and the statement that it is in."""
+        self._substitute: tuple[Chunk, cst.CSTNode, cst.CSTNode] | None = None
+        """Where what takes the place of a missing gradient is, and the statement that it is in."""
         self._is_loud = False
         """A gradient is used as if there always was one: without it, an error is raised."""
 
@@ -126,12 +126,12 @@ class _Reader:
             return self._read_if(node, guarded=guarded)
         return guarded if node is None else self._read_body(node, node.body, guarded=guarded)
 
-    def _substitutes(self, body: cst.BaseSuite) -> tuple[cst.CSTNode, cst.CSTNode] | None:
+    def _substitutes(self, body: cst.BaseSuite) -> tuple[Chunk, cst.CSTNode, cst.CSTNode] | None:
         """The assignment that gives a missing gradient a value, and its statement."""
         for statement in body.body:
             for each in walk(statement):
                 if isinstance(each, cst.AssignTarget) and self._names.is_gradient(each.target):
-                    return statement, statement
+                    return self._chunk, statement, statement
         return None
 
     def _read_for(self, node: cst.For, *, guarded: bool) -> None:
@@ -227,7 +227,7 @@ class _Reader:
         """Give names to lists and gradients; whether that is all that an assignment does."""
         target, value = node.targets[0].target, node.value
         if isinstance(value, cst.IfExp) and self._is_gradient_or_zeros(value):
-            self._substitute = self._substitute or (value, node)
+            self._substitute = self._substitute or (self._chunk, value, node)
         elif self._names.is_gradient(target) and not isinstance(target, cst.Name):
             return True
         elif isinstance(target, cst.Name) and self._names.is_element(value):
@@ -253,7 +253,7 @@ class _Reader:
             update = Update(self._chunk, each, statement, name, how)
             if self._substitute is not None:
                 how = "takes zeros for a missing gradient of"
-                update = Update(self._chunk, *self._substitute, name, how)
+                update = Update(*self._substitute, name, how)
             if name in self._names.parameters:
                 self._writes.append(update)
             else:

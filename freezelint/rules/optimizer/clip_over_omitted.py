@@ -11,6 +11,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import is_total
 from freezelint.analysis.remainders import has_more
 from freezelint.analysis.training import is_born_trainable, without_flag_tests
 from freezelint.analysis.values import ParameterSequence, Part
@@ -135,7 +136,8 @@ class ClipOverOmitted(Rule):
             return
         for part in clipped.parts:
             for key in (part.key, *_pieces(part, event, trace)):
-                omitted = _omitted(key, event, trace)
+                is_whole = key != part.key or is_total(without_flag_tests(part).predicate)
+                omitted = _omitted(key, event, trace, is_whole=is_whole)
                 if omitted is not None:
                     yield Report(
                         event.place,
@@ -169,8 +171,11 @@ def _pieces(part: Part, event: Event, trace: Trace) -> list[int]:
     ]
 
 
-def _omitted(key: int, event: Event, trace: Trace) -> str | None:
-    """What of a module certainly gets gradients that nobody clears, in words."""
+def _omitted(key: int, event: Event, trace: Trace, *, is_whole: bool) -> str | None:
+    """What of a module certainly gets gradients that nobody clears, in words.
+
+    Where not all of the module is clipped, none of it may be in an optimizer.
+    """
     if not is_born_trainable(trace, key, event.index):
         return None
     if trace.flag(Part(key), event.index, event.path).value is not True:
@@ -187,4 +192,6 @@ def _omitted(key: int, event: Event, trace: Trace) -> str | None:
     label = trace.objects.label(key)
     if not held:
         return f"`{label}`"
+    if not is_whole:
+        return None
     return f"the rest of `{label}`" if has_more(trace, key, held, event.index) else None

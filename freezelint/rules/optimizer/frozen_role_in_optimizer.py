@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
+    AttributeWritten,
     Called,
     Event,
     FlagWritten,
@@ -298,6 +299,12 @@ def _averaged(event: Event, trace: Trace) -> tuple[int, int] | None:
         part.key
         for each in trace.after(event, MethodCalled)
         if each.name in _WRITES and each.activations == event.activations
+        for part in getattr(each.receiver, "parts", ())
+    }
+    written |= {
+        part.key
+        for each in trace.after(event, AttributeWritten)
+        if each.attribute == "data" and each.activations == event.activations
         for part in getattr(each.receiver, "parts", ())
     }
     targets = [key for key in keys if key in written]

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
+    AttributeWritten,
     BackwardRan,
     Event,
     ForwardRan,
@@ -16,7 +17,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.gradients import holders_of
-from freezelint.analysis.knowledge.layers import DICTIONARIES
+from freezelint.analysis.knowledge.layers import DICTIONARIES, INDEXED
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.loss_weights import weighs_losses
 from freezelint.analysis.objects import Origin
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 
 _SEVERAL = ("has parameters that get", "them")
+
+_HARMLESS = frozenset({"requires_grad_", "uniform_", "normal_", "detach_"})
 
 _OF_LIGHTNING = {"configure_optimizers", "training_step"}
 _REGISTERS = ("ParameterList", "ParameterDict", "register_parameter")
@@ -237,6 +240,9 @@ def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
     runs = _runs_with_graph(trace, key)
     if not all(each.grad_enabled is True for each in runs) or _is_fixed(key, backward, trace):
         return False
+    if library in INDEXED:
+        # What goes in are numbers; whether somebody set its values by hand is what counts.
+        return bool(runs) and not _is_written(key, trace)
     return bool(runs) and all(
         any(
             holders_of(trace, source)
@@ -246,6 +252,21 @@ def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
         )
         for each in runs
     )
+
+
+def _is_written(key: int, trace: Trace) -> bool:
+    """Whether values of a module are set by hand, to others than random ones."""
+    for each in trace.events:
+        parts: tuple[Part, ...] = ()
+        if isinstance(each, ParametersWritten):
+            parts = each.parts
+        elif isinstance(each, (MethodCalled, AttributeWritten)):
+            name = each.name if isinstance(each, MethodCalled) else each.attribute
+            if name == "data" or (name.endswith("_") and name not in _HARMLESS):
+                parts = getattr(each.receiver, "parts", ())
+        if any(trace.parts_overlap(part, Part(key), each.index) for part in parts):
+            return True
+    return False
 
 
 def _is_built_with(roots: frozenset[int], trace: Trace) -> bool:

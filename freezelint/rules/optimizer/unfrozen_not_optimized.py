@@ -149,11 +149,13 @@ class UnfrozenNotOptimized(Rule):
         assert isinstance(event, FlagWritten)
         if event.value is not True or not event.certain or event.repeated:
             return
-        for part in (piece for whole in event.parts for piece in _by_text(whole)):
-            report = self._judge(event, part, trace)
-            if report is not None:
-                yield report
-                return
+        parts = [piece for whole in event.parts for piece in _by_text(whole)]
+        for part in (*parts, *_frozen_pieces(trace, event)):
+            reports = [self._judge(event, each, trace) for each in _alternatives(trace, part)]
+            if reports[0] is None or not all(each is not None for each in reports):
+                continue
+            yield reports[0] if part in parts else _of_a_piece(reports[0], event)
+            return
 
     def _judge(self, unfreeze: FlagWritten, part: Part, trace: Trace) -> Report | None:
         candidates = [
@@ -187,20 +189,8 @@ class UnfrozenNotOptimized(Rule):
             until = steps[0].index if steps else trace.now
             if _is_changed(trace, unfreeze, part, until):
                 return None
-            return self._report_rest(unfreeze, built, steps, trace)
+            return _of_a_piece(self._report(unfreeze, built, steps, trace), unfreeze)
         return self._report(unfreeze, built, steps, trace)
-
-    def _report_rest(
-        self, unfreeze: FlagWritten, built: OptimizerBuilt, steps: list[Stepped], trace: Trace
-    ) -> Report:
-        whole = self._report(unfreeze, built, steps, trace)
-        optimizer = trace.objects.optimizer(built.key).label or built.name
-        return whole._replace(
-            message=f"`{unfreeze.label}` is unfrozen after `{optimizer}` was built with a part of "
-            "it: the rest gets gradients and never trains",
-            help=f"add the rest to `{optimizer}` with `add_param_group`, or build a new optimizer",
-            fix=None,
-        )
 
     def _report(
         self, unfreeze: FlagWritten, built: OptimizerBuilt, steps: list[Stepped], trace: Trace
@@ -220,6 +210,16 @@ class UnfrozenNotOptimized(Rule):
         )
 
 
+def _of_a_piece(report: Report, unfreeze: FlagWritten) -> Report:
+    """The report on a whole of which the optimizer has the rest."""
+    return report._replace(
+        message=f"`{unfreeze.label}` is unfrozen after the optimizer was built with a part of it: "
+        "the rest gets gradients and never trains",
+        help="add the rest to the optimizer with `add_param_group`, or build a new one",
+        fix=None,
+    )
+
+
 def _by_text(part: Part) -> Iterator[Part]:
     """The parts that each of several beginnings of names picks: some of them may train already."""
     yield part
@@ -228,6 +228,27 @@ def _by_text(part: Part) -> Iterator[Part]:
             for text in atom.texts:
                 rest = tuple(each for each in part.predicate if each is not atom)
                 yield part._replace(predicate=(*rest, atom._replace(texts=(text,))))
+
+
+def _frozen_pieces(trace: Trace, unfreeze: FlagWritten) -> Iterator[Part]:
+    """What was frozen by names, of a whole that is unfrozen."""
+    for freeze in trace.before(unfreeze, FlagWritten):
+        if freeze.value is not False or not freeze.certain:
+            continue
+        for piece in freeze.parts:
+            if not is_total(piece.predicate) and any(
+                whole.key == piece.key and is_total(whole.predicate) for whole in unfreeze.parts
+            ):
+                yield piece
+
+
+def _alternatives(trace: Trace, part: Part) -> Iterator[Part]:
+    """The part of each module that a name may stand for."""
+    others = trace.objects.module(part.key).alternatives
+    if not others:
+        yield part
+    for key in others:
+        yield from _alternatives(trace, part._replace(key=key))
 
 
 def _may_be_added(trace: Trace, unfreeze: FlagWritten, part: Part, built: OptimizerBuilt) -> bool:
