@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import AttributeWritten, Event, OptimizerBuilt
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import ModuleValue, TensorKind, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -118,7 +119,10 @@ class ParameterMovedAtBirth(Rule):
                 r"Parameter\([^()]*(?:\([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*\)[^()]*)*\)\s*"
                 r"\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\("
             ),
-            r"self\.\w+ = \w+\.(?:to|cuda|half|double|bfloat16)\(",
+            *(
+                LinePattern(f".{name}(", rf"[ \t]*self\.\w+ = \w+\.{name}\(")
+                for name in ("to", "cuda", "half", "double", "bfloat16")
+            ),
         ),
     )
     is_local = True
