@@ -28,6 +28,15 @@ LIBRARY_FREEZES = (
 LIBRARY_FREEZE_CALLS = (r"\.freeze_(?:feature|base|encoder)\w*\(\)", r"\._freeze_parameters\(\)")
 """Patterns of the same."""
 
+FREEZES = (
+    r"\.requires_grad_\((?!(?:requires_grad=)?True\)|\)|[\w.]+\.requires_grad\))",
+    r"\.requires_grad\s*=(?!=)(?!\s*True[ \t]*[\n#;]| ?[\w.]+\.requires_grad\n)",
+    *QUOTED_FLAG,
+    r"\.freeze\(\)",
+    *LIBRARY_FREEZE_CALLS,
+)
+"""Patterns of source text that may freeze something."""
+
 OPTIMIZER_WORDS = ("torch.optim", "optim.", "optim,", "ptimizer", "Adam", "SGD")
 """One of these is in every file that builds an optimizer; that something is optimized says little."""
 
@@ -40,7 +49,7 @@ OPTIMIZER_WORDS_OR_NAMES = (
 OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
     r"optim\w*\.(?!lr_scheduler)[A-Z]\w*\(",
     *(
-        rf"{name}(?<!class {name})\w*\("
+        rf"{name}(?<!class {name})(?!\w*(?:Config|Layer|Model))\w*\("
         for name in (
             *("Adam", "SGD", "RMSprop", "Adagrad", "Adadelta", "LBFGS", "Rprop", "Lion"),
             *("Muon", "Adafactor", "LAMB"),
@@ -50,7 +59,7 @@ OPTIMIZER_CONSTRUCTIONS: tuple[str | LinePattern, ...] = (
     # A class that is chosen first and called later.
     r"optim\w*\.(?!lr_scheduler|Optimizer\b)[A-Z]\w*(?=\s*[,}\n)]| if )",
     *(
-        rf"{name}(?<=[:=] {name})\w*(?=\s*[,}}\n)]| if )"
+        rf"{name}(?<=[:=] {name})(?!\w*Config)\w*(?=\s*[,}}\n)]| if )"
         for name in ("Adam", "SGD", "RMSprop", "Lion", "Muon")
     ),
     LinePattern("optim,", r"[^\n]*getattr\([\w.]*optim,"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, MethodCalled, OptimizerBuilt, Stepped
-from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS_OR_NAMES
+from freezelint.analysis.knowledge.patterns import (
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS_OR_NAMES,
+)
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary
 from freezelint.analysis.predicates import NameTest, flag_tests
 from freezelint.analysis.training import (
@@ -123,6 +126,7 @@ class AdapterSwitchUnfreezes(Rule):
         ("disable_adapter(", "set_adapter("),
         OPTIMIZER_WORDS_OR_NAMES,
     )
+    trigger_patterns = (OPTIMIZER_CONSTRUCTIONS,)
     events = ("FlagsSetByLibrary",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

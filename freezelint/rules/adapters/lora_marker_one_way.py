@@ -12,7 +12,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_WORDS
+from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_WORDS
 from freezelint.analysis.knowledge.peft import HEADS, LORA_LAYERS, ONE_WAY_MARKERS
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
 from freezelint.analysis.objects import Origin
@@ -140,7 +140,7 @@ class LoraMarkerOneWay(Rule):
         ("train(", "backward(", *OPTIMIZER_WORDS),
     )
     trigger_patterns = (
-        FLAG_WRITES,
+        FREEZES,
         # A call, or the name test of a copy.
         (r"mark_only_lora_as_trainable\(", r"lora[\w.]*[\"']"),
     )

@@ -17,7 +17,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.gradients import needs_no_gradient
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
+    FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
@@ -136,7 +136,7 @@ class NothingTrainable(Rule):
         OPTIMIZER_WORDS_OR_NAMES,
     )
     trigger_patterns = (
-        (*FLAG_WRITES, r"self\.freeze\(\)", r"model\.freeze\(\)"),
+        FREEZES,
         OPTIMIZER_CONSTRUCTIONS,
     )
     events = ("BackwardRan",)

@@ -13,7 +13,7 @@ from freezelint.analysis.events import (
     MethodCalled,
     OutputDetached,
 )
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES
+from freezelint.analysis.knowledge.patterns import FREEZES
 from freezelint.analysis.modes import put_into_evaluation, step_of
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable
@@ -113,7 +113,7 @@ class CudnnRnnEval(Rule):
     )
     device = "cuda"
     triggers = (("cuda", ".to("), ("backward(",), ("eval(", "train(False", "train(mode=False"))
-    trigger_patterns = ((r"LSTM\(", r"GRU\(", r"RNN\("), FLAG_WRITES)
+    trigger_patterns = ((r"LSTM\(", r"GRU\(", r"RNN\("), FREEZES)
     events = ("ForwardRan",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -133,7 +133,7 @@ class EvalUndone(Rule):
     )
     trigger_patterns = (
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
-        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)", TRAINS_AS_GIVEN),
+        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)", TRAINS_AS_GIVEN),
     )
     events = ("ModeSet",)
 

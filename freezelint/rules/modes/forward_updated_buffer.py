@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, ForwardRan, HandedOver, ModeSet
 from freezelint.analysis.followers import follows_another
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES
+from freezelint.analysis.knowledge.patterns import FREEZES
 from freezelint.analysis.modes import put_into_training, step_of
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.self_updating import Update, update_in_forward
@@ -132,7 +132,7 @@ class ForwardUpdatedBuffer(Rule):
             r"spectral_norm(?:\(|[ ]as[ ])",
             r"register_buffer\(",
         ),
-        (*FLAG_WRITES, r"Embedding\.from_pretrained\(", r"EmbeddingBag\.from_pretrained\("),
+        (*FREEZES, r"Embedding\.from_pretrained\(", r"EmbeddingBag\.from_pretrained\("),
         (r"\.backward\(", r"\.step\("),
     )
     events = ("ForwardRan",)

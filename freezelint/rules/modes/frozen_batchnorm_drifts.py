@@ -13,7 +13,7 @@ from freezelint.analysis.frozen_statistics import (
     keeps_statistics,
 )
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, TRAINER_CALL, TRAINS_AS_GIVEN
+from freezelint.analysis.knowledge.patterns import FREEZES, TRAINER_CALL, TRAINS_AS_GIVEN
 from freezelint.analysis.modes import (
     freeze_beside,
     is_set_up,
@@ -138,9 +138,9 @@ class FrozenBatchnormDrifts(Rule):
         ("step(", "backward(", "training_step", "Trainer("),
     )
     trigger_patterns = (
-        FLAG_WRITES,
+        FREEZES,
         (
-            r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)",
+            r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)",
             TRAINS_AS_GIVEN,
             r"def training_step\(",
         ),

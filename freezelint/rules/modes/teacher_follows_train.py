@@ -133,7 +133,7 @@ class TeacherFollowsTrain(Rule):
         ("no_grad", "inference_mode", "grad_enabled"),
     )
     trigger_patterns = (
-        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)", TRAINS_AS_GIVEN),
+        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)", TRAINS_AS_GIVEN),
         (r"\.backward\(", r"\.step\(", TRAINER_CALL),
     )
     events = ("ModeSet",)

@@ -37,7 +37,7 @@ _NUMBERED = tuple(
 """How texts go on that ask for blocks by number."""
 
 
-_COUNTED_FROM_ONE = r"range\(1, ?(?:1 ?\+|[^,\n]{1,40}\+ ?1\))"
+_COUNTED_FROM_ONE = r"range\((?<!arange\()1, ?(?:1 ?\+|[^,\n]{1,40}\+ ?1\))"
 """How the numbers of the first so many look, counted from 1."""
 
 

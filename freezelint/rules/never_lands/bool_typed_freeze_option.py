@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, OptionTypedAsBool
+from freezelint.analysis.search import LinePattern
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -148,7 +149,12 @@ class BoolTypedFreezeOption(Rule):
         ("type=bool", "type = bool"),
         ("freez", "frozen", "tun", "train", "fix", "lock", "update", "static"),
     )
-    trigger_patterns = ((r"type=bool\b", r"type = bool\b"),)
+    trigger_patterns = (
+        (
+            LinePattern("type=bool", r"[^#\n]*type=bool\b"),
+            LinePattern("type = bool", r"[^#\n]*type = bool\b"),
+        ),
+    )
     is_local = True
     events = ("OptionTypedAsBool",)
 

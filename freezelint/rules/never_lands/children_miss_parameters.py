@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place, own_parameters
 from freezelint.analysis.events import Event, FlagWritten, MethodCalled, OptimizerBuilt
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, NameTest, is_total
 from freezelint.analysis.training import (
@@ -132,7 +132,7 @@ class ChildrenMissParameters(Rule):
         ("children(",),
         ("step(", "configure_optimizers"),
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

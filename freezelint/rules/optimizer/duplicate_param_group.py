@@ -146,7 +146,7 @@ class DuplicateParamGroup(Rule):
     )
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,
-        (r"add_param_group\(", r"params[\"']\s*:", r"params\s*="),
+        (r"add_param_group\(", r"params[\"']\s*:", r"params(?<![\w.]params)\s*="),
     )
     events = ("GroupAdded", "OptimizerBuilt")
 

@@ -9,8 +9,7 @@ import libcst as cst
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    LIBRARY_FREEZE_CALLS,
+    FREEZES,
     LIBRARY_FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
@@ -147,7 +146,7 @@ class FilteredTooEarly(Rule):
         ("requires_grad", *LIBRARY_FREEZES),
         OPTIMIZER_WORDS_OR_NAMES,
     )
-    trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     fix = "unsafe"
     events = ("OptimizerBuilt",)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, OptimizerBuilt
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
+    FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
@@ -113,7 +113,7 @@ class NothingToOptimize(Rule):
         ("requires_grad",),
         OPTIMIZER_WORDS_OR_NAMES,
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     events = ("OptimizerBuilt",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    LIBRARY_FREEZE_CALLS,
+    FREEZES,
     LIBRARY_FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
@@ -134,7 +133,7 @@ class OptimizerBeforeFreeze(Rule):
         ("requires_grad", *LIBRARY_FREEZES),
         OPTIMIZER_WORDS_OR_NAMES,
     )
-    trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     fix = "unsafe"
     events = ("OptimizerBuilt",)
 

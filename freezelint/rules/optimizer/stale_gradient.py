@@ -17,7 +17,7 @@ from freezelint.analysis.gradients import (
     was_trainable,
 )
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
+    FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
@@ -137,7 +137,7 @@ class StaleGradient(Rule):
         ("step", "backward"),
         OPTIMIZER_WORDS_OR_NAMES,
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

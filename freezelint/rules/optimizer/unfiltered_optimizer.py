@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
-    LIBRARY_FREEZE_CALLS,
+    FREEZES,
     LIBRARY_FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
@@ -114,7 +113,7 @@ class UnfilteredOptimizer(Rule):
         ("requires_grad", *LIBRARY_FREEZES),
         OPTIMIZER_WORDS_OR_NAMES,
     )
-    trigger_patterns = ((*FLAG_WRITES, *LIBRARY_FREEZE_CALLS), OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     events = ("OptimizerBuilt",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -37,10 +37,13 @@ if TYPE_CHECKING:
 _COPYING = frozenset({"copy_", "lerp_", "mul_", "add_"})
 """Methods with which one parameter takes over the values of another, or some of them."""
 
+_FIRST = r"[\w.]+\.(?:named_)?parameters\(\),"
+_WRITTEN = r"(?:[^\n]*\n){1,12}?[^\n]*(?:\.data\b|copy_\(|lerp_?\(|mul_\(|add_\(|sub_\(|set_\()"
+
 _COPIED_OVER = (
     r"load_state_dict\([\w.]+\.state_dict\(\)",
-    LinePattern("parameters(),", r"[^\n]*zip\([ \t]*[\w.]+\.(?:named_)?parameters\(\),"),
-    LinePattern("zip(\n", r"[^\n]*zip\(\n[ \t]*[\w.]+\.(?:named_)?parameters\(\),"),
+    LinePattern("parameters(),", rf"[^\n]*zip\([ \t]*{_FIRST}{_WRITTEN}"),
+    LinePattern("zip(\n", rf"[^\n]*zip\(\n[ \t]*{_FIRST}{_WRITTEN}"),
 )
 """Copies of all weights, or a loop that may make one."""
 

@@ -15,7 +15,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
+    FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     TRAINER_CALL,
 )
@@ -131,7 +131,7 @@ class FrozenRandomWeights(Rule):
         ("torchvision", "timm", "transformers"),
         ("step(", "Trainer("),
     )
-    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
+    trigger_patterns = (FREEZES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -11,7 +11,7 @@ from freezelint.analysis.events import (
     SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
+    FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
     TRAINER_CALL,
@@ -130,7 +130,7 @@ class NewHeadFrozen(Rule):
         ("requires_grad",),
         (*OPTIMIZER_WORDS_OR_NAMES, "Trainer("),
     )
-    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
+    trigger_patterns = (FREEZES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -17,7 +17,7 @@ from freezelint.analysis.events import (
 from freezelint.analysis.gradients import gets_gradients
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
+    FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     TRAINER_CALL,
 )
@@ -139,7 +139,7 @@ class BlanketUnfreeze(Rule):
     claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",),)
     trigger_patterns = (
-        FLAG_WRITES,
+        FREEZES,
         (*OPTIMIZER_CONSTRUCTIONS, r"\.backward\(", TRAINER_CALL),
     )
     events = ("FlagWritten",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, OptimizerBuilt, Stepped
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
+from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.toggles import is_left_off, step_in_between
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -99,7 +99,7 @@ class OneSidedToggle(Rule):
     level = Level.WARNING
     claims = (Claim("dead", "discriminator.*"),)
     triggers = (("requires_grad",), (".step(",))
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     events = ("Stepped",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Called, Event, FlagWritten, OptimizerBuilt, SubmoduleReplaced
 from freezelint.analysis.knowledge.layers import LAYERS_WITH_WEIGHT, PARAMETER_ATTRIBUTES
-from freezelint.analysis.knowledge.patterns import FLAG_WRITES
+from freezelint.analysis.knowledge.patterns import FREEZES
 from freezelint.analysis.lost_freeze import (
     is_decided_again,
     is_part_of_more,
@@ -126,7 +126,7 @@ class ParameterReplacedAfterFreeze(Rule):
     claims = (Claim("moves", "model.embedding.*"),)
     triggers = (("requires_grad",), ("Parameter(", "register_parameter"))
     trigger_patterns = (
-        FLAG_WRITES,
+        FREEZES,
         (
             LinePattern(
                 "Parameter(",

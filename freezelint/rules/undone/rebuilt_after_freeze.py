@@ -17,7 +17,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.modules import MODULE_ITERATORS
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
+    FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS,
 )
@@ -141,7 +141,7 @@ class RebuiltAfterFreeze(Rule):
         ("requires_grad",),
         OPTIMIZER_WORDS,
     )
-    trigger_patterns = (FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     events = ("NameRebound", "SubmoduleReplaced")
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import Called, Event, FlagWritten
 from freezelint.analysis.knowledge.calls import FORGETFUL_REPARAMETRIZATIONS
 from freezelint.analysis.knowledge.patterns import (
-    FLAG_WRITES,
+    FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     TRAINER_CALL,
 )
@@ -120,7 +120,7 @@ class ReparametrizedAfterFreeze(Rule):
     level = Level.ERROR
     claims = (Claim("moves", "model.encoder.*"),)
     triggers = (("requires_grad",), ("weight_norm", "remove_spectral_norm"))
-    trigger_patterns = (FLAG_WRITES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
+    trigger_patterns = (FREEZES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
     events = ("Called",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
