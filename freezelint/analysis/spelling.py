@@ -37,6 +37,20 @@ def listed_with(trace: Trace, selector: Selector) -> set[str]:
     }
 
 
+def misnumbered(selector: Selector, listed: set[str]) -> tuple[str, ...]:
+    """The texts with numbers in them, if none meets a name, and one without a number does."""
+    numbered = tuple(sorted(text for text in listed if _NUMBERED.search(text)))
+    others = listed.difference(numbered)
+    # Other numbers are of other sizes of the same model.
+    counted = tuple(re.sub(r"\d+", NUMBER, name) for name in selector.possible or ())
+    of_any_size = selector._replace(possible=counted)
+    is_other = any(map(PUT_IN.search, listed)) or any(map(of_any_size.may_match, numbered))
+    return () if is_other or not any(map(selector.may_match, others)) else numbered
+
+
+_NUMBERED = re.compile(r"\w\.\d")
+
+
 def nearest(selector: Selector, text: str, listed: set[str]) -> str | None:
     """The name that a text is meant for, if it meets none and no other text meets this one."""
     if PUT_IN.search(text) or len(text) < _SHORTEST or selector.may_match(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import ContextEntered, Event, ExpressionDiscarded, FlagWritten
@@ -17,6 +18,7 @@ from freezelint.analysis.values import (
     SequenceValue,
     TensorKind,
     TensorValue,
+    Unknown,
 )
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -191,15 +193,15 @@ class DiscardedSwitch(Rule):
                 f"`{code}` is built and dropped: gradients are recorded as before",
                 f"write `with {call}:` around the code it is meant for",
             )
-        elif isinstance(value, BoundMethod) and _is_switch(value):
-            argument = "False" if value.name == "requires_grad_" else ""
+        elif (method := _method_named(event, trace)) is not None:
+            argument = "False" if method == "requires_grad_" else ""
             call = f"{code}({argument})"
             yield Report(
                 event.place,
                 f"`{code}` names the method and does not call it: nothing happens",
-                f"use the result of `{call}`" if value.name == "detach" else f"write `{call}`",
-                fix=_fix(event, value.name),
-                about=_about(code.rpartition(".")[0], value.name),
+                f"use the result of `{call}`" if method == "detach" else f"write `{call}`",
+                fix=_fix(event, method),
+                about=_about(code.rpartition(".")[0], method),
             )
         elif (
             isinstance(value, TensorValue)
@@ -244,6 +246,24 @@ def _check_list(
             f"`{element}` names the method of each and calls none: nothing happens",
             f"write `{element}(...)`",
         )
+
+
+def _method_named(event: ExpressionDiscarded, trace: Trace) -> str | None:
+    """The switch that a statement names without a call; None where it names something else."""
+    if isinstance(event.value, BoundMethod):
+        return event.value.name if _is_switch(event.value) else None
+    if not isinstance(event.value, Unknown):
+        return None
+    receiver, _, name = event.place.code.rpartition(".")
+    if not re.fullmatch(r"[\w.]+", receiver) or name not in _SWITCHES:
+        return None
+    # Only torch has the one name; of the others, what else is called tells of what they are.
+    called = rf"(?<![\w.]){re.escape(receiver)}\.(?:{_OF_MODULES})\("
+    is_torch = name == "requires_grad_" or re.search(called, trace.file.text) is not None
+    return name if is_torch and name != "detach" else None
+
+
+_OF_MODULES = "train|eval|parameters|named_parameters|state_dict|load_state_dict|requires_grad_"
 
 
 def _is_switch(method: BoundMethod) -> bool:

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, NumbersTested
 from freezelint.analysis.knowledge.patterns import FLAG_WRITES, NAME_LISTINGS, NAME_TESTS
+from freezelint.analysis.objects import Origin
 from freezelint.analysis.selectors import counting_selector, listing, selectors
-from freezelint.analysis.spelling import PUT_IN, advice, is_clear, listed_with, nearest
+from freezelint.analysis.spelling import (
+    PUT_IN,
+    advice,
+    is_clear,
+    listed_with,
+    misnumbered,
+    nearest,
+)
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -138,6 +146,7 @@ class SelectorMatchesNothing(Rule):
         if event.value is None or not event.certain:
             return
         yield from _check_spelling(event, trace)
+        yield from _check_layers(event, trace)
         for selector in _that_meet_nothing(trace, event):
             if selector.place is None or not selector.test.texts or _another_fits(trace, event):
                 continue
@@ -172,6 +181,36 @@ def _check_spelling(event: FlagWritten, trace: Trace) -> Iterator[Report]:
                         ((event.place, "this sets the flags of what passes"),),
                     )
                     return
+
+
+def _check_layers(event: FlagWritten, trace: Trace) -> Iterator[Report]:
+    """Report texts of a list that count layers as another architecture does: none of them is here.
+
+    The list is for one model only, and its other texts fit.
+    """
+    key = event.parts[0].key if event.parts else None
+    writes = [each for each in trace.all(FlagWritten) if each.place.node is event.place.node]
+    if key is None or any(part.key != key for each in writes for part in each.parts):
+        return
+    if trace.objects.module(key).origin is not Origin.BUILT:
+        return
+    if event.scopes and trace.file.call_sites(event.scopes[-1]) > 1:
+        return
+    for part in event.parts:
+        for selector in selectors(trace, event, part):
+            if selector.place is None or selector.test.negated or not is_clear(selector):
+                continue
+            lost = misnumbered(selector, listed_with(trace, selector))
+            if lost and lost[0] in selector.test.texts:
+                texts = ", ".join(f"`{text}`" for text in lost)
+                yield Report(
+                    selector.place.place,
+                    f"no parameter of `{event.label}` passes this test for {texts}, as some do for "
+                    "the other texts",
+                    advice(selector._replace(test=selector.test._replace(texts=lost))),
+                    ((event.place, "this sets the flags of what passes"),),
+                )
+                return
 
 
 def _check_numbers(event: NumbersTested, trace: Trace) -> Iterator[Report]:
