@@ -84,7 +84,8 @@ def assign(run: Interpreter, target: cst.BaseExpression, value: Value, source: c
     elif isinstance(target, (cst.Tuple, cst.List)):
         _unpack(run, target, value, source)
     elif isinstance(target, cst.StarredElement):
-        assign(run, target.value, UNKNOWN, source)
+        taken = value if isinstance(value, SequenceValue) else UNKNOWN
+        assign(run, target.value, taken, source)
 
 
 def _unpack(
@@ -93,15 +94,10 @@ def _unpack(
     items: tuple[Value, ...] = ()
     width = len(target.elements)
     stars = [n for n, each in enumerate(target.elements) if isinstance(each, cst.StarredElement)]
-    if isinstance(value, SequenceValue) and len(value.items) == width:
+    if stars and isinstance(value, (SequenceValue, MappingValue)):
+        items = _around_the_star(run, value, stars[0], width) if value.complete else ()
+    elif isinstance(value, SequenceValue) and len(value.items) == width:
         items = value.items
-    elif (
-        isinstance(value, SequenceValue) and value.complete and len(value.items) >= width and stars
-    ):
-        # What the starred name takes lies between its neighbours.
-        rest = width - stars[0] - 1
-        end = len(value.items) - rest
-        items = (*value.items[: stars[0]], UNKNOWN, *value.items[end:])
     elif isinstance(value, ModuleValue):
         known = items_of(run, value) or ()
         items = known if len(known) == width and not stars else ()
@@ -119,6 +115,17 @@ def _unpack(
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value
         assign(run, inner, items[number] if items else UNKNOWN, source)
+
+
+def _around_the_star(
+    run: Interpreter, value: SequenceValue | MappingValue, star: int, width: int
+) -> tuple[Value, ...]:
+    """What each target of ``first, *others = value`` takes."""
+    known = items_of(run, value)
+    if known is None or len(known) < width - 1:
+        return ()
+    end = len(known) - (width - star - 1)
+    return (*known[:star], SequenceValue(known[star:end]), *known[end:])
 
 
 def _are_all_real(run: Interpreter, output: TensorValue) -> bool:

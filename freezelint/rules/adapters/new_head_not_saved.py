@@ -10,13 +10,27 @@ from freezelint.analysis.adapted_models import (
     training_of,
     was_trained_between,
 )
-from freezelint.analysis.events import Called, Event, SubmoduleReplaced
+from freezelint.analysis.events import (
+    Called,
+    Event,
+    FlagWritten,
+    MethodCalled,
+    Stepped,
+    SubmoduleReplaced,
+)
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS
 from freezelint.analysis.knowledge.peft import HEADS, MODELS_WITH_HEADS, SAYS_HEAD_IS_NEW
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.training import is_born_trainable
-from freezelint.analysis.values import Constant, Part, SequenceValue
+from freezelint.analysis.values import (
+    Constant,
+    LibraryValue,
+    ModuleValue,
+    Part,
+    SequenceValue,
+)
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -30,6 +44,15 @@ if TYPE_CHECKING:
 
 
 _CONFIGURES = "Config.from_pretrained"
+
+_FOR_NO_HEAD = (Constant("FEATURE_EXTRACTION"), LibraryValue("peft.TaskType.FEATURE_EXTRACTION"))
+"""A kind of task for models without a head, which keeps that of others frozen."""
+
+_SAVING_ELSEWHERE = (
+    *("state_dict", "save_file", "save_model", "merge_and_unload", "hub", "modules_to_save"),
+    *("push_to_hub", "save_weights"),
+)
+"""Where one of these words is, the head may be saved in another way."""
 
 
 class NewHeadNotSaved(Rule):
@@ -99,8 +122,8 @@ class NewHeadNotSaved(Rule):
 
     When it is silent:
         A `task_type`, `modules_to_save`, or `target_modules` that take in the head or
-        cannot be read, a head that is made trainable afterwards or has weights
-        loaded into it, a model that is loaded without a word about its labels (the
+        cannot be read, a head that is made trainable afterwards (unless
+        `save_pretrained` is all that saves it) or has weights loaded into it, a model that is loaded without a word about its labels (the
         head may come with it), and models that are not trained here.
 
     References:
@@ -139,6 +162,7 @@ class NewHeadNotSaved(Rule):
         subject = Subject((event.model, event.base), Part(event.base))
         training = training_of(trace, event, subject)
         if training is None:
+            yield from _check_saving(trace, event, head)
             return
         what = "trains it" if isinstance(training, TrainerStarted) else "is built for it"
         yield Report(
@@ -155,10 +179,60 @@ class NewHeadNotSaved(Rule):
         )
 
 
+def _check_saving(trace: Trace, event: AdaptersAdded, head: Place) -> Iterator[Report]:
+    """Report a head that was switched on again to train, and is lost when the model is saved."""
+    if any(map(trace.file.mentions, _SAVING_ELSEWHERE)):
+        return
+    switched = next(
+        (each for each in trace.after(event, FlagWritten) if _is_of_head(each, event)), None
+    )
+    if switched is None:
+        return
+    saved = next(
+        (
+            call
+            for call in trace.after(switched, MethodCalled)
+            if call.name == "save_pretrained" and call.receiver == ModuleValue(event.model)
+        ),
+        None,
+    )
+    if saved is None or not (
+        any(True for _ in trace.between(switched, saved, TrainerStarted))
+        or any(True for _ in trace.between(switched, saved, Stepped))
+    ):
+        return
+    yield Report(
+        event.place,
+        "the new head is no part of the adapters: it trains, and `save_pretrained` leaves it out, "
+        "so that who loads them gets a random one",
+        'pass `task_type` (`"SEQ_CLS"`, `"TOKEN_CLS"`) or name the head in '
+        "`modules_to_save` of the configuration",
+        (
+            (head, "the model gets a new head here"),
+            (trace.meeting_place(switched, event), "the head is made trainable here"),
+            (trace.meeting_place(saved, event), "the adapters are saved here, without the head"),
+        ),
+    )
+
+
+def _is_of_head(write: FlagWritten, event: AdaptersAdded) -> bool:
+    """Whether a write makes the head of the adapted model trainable, by its name."""
+    return write.value is True and any(
+        part.key in (event.model, event.base)
+        and len(part.predicate) == 1
+        and isinstance(part.predicate[0], NameTest)
+        and not part.predicate[0].negated
+        and all(text.strip(".") in HEADS for text in part.predicate[0].texts)
+        for part in write.parts
+    )
+
+
 def _says_head_trains(configuration: Mapping[str, Value]) -> bool:
     """Whether a configuration says, or may say, that the head is to be trained."""
     unset = (None, Constant(None))
-    if any(configuration.get(name) not in unset for name in ("task_type", "modules_to_save")):
+    if configuration.get("task_type") not in (*unset, *_FOR_NO_HEAD):
+        return True
+    if configuration.get("modules_to_save") not in unset:
         return True
     if configuration.get("bias") not in (*unset, Constant("none")):
         return True
