@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.contents import holds
-from freezelint.analysis.events import Event, ForwardRan, ModeSet, OptimizerBuilt
+from freezelint.analysis.events import (
+    Event,
+    ForwardRan,
+    HandedOver,
+    ModeSet,
+    OptimizerBuilt,
+)
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.patterns import TRAINS_AS_GIVEN
 from freezelint.analysis.modes import (
@@ -216,7 +222,9 @@ def _is_used_meanwhile(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
         if trace.part_covers(each.part, event.part, each.index):
             until = each
             break
-    if may_be_unknown(trace, event.part, event, until):
+    # Whoever passed it in may have done anything with it; that it is undone now is certain.
+    passed = (each for each in trace.between(event, until, HandedOver) if each.is_over)
+    if may_be_unknown(trace, event.part, max(passed, key=_index, default=event), until):
         return True
     if trained_before(trace, until, event) is not None:
         return False
@@ -224,6 +232,10 @@ def _is_used_meanwhile(trace: Trace, event: ModeSet, train: ModeSet) -> bool:
         trace.related(forward.key, event.part.key, forward.index)
         for forward in trace.between(event, until, ForwardRan)
     )
+
+
+def _index(event: Event) -> int:
+    return event.index
 
 
 def _effect(trace: Trace, event: ModeSet, forward: ForwardRan) -> _Effect | None:

@@ -396,7 +396,7 @@ def _is_in_other_hands(
     return any(
         key in hidden.keys or trace.related(key, owner.key, each.index)
         for each in trace.before(event, HandedOver)
-        if each.index >= owner.born
+        if each.index >= owner.born and not each.is_over
         for key in each.keys
     )
 
