@@ -112,14 +112,28 @@ class _Question:
     ) -> bool | None:
         """What the same place holds in what a module is a copy of, or in each that it may be.
 
-        Not known where something was exchanged in the module itself.
+        Where something was exchanged in the module itself, what each may have besides that.
         """
         if self._is_changed(module.key):
-            return None
+            return None if steps else self._in_changed(module, at, depth)
         moments = [(each, at) for each in root.alternatives]
         if root.origin is Origin.COPY and root.source is not None:
             moments = [(root.source, root.born)]
         answers = {self._holds_below(each, steps, moment, depth - 1) for each, moment in moments}
+        return answers.pop() if len(answers) == 1 else None
+
+    def _in_changed(self, module: ModuleObject, at: int, depth: int) -> bool | None:
+        """One of several known architectures, with what the code has exchanged in it."""
+        attached, touched = self._changes(module.key, at)
+        own = [self.holds(each, at, depth - 1) for each in attached]
+        answers = set()
+        for each in module.alternatives:
+            place = known_place(self._trace, each)
+            names = None if place is None else place.submodule_names
+            if place is None or names is None or self._is_changed(each):
+                return None
+            rest = names - {place.name_of(attribute) for attribute in touched}
+            answers.add(_any_of([*own, *(place.below(name).holds(self._kind) for name in rest)]))
         return answers.pop() if len(answers) == 1 else None
 
     def _holds_below(self, key: int, steps: list[str], at: int, depth: int) -> bool | None:
