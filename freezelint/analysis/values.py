@@ -295,6 +295,12 @@ class PartialValue(NamedTuple):
         return hash(self.function)
 
 
+class EitherValue(NamedTuple):
+    """One of several functions and classes: an entry of a table, nobody knows which."""
+
+    choices: tuple[Value, ...]
+
+
 class ClassValue(NamedTuple):
     """A class of the checked file."""
 
@@ -387,6 +393,7 @@ Value = (
     | Counted
     | FunctionValue
     | PartialValue
+    | EitherValue
     | ClassValue
     | ClassNameValue
     | InstanceValue

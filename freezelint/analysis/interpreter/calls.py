@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -12,13 +13,15 @@ from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
 from freezelint.analysis.interpreter.instances import instantiate
-from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.joining import join, join_values
+from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
 from freezelint.analysis.interpreter.project_calls import call_named
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
     BuiltinValue,
     ClassValue,
+    EitherValue,
     FunctionValue,
     InstanceValue,
     LibraryValue,
@@ -50,6 +53,8 @@ def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Cal
         return follow(run, function, arguments, node)
     if isinstance(function, PartialValue):
         return apply(run, function.function, function.arguments.followed_by(arguments), node)
+    if isinstance(function, EitherValue):
+        return _apply_either(run, function, arguments, node)
     if isinstance(function, ClassValue):
         return instantiate(run, function, arguments, node)
     if isinstance(function, LibraryValue):
@@ -65,6 +70,30 @@ def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Cal
     if isinstance(function, ModuleValue):
         return run_forward(run, function, arguments, node)
     return call_unknown(run, arguments, node)
+
+
+def _apply_either(
+    run: Interpreter, function: EitherValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    """Call each of several values from the same state, and join what is left.
+
+    What functions do to modules that they are passed may go with other things that the key
+    decides, so nothing is said of that.
+    """
+    if any(isinstance(each, FunctionValue) for each in function.choices) and any(
+        keys_in(run, arguments.all)
+    ):
+        return call_unknown(run, arguments, node)
+    point, path, start = run.points.new(), run.path, run.bindings
+    states, results = [], []
+    for number, each in enumerate(function.choices):
+        run.path = (*path, (point, number))
+        run.bindings = dict(start)
+        results.append(apply(run, each, arguments, node))
+        states.append(run.bindings)
+    run.path = path
+    run.bindings = join(run, states)
+    return functools.reduce(functools.partial(join_values, run), results)
 
 
 def _name_of(function: Value) -> str | None:

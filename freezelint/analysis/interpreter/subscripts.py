@@ -47,10 +47,13 @@ from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
     ChoiceValue,
+    ClassValue,
     ComparisonValue,
     Constant,
+    EitherValue,
     ElementsValue,
     Form,
+    FunctionValue,
     InstanceValue,
     LibraryInstance,
     LibraryValue,
@@ -61,6 +64,7 @@ from freezelint.analysis.values import (
     ParameterSequence,
     ParameterValue,
     Part,
+    PartialValue,
     SequenceValue,
     StateDictValue,
     SubmoduleTable,
@@ -289,8 +293,18 @@ def _chosen(package: str, name: Value) -> LibraryValue:
 
 def _one_function(table: MappingValue) -> Value:
     """An entry of a table of functions, where it is not known which."""
-    names = [each.name if isinstance(each, LibraryValue) else "" for _, each in table.items]
+    values = tuple(dict.fromkeys(each for _, each in table.items))
+    are_callable = all(
+        isinstance(each, (FunctionValue, ClassValue, PartialValue, LibraryValue)) for each in values
+    )
+    if are_callable and not all(isinstance(each, LibraryValue) for each in values):
+        return EitherValue(values) if len(values) <= _MOST_CHOICES else UNKNOWN
+    names = [each.name if isinstance(each, LibraryValue) else "" for each in values]
     return one_of_a_package(*names)
+
+
+_MOST_CHOICES = 6
+"""Entries of a table that are all tried, as each takes the time of a call."""
 
 
 def tensor_of(state: StateDictValue) -> Value:
