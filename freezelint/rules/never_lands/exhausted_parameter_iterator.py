@@ -140,6 +140,15 @@ class ExhaustedParameterIterator(Rule):
                 r"| = \{[\"']params[\"']: ?[\w.]+\.parameters\(\))",
             ),
             LinePattern(" = filter(", r"[^\n]* = filter\(lambda \w+: \w+\.requires_grad, ?\w+\)"),
+            # Handed to a function of the file's own, which may go over it twice.
+            LinePattern(
+                "filter(lambda",
+                r"[^\n]*\b(?!clip_grad)[a-z]+_[a-z_]*\((?:[\w.]+, ?)*(?:\w+=)?filter\(lambda",
+            ),
+            LinePattern(
+                "_optimizer(",
+                r"[^\n]*_optimizer\((?:[\w.]+, ?)*(?:\w+=)?[\w.]+\.parameters\(\)[,)]",
+            ),
             LinePattern(" = param", r"[ \t]*self\.\w+ = param\w*[ \t]*\n"),
             LinePattern(
                 "yield ",

@@ -196,11 +196,18 @@ def _check_layers(event: FlagWritten, trace: Trace) -> Iterator[Report]:
         return
     if event.scopes and trace.file.call_sites(event.scopes[-1]) > 1:
         return
+    loop = listing(trace, event, key)
+    beside = {
+        text
+        for each in trace.all(FlagWritten)
+        if any(part.key == key for part in each.parts) and listing(trace, each, key) is loop
+        for text in _texts(trace, each)
+    }
     for part in event.parts:
         for selector in selectors(trace, event, part):
             if selector.place is None or selector.test.negated or not is_clear(selector):
                 continue
-            lost = misnumbered(selector, listed_with(trace, selector))
+            lost = misnumbered(selector, beside | listed_with(trace, selector))
             if lost and lost[0] in selector.test.texts:
                 texts = ", ".join(f"`{text}`" for text in lost)
                 yield Report(
