@@ -105,7 +105,7 @@ def _is_head_of(trace: Trace, key: int, parent: int, at: int) -> bool:
         return True
     return (
         owner.owner_class is not None
-        and _is_plain_layer(trace, key)
+        and (_is_plain_layer(trace, key) or _consists_of_layers(trace, key, at))
         and any(_is_loaded(trace, other) for other in trace.objects.held_by(parent, at))
     )
 
@@ -133,6 +133,14 @@ def _is_beside_loaded(trace: Trace, change: SubmoduleReplaced, freeze: FlagWritt
 def _is_plain_layer(trace: Trace, key: int) -> bool:
     library = trace.objects.module(key).library
     return library is not None and library.startswith("torch.nn.")
+
+
+def _consists_of_layers(trace: Trace, key: int, at: int) -> bool:
+    """Whether this is a small class of the file around plain layers, and nothing else."""
+    trace.look_inside(key)
+    module, held = trace.objects.module(key), trace.objects.held_by(key, at)
+    is_own = module.origin is Origin.OWN_CLASS and module.is_complete
+    return is_own and bool(held) and all(_is_plain_layer(trace, each) for each in held)
 
 
 def _is_loaded(trace: Trace, key: int) -> bool:

@@ -74,7 +74,7 @@ def compared_with_itself(trace: Trace, alias: Aliased) -> tuple[Event, Event] | 
     passes = [
         each
         for each in trace.all(ForwardRan)
-        if each.key == alias.key and each.index > alias.index and not each.repeated
+        if each.key == alias.key and each.index > alias.index and _is_new(each, alias)
     ]
     for still in passes:
         if still.grad_enabled is not False:
@@ -85,6 +85,11 @@ def compared_with_itself(trace: Trace, alias: Aliased) -> tuple[Event, Event] | 
             if any(_trains_both(trace, still, moving, built) for built in trained):
                 return still, moving
     return _lent_twice(trace, alias, trained)
+
+
+def _is_new(run: ForwardRan, alias: Aliased) -> bool:
+    """Whether a module runs for the first time under a name that it got before, or in a loop."""
+    return not run.repeated or bool(set(run.loops).intersection(alias.loops))
 
 
 def _lent_twice(

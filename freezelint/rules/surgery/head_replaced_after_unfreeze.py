@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 _NEW = (Origin.BUILT, Origin.OWN_CLASS)
 
+_STEMS = frozenset({"embeddings", "patch_embed", "patch_embeddings", "patch_embedding"})
+"""Submodules of known models that hold little more than the layer which reads the input."""
+
+_READING_THE_INPUT = frozenset({"word_embeddings", "proj", "projection", "patch_embedding"})
+
+_FIRST_LAYERS = frozenset(
+    f"torch.nn.{name}" for name in ("Embedding", "Conv1d", "Conv2d", "Conv3d")
+)
+
 
 class HeadReplacedAfterUnfreeze(Rule):
     """Finds a submodule that is frozen or unfrozen and then replaced by a new one.
@@ -106,7 +115,8 @@ class HeadReplacedAfterUnfreeze(Rule):
 
     When it is silent:
         Flags written on the whole model or on a larger part before the replacement:
-        freezing everything and then attaching a new head is the standard recipe.
+        freezing everything and then attaching a new head is the standard recipe. Only
+        where nothing but the embeddings or the stem was frozen, their main layer counts.
         Submodules replaced before their flags are written, flags written again on the
         new module, and replacements that keep the old module inside.
 
@@ -177,7 +187,9 @@ def _lost_write(trace: Trace, event: SubmoduleReplaced, old: int, new: int) -> F
     born = trace.objects.module(new).flag_at_birth
     kept: FlagWritten | None = None
     for write in trace.before(event, FlagWritten):
-        if write.value is None or not write.certain or not _is_about(trace, write, old):
+        if write.value is None or not write.certain:
+            continue
+        if not _is_about(trace, write, old) and not _is_of_its_stem(trace, write, event):
             continue
         if kept is not None and compatible(kept.path, write.path):
             return None
@@ -214,6 +226,24 @@ def _is_about(trace: Trace, write: FlagWritten, old: int) -> bool:
         if not all(test.decide(route) is True and not test.negated for test in tests):
             return False
     return True
+
+
+def _is_of_its_stem(trace: Trace, write: FlagWritten, event: SubmoduleReplaced) -> bool:
+    """Whether only the stem of a model was frozen, and what is replaced is the layer of the stem.
+
+    Where more is frozen, a new first layer may be what is to be trained.
+    """
+    assert event.new is not None
+    stem = trace.objects.module(event.parent)
+    if write.value or Part(stem.key) not in write.parts or stem.origin is not Origin.CHILD:
+        return False
+    if stem.attribute not in _STEMS or event.attribute not in _READING_THE_INPUT:
+        return False
+    return trace.objects.module(event.new).library in _FIRST_LAYERS and all(
+        other.place == write.place
+        for other in trace.before(event, FlagWritten)
+        if other.value is False
+    )
 
 
 def _fix(event: SubmoduleReplaced, write: FlagWritten, trace: Trace) -> Fix | None:

@@ -179,7 +179,11 @@ def _trained_by(trace: Trace, event: SubmoduleReplaced, new: int) -> Event | Non
     ]
     for each, keys in got:
         steps = any(True for key in keys for _ in steps_after(trace, each, key))
-        if steps and any(trace.parts_overlap(part, Part(new), each.index) for part in each.parts):
+        if steps and any(
+            trace.parts_overlap(part, Part(new), each.index)
+            or event.parent in trace.objects.module(part.key).alternatives
+            for part in each.parts
+        ):
             return each
     for started in trace.after(event, TrainerStarted):
         if trace.objects.route(started.key, new, started.index) is not None:
@@ -192,6 +196,7 @@ def _runs_whole(trace: Trace, event: SubmoduleReplaced) -> bool:
     runs: list[TrainerStarted | ForwardRan] = [*trace.after(event, TrainerStarted)]
     runs += trace.after(event, ForwardRan)
     for run in runs:
-        if trace.objects.route(run.key, event.parent, run.index) is not None:
+        is_one_of_several = event.parent in trace.objects.module(run.key).alternatives
+        if is_one_of_several or trace.objects.route(run.key, event.parent, run.index) is not None:
             return not may_be_unknown(trace, Part(event.parent), event, run)
     return False
