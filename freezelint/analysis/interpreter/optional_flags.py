@@ -56,8 +56,8 @@ def _is_option(run: Interpreter, path: str) -> bool:
     while holder is not None and (holder.key, root) not in run.bindings:
         holder = holder.parent
     if holder is None:
-        # A switch of the file, or of a class.
-        return root in run.index.classes or root == path
+        # A switch of the file, of a class, or of an object that the file makes.
+        return not _is_gone_over(frame, root)
     value = run.bindings[holder.key, root]
     is_first = run.points.is_untouched(holder.key, root)
     if root != path:
