@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
 
-_LASTING = frozenset({"__init__", "__enter__"})
-"""Where a freeze lasts as long as the object does, or as the ``with`` block."""
+
+def _is_lasting(freeze: FlagWritten) -> bool:
+    """Whether a freeze lasts as long as an object does, or as a ``with`` block out of sight."""
+    return "__init__" in freeze.scopes or freeze.scopes[:1] == ("__enter__",)
 
 
 def is_left_off(trace: Trace, built: OptimizerBuilt, step: Stepped) -> FlagWritten | None:
@@ -62,7 +64,7 @@ def _is_freeze(trace: Trace, write: FlagWritten, part: Part) -> bool:
 
 def _other_step(trace: Trace, freeze: FlagWritten, step: Stepped) -> Stepped | None:
     """Another optimizer's step after a freeze, behind which this one has a loss of its own."""
-    if _LASTING.intersection(freeze.scopes):
+    if _is_lasting(freeze):
         return None
     if not shares_activation(freeze, step) and not _is_next_turn(freeze, step):
         return None

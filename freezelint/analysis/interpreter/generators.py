@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.interpreter.following import activate, code_of, is_followed
+from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.interpreter.following import activate, code_of, follow, is_followed
 from freezelint.analysis.interpreter.iteration import element_of, items_of, narrow_to_some
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.syntax import dotted, inner_nodes
@@ -15,6 +16,7 @@ from freezelint.analysis.values import (
     Constant,
     ElementsValue,
     FunctionValue,
+    InstanceValue,
     MappingValue,
     ModuleValue,
     ParameterSequence,
@@ -172,3 +174,24 @@ def run_in_context(
 
     activate(run, function, code, evaluate_arguments(run, node), node, on_yield=enter)
     return flows[0] if flows else body(UNKNOWN)
+
+
+def run_in_own_context(
+    run: Interpreter,
+    context: InstanceValue,
+    node: cst.BaseExpression,
+    body: Callable[[Value], Flow],
+) -> Flow:
+    """Run a block between the ``__enter__`` and the ``__exit__`` of an object of the file."""
+    from freezelint.analysis.interpreter.arguments import passing
+
+    enter, leave = (
+        find_method(run, context.owner, name, context) for name in ("__enter__", "__exit__")
+    )
+    if enter is None or leave is None:
+        return body(UNKNOWN)
+    statement = run.statement
+    flow = body(follow(run, enter, passing(), node))
+    run.statement = statement
+    follow(run, leave, passing(*[Constant(None)] * 3), node)
+    return flow

@@ -12,7 +12,7 @@ from freezelint.analysis.interpreter.adapted_methods import leave_context
 from freezelint.analysis.interpreter.conditions import judge, judge_constants
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
-from freezelint.analysis.interpreter.generators import run_in_context
+from freezelint.analysis.interpreter.generators import run_in_context, run_in_own_context
 from freezelint.analysis.interpreter.names import absolute, look_up
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import remove_child
@@ -24,6 +24,7 @@ from freezelint.analysis.values import (
     ComparisonValue,
     Constant,
     FunctionValue,
+    InstanceValue,
     LibraryInstance,
     LibraryValue,
     ModuleValue,
@@ -263,6 +264,8 @@ def _enter_first(run: Interpreter, node: cst.With, items: Sequence[cst.WithItem]
     )
     if _expects_error(item.item):
         run.attempt = 0
+    if isinstance(context, InstanceValue):
+        return run_in_own_context(run, context, item.item, inside)
     if not isinstance(context, LibraryInstance):
         return inside(UNKNOWN)
     before = run.grad_enabled, run.is_inference, run.attempt
