@@ -161,16 +161,23 @@ class BuiltUnderNoGrad(Rule):
             if module.born_in_inference:
                 if _is_to_train(trace, event, module):
                     yield _report_inference(trace, event, module)
-            elif _is_swept_in(trace, event, module) and _trains(trace, event, module):
+                continue
+            for piece in _pieces(trace, event, module):
+                if not _is_swept_in(trace, event, piece, module) or not _trains(
+                    trace, event, piece
+                ):
+                    continue
                 optimizer = trace.objects.optimizer(event.key).label or event.name
+                label = trace.objects.label(piece.key)
                 yield Report(
                     module.place,
-                    f"`{trace.objects.label(module.key)}` is built without gradients, which "
+                    f"`{label}` is built without gradients, which "
                     f"does not freeze it: `{optimizer}` trains it with the rest",
                     "freeze it with `requires_grad_(False)`",
                     ((event.place, "the optimizer takes it here"),),
-                    about=About((trace.objects.label(module.key),)),
+                    about=About((label,)),
                 )
+                break
 
 
 def _report_inference(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> Report:
@@ -213,10 +220,33 @@ def _is_model(module: ModuleObject) -> bool:
     return module.origin is Origin.BUILT and not library.startswith("torch.nn.")
 
 
-def _is_swept_in(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
+def _pieces(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> list[ModuleObject]:
+    """The model; of one of which only a part is kept, as `vgg16().features`, that part."""
+    if len(trace.objects.holders(module.key, event.index)) > 1:
+        return [module]
+    below = [each for each in trace.objects.modules() if _made_of(trace, each) == module.key]
+    asked = {part.key for part in event.parts}
+    return [module] if any(each.key in asked for each in below) else [module, *below]
+
+
+def _made_of(trace: Trace, module: ModuleObject) -> int | None:
+    """The model that a part was taken out of."""
+    key = None
+    while module.origin in (Origin.CHILD, Origin.DERIVED):
+        key = module.source if module.origin is Origin.DERIVED else module.parent
+        if key is None:
+            return None
+        module = trace.objects.module(key)
+    return key
+
+
+def _is_swept_in(
+    trace: Trace, event: OptimizerBuilt, module: ModuleObject, whole: ModuleObject
+) -> bool:
     """Whether the optimizer takes the model for being part of something that is to train."""
     holders = trace.objects.holders(module.key, event.index)
-    if any(trace.objects.module(each).born_with_grad is False for each in holders[1:]):
+    above = [trace.objects.module(each) for each in holders[1:] if each != whole.key]
+    if any(each.born_with_grad is False for each in above):
         return False
     for part in event.parts:
         if part.key == module.key:
