@@ -28,6 +28,7 @@ from freezelint.analysis.events import (
     OutputDetached,
     Stepped,
 )
+from freezelint.analysis.followers import follows_another
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.search import LinePattern
@@ -289,7 +290,7 @@ class _Training(NamedTuple):
             trace.part_covers(part, piece, built.index) for part in parts for piece in pieces
         ):
             return False
-        if unfreeze is not None or self.precedes_frozen(key):
+        if unfreeze is not None or self.precedes_frozen(key) or self.follows_frozen(key, cut):
             return True
         if isinstance(cut, DataRead) and is_only_copied(trace, key):
             return True
@@ -318,6 +319,24 @@ class _Training(NamedTuple):
             trace.flag(Part(frozen), entrance.index, entrance.path).value is False
             for entrance in entrances(trace, key)
             if (frozen := _runs(entrance)) is not None
+        )
+
+    def follows_frozen(self, key: int, cut: Event) -> bool:
+        """Whether a new layer runs on what a network gave that the code froze by its flag.
+
+        Whoever freezes by flags, and leaves out what no weights were loaded into, wants it trained;
+        but what gives targets for the loss may be as random as it is.
+        """
+        trace = self.trace
+        if not isinstance(cut, ForwardRan) or cut.key != key or not is_untrained(trace, key):
+            return False
+        if not has_parameters(trace, key, self.backward.index) or follows_another(trace, key):
+            return False
+        return any(
+            trace.flag(Part(frozen), cut.index, cut.path).value is False for frozen in cut.inputs
+        ) and any(
+            key in forward.inputs and forward.grad_enabled is True
+            for forward in trace.between(cut, self.backward, ForwardRan)
         )
 
     @property
