@@ -113,11 +113,12 @@ def _passes_output(arguments: Arguments) -> bool:
 def _connects(run: Interpreter, arguments: Arguments) -> bool:
     """Whether a function that only computes gets several modules, and one stands alone.
 
-    What comes out of it leads back to that module, which nobody would hear of.
+    What comes out of it leads back to that module, which nobody would hear of. Without
+    gradients, it is what a part of a model gives that is to be heard of, as a teacher in it.
     """
-    if run.grad_enabled is False:
-        return False
     modules = [each.key for each in arguments.all if isinstance(each, ModuleValue)]
+    if run.grad_enabled is False:
+        return any(run.objects.module(each).attachments for each in modules)
     return len(modules) > 1 and any(map(run.objects.stands_alone, modules))
 
 

@@ -77,6 +77,8 @@ def given_instance(
         node: Where the annotation stands.
         label: What the code calls the module.
     """
+    if not run.stack and run.module_frame.chunk is None and _stays_as_made(run, owner):
+        return _as_made(run, owner, label)
     module = run.objects.new_module(Origin.OWN_CLASS, label)
     module.owner_class = owner
     module.is_complete = is_all_in_sight(run, owner)
@@ -97,6 +99,51 @@ def given_instance(
     run.announce(HandedOver(place=place, keys=(module.key,), keeps_layers=True, is_over=True))
     run.grad_enabled, run.statement = gradients, statement
     return made
+
+
+def _as_made(run: Interpreter, owner: ClassValue, label: str | None) -> ModuleValue:
+    """A module as its constructor leaves it, which is run as that of a class on its own."""
+    module = run.objects.new_module(Origin.OWN_CLASS, label)
+    module.owner_class = owner
+    module.is_subject = True
+    module.is_complete = is_all_in_sight(run, owner)
+    run.mark_birth(module)
+    made = ModuleValue(module.key)
+    constructor = find_method(run, owner, "__init__", made)
+    if constructor is None:
+        return made
+    settled = run.settings
+    run.frame, run.activations, run.scopes = run.module_frame, (), ()
+    (code,) = constructor.chunk.body
+
+    def construct() -> None:
+        follow(run, constructor, Arguments((), {}, (), {}, complete=False), code)
+
+    if run.index.is_loud(constructor.definition):
+        construct()
+    else:
+        module.unfinished = construct
+    run.settings = settled
+    return made
+
+
+def _stays_as_made(run: Interpreter, owner: ClassValue) -> bool:
+    """Whether a class that the file only defines freezes as it is made, and not later on."""
+    name = owner.definition.name
+    if has_heirs(run, owner) or re.search(rf"(?<!class )\b{name}[(.]", run.index.text):
+        return False
+    writing = [
+        method
+        for each in lineage(run, owner)
+        for method in each.definition.methods.values()
+        if "requires_grad" in method.text
+    ]
+    constructor = owner.definition.methods.get("__init__")
+    of_constructor = frozenset() if constructor is None else constructor.names_of_own
+    return bool(writing) and all(
+        method.name in ("__init__", "forward") or method.name in of_constructor
+        for method in writing
+    )
 
 
 def _fill_fields(run: Interpreter, made: InstanceValue, arguments: Arguments) -> None:
