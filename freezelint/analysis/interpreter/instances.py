@@ -91,10 +91,8 @@ def given_instance(
     constructor = find_method(run, owner, "__init__", made)
     if constructor is not None:
         nothing_known = Arguments((), {}, (), {}, complete=False)
-        if run.index.is_loud(constructor.definition):
-            follow(run, constructor, nothing_known, node)
-        else:
-            module.unfinished = lambda: follow(run, constructor, nothing_known, node)
+        # What it does to flags may be undone, so it is no event here, however loud.
+        module.unfinished = lambda: follow(run, constructor, nothing_known, node)
     place = run.place(node)
     run.announce(HandedOver(place=place, keys=(module.key,), keeps_layers=True, is_over=True))
     run.grad_enabled, run.statement = gradients, statement
@@ -128,13 +126,19 @@ def _as_made(run: Interpreter, owner: ClassValue, label: str | None) -> ModuleVa
 
 
 def _stays_as_made(run: Interpreter, owner: ClassValue) -> bool:
-    """Whether a class that the file only defines freezes as it is made, and not later on."""
+    """Whether a class that the file only defines freezes as it is made, and nobody later on."""
     name = owner.definition.name
+    family = list(lineage(run, owner))
+    rest = run.index.text
+    for each in family:
+        rest = rest.replace(each.definition.text, "")
+    if re.search(r"requires_grad(?:_\(|\s*=(?!=))", rest):
+        return False
     if has_heirs(run, owner) or re.search(rf"(?<!class )\b{name}[(.]", run.index.text):
         return False
     writing = [
         method
-        for each in lineage(run, owner)
+        for each in family
         for method in each.definition.methods.values()
         if "requires_grad" in method.text
     ]
