@@ -91,8 +91,10 @@ def given_instance(
     constructor = find_method(run, owner, "__init__", made)
     if constructor is not None:
         nothing_known = Arguments((), {}, (), {}, complete=False)
-        # What it does to flags may be undone, so it is no event here, however loud.
-        module.unfinished = lambda: follow(run, constructor, nothing_known, node)
+        if run.index.is_loud(constructor.definition):
+            follow(run, constructor, nothing_known, node)
+        else:
+            module.unfinished = lambda: follow(run, constructor, nothing_known, node)
     place = run.place(node)
     run.announce(HandedOver(place=place, keys=(module.key,), keeps_layers=True, is_over=True))
     run.grad_enabled, run.statement = gradients, statement

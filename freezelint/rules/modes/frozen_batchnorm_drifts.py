@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.contents import holds
-from freezelint.analysis.events import Event, FlagWritten, ForwardRan, ModeSet, Stepped
+from freezelint.analysis.events import Event, FlagWritten, ForwardRan, HandedOver, ModeSet, Stepped
 from freezelint.analysis.followers import follows_another
 from freezelint.analysis.frozen_statistics import (
     frozen_slices,
@@ -159,7 +159,7 @@ class FrozenBatchnormDrifts(Rule):
         for freeze in trace.all(FlagWritten):
             if freeze.value is not False or not freeze.certain or freeze.repeated:
                 continue
-            if _is_half_way(trace, freeze):
+            if _is_half_way(trace, freeze) or _was_given_since(trace, freeze):
                 continue
             for key in frozen_with_statistics(trace, freeze):
                 slices = frozen_slices(trace, freeze, key, event.part.key, event.index)
@@ -228,6 +228,16 @@ def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Repo
         advice,
         ((trace.meeting_place(freeze, event), "frozen here, which does not hold statistics"),),
         about=None if frozen.startswith("what") else About((label,)),
+    )
+
+
+def _was_given_since(trace: Trace, freeze: FlagWritten) -> bool:
+    """Whether a constructor froze what then came from out of sight, where it may be unfrozen."""
+    return any(
+        each.is_over and trace.related(key, part.key, each.index)
+        for each in trace.after(freeze, HandedOver)
+        for key in each.keys
+        for part in freeze.parts
     )
 
 
