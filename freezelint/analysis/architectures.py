@@ -77,6 +77,13 @@ class KnownPlace(NamedTuple):
         return None if found is None else frozenset(found.submodules)
 
     @property
+    def order_of_submodules(self) -> tuple[str, ...]:
+        """The attributes that hold submodules as ``children()`` gives them; empty if not known."""
+        if self.builder.startswith(_TIMM):
+            return ()
+        return torchvision.order_of_submodules(self.builder, self.path)
+
+    @property
     def own_parameters(self) -> tuple[str, ...] | None:
         """The parameters that this module owns itself; None where these are not known."""
         if not self.builder.startswith(_TIMM):

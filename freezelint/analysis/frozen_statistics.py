@@ -13,7 +13,9 @@ from freezelint.analysis.events import FlagWritten, SubmoduleReplaced
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
+    OF_CHILDREN,
     AllButLast,
+    First,
     NameTest,
     OfChildren,
     Some,
@@ -160,14 +162,45 @@ def _first_parameters(
 ) -> frozenset[str]:
     """The names of the parameters that ``list(model.parameters())[:-2]`` takes, if that is all.
 
-    Counted from the end, they depend on what was exchanged before.
+    Counted from the end, they depend on what was exchanged before; so do the first of a model of
+    which the order is known, but for what is exchanged behind them.
     """
+    first = [atom for atom in part.predicate if isinstance(atom, First)]
+    if len(first) == 1:
+        return _below_first(trace, part, place, at, first[0].number)
     slices = [atom for atom in part.predicate if isinstance(atom, AllButLast)]
     others = [atom for atom in part.predicate if not isinstance(atom, (AllButLast, Some))]
     names = () if place is None else place.parameter_names or ()
     if len(slices) != 1 or others or _is_exchanged(trace, part.key, at):
         return frozenset()
     return frozenset(names[: -slices[0].dropped])
+
+
+def _below_first(
+    trace: Trace, part: Part, place: KnownPlace | None, at: int, number: int
+) -> frozenset[str]:
+    names = () if place is None else place.parameter_names or ()
+    if not all(isinstance(atom, (First, Some, OfChildren)) for atom in part.predicate):
+        return frozenset()
+    if OF_CHILDREN not in part.predicate:
+        return frozenset() if _is_exchanged(trace, part.key, at) else frozenset(names[:number])
+    first = () if place is None else place.order_of_submodules[:number]
+    exchanged = {
+        change.attribute.strip("[]")
+        for change in trace.all(SubmoduleReplaced)
+        if change.index < at and change.parent == part.key
+    }
+    if not exchanged.isdisjoint(first) or _is_exchanged_inside(trace, part.key, at):
+        return frozenset()
+    return frozenset(name for name in names if name.partition(".")[0] in first)
+
+
+def _is_exchanged_inside(trace: Trace, key: int, at: int) -> bool:
+    """Whether something was exchanged that hangs deeper than directly below a module."""
+    return any(
+        change.index < at and bool(trace.objects.route(key, change.parent, change.index))
+        for change in trace.all(SubmoduleReplaced)
+    )
 
 
 def _is_exchanged(trace: Trace, key: int, at: int) -> bool:

@@ -159,6 +159,12 @@ class AllButLast(NamedTuple):
     dropped: int
 
 
+class First(NamedTuple):
+    """Beside a :class:`Some`: so many submodules are kept, in the order in which they stand."""
+
+    number: int
+
+
 OF_CHILDREN = OfChildren()
 SOME = Some()
 
@@ -172,6 +178,7 @@ Atom = (
     | NotAll
     | Some
     | AllButLast
+    | First
 )
 Predicate = tuple[Atom, ...]
 

@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.adapted_methods import call_on_adapted
 from freezelint.analysis.interpreter.arguments import Arguments, passing
 from freezelint.analysis.interpreter.calls import apply
 from freezelint.analysis.interpreter.classes import find_method
+from freezelint.analysis.interpreter.conditions import judge_constants
 from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
 from freezelint.analysis.interpreter.gradients import MASKED
@@ -46,6 +47,7 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, OwnTest, Predicate
 from freezelint.analysis.values import (
     UNKNOWN,
+    ComparisonValue,
     Constant,
     Counted,
     Form,
@@ -139,6 +141,8 @@ def _change(
 def _flag(choice: Value | None) -> bool | None:
     if choice is None:
         return True
+    if isinstance(choice, ComparisonValue):
+        return judge_constants(*choice)
     if isinstance(choice, Constant) and isinstance(choice.value, bool):
         return choice.value
     return None

@@ -39,7 +39,7 @@ from freezelint.analysis.interpreter.submodules import (
 from freezelint.analysis.knowledge.layers import MODULE_CONTAINERS, PARAMETER_CONTAINERS
 from freezelint.analysis.knowledge.tensors import VALUES_WITH_INDICES
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, conjunction
+from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, First, conjunction
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
     ANY_KEY,
@@ -160,10 +160,12 @@ def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
     if isinstance(receiver, SequenceValue):
         return _cut(run, receiver, element)
     if isinstance(receiver, ModuleGroup):
-        picked: Predicate = (SOME, *_all_but_last(run, element))
+        picked: Predicate = (SOME, *_how_many(run, element))
+        if OF_CHILDREN not in receiver.predicate:
+            picked = tuple(each for each in picked if not isinstance(each, First))
         return receiver._replace(predicate=conjunction(receiver.predicate, picked))
     if isinstance(receiver, ParameterSequence):
-        which: Predicate = (SOME, *_all_but_last(run, element))
+        which: Predicate = (SOME, *_how_many(run, element))
         parts = tuple(
             part._replace(predicate=conjunction(part.predicate, which)) for part in receiver.parts
         )
@@ -185,15 +187,13 @@ def _cut(run: Interpreter, receiver: SequenceValue, element: cst.Slice) -> Value
     return receiver._replace(certain=receiver.certain[picked] if is_sure else ())
 
 
-def _all_but_last(run: Interpreter, element: cst.Slice) -> tuple[AllButLast, ...]:
-    """What ``[:-1]`` says of the elements that it takes."""
-    if element.upper is None or element.step is not None:
+def _how_many(run: Interpreter, element: cst.Slice) -> tuple[AllButLast | First, ...]:
+    """What ``[:-1]``, or ``[:6]``, says of the elements that it takes."""
+    bounds = _bounds(run, element)
+    if bounds is None or bounds[0] != 0 or not bounds[1]:
         return ()
-    if element.lower is not None and evaluate(run, element.lower) != Constant(0):
-        return ()
-    end = evaluate(run, element.upper)
-    number = end.value if isinstance(end, Constant) else None
-    return (AllButLast(-number),) if type(number) is int and number < 0 else ()
+    number = bounds[1]
+    return (AllButLast(-number),) if number < 0 else (First(number),)
 
 
 def _bounds(run: Interpreter, element: cst.Slice) -> tuple[int, int | None] | None:

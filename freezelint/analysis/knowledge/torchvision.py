@@ -93,6 +93,14 @@ def submodule_names(library: str, path: str = "") -> frozenset[str] | None:
     )
 
 
+def order_of_submodules(library: str, path: str = "") -> tuple[str, ...]:
+    """What a (sub)module holds directly, in order; empty where that depends on the weights."""
+    found = {
+        () if tree is None else tuple(_trees().submodules(tree)) for tree in _below(library, path)
+    }
+    return found.pop() if len(found) == 1 else ()
+
+
 def own_parameters(library: str, path: str = "") -> tuple[str, ...] | None:
     """The parameters that a model, or a submodule, owns itself: ``class_token`` and its like.
 

@@ -221,8 +221,13 @@ def _report(trace: Trace, event: ModeSet, freeze: FlagWritten, key: int) -> Repo
         advice = f"call `{label}.eval()` instead, and `train()` on what is trained only"
     else:
         advice = f"call `{label}.eval()` after it, each time, or override `train` to do so"
+    depth = len(event.activations)
+    trains_itself = any(
+        each.activations[:depth] == event.activations for each in trace.after(event, ForwardRan)
+    )
     return Report(
-        trace.meeting_place(event, freeze),
+        # A function that trains is no helper that only sets the mode for its caller.
+        event.place if trains_itself else trace.meeting_place(event, freeze),
         f"{frozen} holds BatchNorm and is put into training mode: its running "
         "statistics change with every batch",
         advice,
