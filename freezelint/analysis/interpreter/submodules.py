@@ -87,12 +87,16 @@ def add_element(run: Interpreter, container: int, value: ModuleValue, node: cst.
         # Of a loop body that is run for many rounds, nobody knows how many.
         replace_child(run, container, f"[+{value.key}]", value, node)
         forget_length(run, container)
+        if isinstance(length, Constant):
+            run.bindings[container, f"[{length.value}]"] = value
+    run.bindings[container, "[-1]"] = value
 
 
 def forget_length(run: Interpreter, container: int) -> None:
     """Note that a container may hold another number of elements from here on."""
     if (container, LENGTH) in run.bindings:
         run.bindings[container, LENGTH] = UNKNOWN
+    run.bindings.pop((container, "[-1]"), None)
 
 
 def forget_lengths(run: Interpreter) -> None:
