@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.cuts import WITHOUT_FORWARD
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+
+
+_BEFORE_TRAINING = frozenset(
+    (name,) for name in ("__init__", "setup", "configure_model", "on_fit_start", "on_train_start")
+)
+"""What Lightning runs of a module before the first batch, once."""
 
 
 class NothingTrainable(Rule):
@@ -267,7 +274,12 @@ def _freeze_of_all(trace: Trace, event: BackwardRan, built: OptimizerBuilt) -> F
         # Built after the freeze, it is empty, and its constructor has raised.
         return None
     writes = [lasting_freeze(trace, part.key, event.index, event) for part in built.parts]
-    found = [each for each in writes if each is not None and shares_activation(each, event)]
+    found = [
+        each
+        for each in writes
+        if each is not None
+        and (shares_activation(each, event) or _is_for_lightning(trace, each, event))
+    ]
     if any(
         write.value is not False and trace.parts_overlap(mine, part, write.index)
         for freeze in found[:1]
@@ -279,6 +291,19 @@ def _freeze_of_all(trace: Trace, event: BackwardRan, built: OptimizerBuilt) -> F
     ):
         return None
     return found[0] if found and len(found) == len(built.parts) else None
+
+
+def _is_for_lightning(trace: Trace, freeze: FlagWritten, event: BackwardRan) -> bool:
+    """Whether a LightningModule froze itself before its training, and no other code may undo it."""
+    is_implicit = any(event.place.node is each.place.node for each in trace.all(OptimizerBuilt))
+    before = freeze.scopes[:1] in _BEFORE_TRAINING
+    if not is_implicit or not before or freeze.repeated:
+        return False
+    rest = trace.file.text
+    for module in trace.objects.modules():
+        if module.is_subject and module.owner_class is not None:
+            rest = rest.replace(module.owner_class.definition.text, "")
+    return re.search(r"unfreeze|requires_grad|Finetuning", rest) is None
 
 
 def _is_done_with(trace: Trace, other: OptimizerBuilt, built: OptimizerBuilt) -> bool:

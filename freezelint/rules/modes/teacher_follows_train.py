@@ -134,7 +134,7 @@ class TeacherFollowsTrain(Rule):
     )
     trigger_patterns = (
         (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)", TRAINS_AS_GIVEN),
-        (r"\.backward\(", r"\.step\(", TRAINER_CALL),
+        (r"\.backward\(", r"\.step\(", r"def training_step\(", TRAINER_CALL),
     )
     events = ("ModeSet",)
 
