@@ -134,6 +134,13 @@ class Definition:
         return frozenset() if header is None else _words_in(header[1])
 
     @functools.cached_property
+    def words_of_body(self) -> frozenset[str]:
+        """Every identifier in the code below its header, whose annotations do nothing."""
+        header = _PARAMETERS.search(self.text)
+        end = -1 if header is None else self.text.find(":\n", header.end())
+        return self.words if end < 0 else _words_in(self.text[end:])
+
+    @functools.cached_property
     def is_loud(self) -> bool:
         """Whether the text names anything that changes flags, modes or optimizers."""
         return _LOUD.occurs_in(self.text)

@@ -135,9 +135,32 @@ class Relevance:
                 near |= self._near[name]
         return bool(self._firing(near, far))
 
-    def of_name(self, name: str) -> bool:
-        """Whether a function or class may matter."""
-        return bool(self._rules_for(name))
+    def of_function(self, name: str) -> bool:
+        """Whether a function may matter."""
+        rules = self._rules_for(name)
+        return bool(rules) and (
+            any(rule.is_local for rule in rules) or self._does_something(name, set())
+        )
+
+    def _does_something(self, name: str, asked: set[str]) -> bool:
+        """Whether a function, or one that it calls, does what bears on the order of things.
+
+        To name a class in an annotation is to do nothing, but to call what it does is.
+        """
+        function = self._index.functions[name]
+        if self._is_eventful(function.text):
+            return True
+        asked.add(name)
+        body = function.words_of_body
+        for other in function.words & self._index.classes.keys():
+            methods = self._index.classes[other].methods
+            called = (methods[each] for each in body & methods.keys())
+            if other in body or any(self._is_eventful(each.text) for each in called):
+                return True
+        return any(
+            self._does_something(other, asked)
+            for other in (body & self._index.functions.keys()) - asked
+        )
 
     def _rules_for(self, name: str) -> list[Rule]:
         return self._firing(self._near[name], self._far[name])

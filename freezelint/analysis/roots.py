@@ -302,7 +302,7 @@ def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]
         # What the script calls was run with real arguments; without them it would tell less.
         entered = script.entered
     for function in index.functions.values():
-        if function not in entered and relevance.of_name(function.name):
+        if function not in entered and relevance.of_function(function.name):
             yield FunctionRoot(function, index, package)
     for each in index.classes.values():
         methods = relevance.methods(each)

@@ -149,10 +149,10 @@ class ExhaustedParameterIterator(Rule):
                 "_optimizer(",
                 r"[^\n]*_optimizer\((?:[\w.]+, ?)*(?:\w+=)?[\w.]+\.parameters\(\)[,)]",
             ),
-            LinePattern(" = param", r"[ \t]*self\.\w+ = param\w*[ \t]*\n"),
+            LinePattern(" = param", r"[ \t]*self\.\w+ = param\w*s[ \t]*\n"),
             LinePattern(
                 "yield ",
-                r"[ \t]*yield (?:(?:p|param|parameter|weight)[ \t]*\n|from [^\n]*parameters\()",
+                r"[ \t]*yield (?:(?:p|param|parameter|weight)[ \t]*\n|from [^\n]*\.parameters\()",
             ),
             r"= \((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
             r"=\((?:[^\n]*\n){0,2}?[^\n]*\sfor\s[^\n]*parameters\(",
@@ -161,7 +161,7 @@ class ExhaustedParameterIterator(Rule):
             # A function that goes over its first argument twice.
             LinePattern(
                 " for ",
-                r"[^\n]* for \w+ in (?P<name>\w+)[:)\]][^\n]*\n(?:[^\n]+\n){0,5}?"
+                r"(?![ \t]*return\b)[^\n]* for \w+ in (?P<name>\w+)[:)\]][^\n]*\n(?:[^\n]+\n){0,5}?"
                 r"[^\n]* for \w+ in (?P=name)[:)\]]",
                 unless=r"\A(?![\s\S]*\bdef \w+\((?:self, )?{name}\b)",
             ),

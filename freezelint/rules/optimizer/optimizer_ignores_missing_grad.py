@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, UpdatedWithoutGradient
+from freezelint.analysis.search import LinePattern
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -112,7 +113,18 @@ class OptimizerIgnoresMissingGrad(Rule):
         ("param_groups",),
         ("_(", "*=", "-=", "+=", ".data = "),
     )
-    trigger_patterns = ((r"def step\(",),)
+    trigger_patterns = (
+        (r"def step\(",),
+        # A loop, but those over the groups, that does not begin with the guard.
+        (
+            LinePattern(
+                "for ",
+                r"[ \t]*for [^\n]* in (?![^\n]*param_groups)[^\n]*:[ \t]*(?:#[^\n]*)?\n"
+                r"(?!(?:[ \t]*#[^\n]*\n)*[ \t]*if \w+\.grad is None:\s*continue)",
+            ),
+            r"_foreach_",
+        ),
+    )
     events = ("UpdatedWithoutGradient",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
