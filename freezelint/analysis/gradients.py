@@ -19,6 +19,7 @@ from freezelint.analysis.events import (
     OutputDetached,
     Stepped,
 )
+from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.layers import INDEXED
 from freezelint.analysis.knowledge.optimizers import traits_of
 from freezelint.analysis.library_events import FlagsSetByLibrary
@@ -88,6 +89,22 @@ def was_trainable(trace: Trace, freeze: FlagWritten, part: Part) -> bool:
 def is_for_the_first_round(freeze: FlagWritten) -> bool:
     """Whether a freeze in a loop waits for a counter to be 0."""
     return any(arm == EQUALS_ZERO for _, arm in freeze.path)
+
+
+def waits_for_an_epoch(trace: Trace, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
+    """Whether a freeze waits for one epoch, not the first, in a hook or in rounds run one by one."""
+    if not set(freeze.path) - set(built.path):
+        return False
+    if set(LIGHTNING.epoch) & set(freeze.scopes):
+        return not is_for_the_first_round(freeze)
+    way = [id(place.node) for place in freeze.stack]
+    return any(
+        again.place.node is freeze.place.node
+        and [id(place.node) for place in again.stack] == way
+        and again.path != freeze.path
+        and any(True for _ in trace.between(freeze, again, Stepped))
+        for again in trace.after(freeze, FlagWritten)
+    )
 
 
 def are_zeroed(trace: Trace, first: Event, last: Event, optimizer: int, part: Part) -> bool:

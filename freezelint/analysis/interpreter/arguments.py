@@ -22,6 +22,7 @@ from freezelint.analysis.values import (
     LibraryValue,
     MappingValue,
     SequenceValue,
+    TypedValue,
     Unknown,
     Value,
 )
@@ -170,6 +171,9 @@ def _by_keyword(
         return _default(run, function, parameter.default)
     if isinstance(parameter.default, (cst.Name, cst.Attribute)):
         return _kind_of(_default(run, function, parameter.default))
+    if isinstance(parameter.default, cst.Float):
+        # A rate or a decay is another number, if anything is passed at all.
+        return TypedValue("float", Constant(parameter.default.evaluated_value))
     return UNKNOWN
 
 

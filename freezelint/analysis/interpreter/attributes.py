@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.classes import (
     defines_attribute,
     find_method,
     is_lightning_class,
+    library_bases,
 )
 from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.following import follow
@@ -245,7 +246,7 @@ def _child(run: Interpreter, receiver: ModuleValue, module: ModuleObject, name: 
             return ParameterValue((Part(child.key),))
         return ModuleValue(child.key)
     kind = _kind_of_child(module, name) or _kind_of_twins(run, module, name)
-    kind = kind or _kind_in_model(run, module, name)
+    kind = kind or _kind_in_model(run, module, name) or _kind_in_layer(run, module, name)
     if kind == "parameter":
         child.origin = Origin.PARAMETER
         child.proof = True
@@ -287,6 +288,17 @@ def _kind_of_child(module: ModuleObject, name: str) -> str | None:
     if library in timm.FACTORIES:
         return "torch.nn.Module" if timm.is_submodule(name) else None
     return "parameter" if name in PARAMETER_ATTRIBUTES else None
+
+
+def _kind_in_layer(run: Interpreter, module: ModuleObject, name: str) -> str | None:
+    """``parameter`` where a class derives from a layer that has a weight."""
+    if name not in PARAMETER_ATTRIBUTES or module.owner_class is None:
+        return None
+    bases = [base.rpartition(".") for base in library_bases(run, module.owner_class)]
+    is_layer = any(
+        package == "torch.nn" and last in LAYERS_WITH_WEIGHT for package, _, last in bases
+    )
+    return "parameter" if is_layer else None
 
 
 def _kind_in_model(run: Interpreter, module: ModuleObject, name: str) -> str | None:

@@ -52,6 +52,7 @@ from freezelint.analysis.values import (
     UNKNOWN,
     BuiltinValue,
     Constant,
+    ElementsValue,
     Form,
     LibraryInstance,
     MappingValue,
@@ -317,6 +318,18 @@ def _instance(run: Interpreter, name: str, arguments: Arguments, node: cst.Call)
     return made
 
 
+def _gradients(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``torch.autograd.grad(loss, parameters)``: a tensor for each of these, in their order."""
+    result = _elsewhere(run, "torch.autograd.grad", arguments, node)
+    inputs = arguments.get(1, "inputs")
+    if not isinstance(inputs, ParameterSequence):
+        return result
+    inputs = consume(run, inputs, arguments.node(1, "inputs") or node)
+    if not isinstance(inputs, ParameterSequence) or not inputs.complete:
+        return result
+    return ElementsValue(TensorValue(TensorKind.CONVERTED, parts=inputs.parts))
+
+
 def _match(kind: str) -> Callable[[Interpreter, Arguments, cst.Call], Value]:
     return lambda run, arguments, node: matched(kind, arguments.positional)
 
@@ -329,6 +342,7 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "torchvision.models.feature_extraction.create_feature_extractor": share_module,
     "torchvision.models._utils.IntermediateLayerGetter": share_module,
     "functools.partial": _partial,
+    "torch.autograd.grad": _gradients,
     "re.match": _match("match"),
     "re.search": _match("search"),
     "collections.OrderedDict": _ordered,

@@ -29,6 +29,7 @@ from freezelint.analysis.values import (
     LibraryInstance,
     MappingValue,
     ModuleValue,
+    NamespaceValue,
     OptimizerValue,
     SequenceValue,
     TensorValue,
@@ -62,7 +63,7 @@ def run_hooks(run: Interpreter, call: Callable[[str], Value], module: Value) -> 
                 call(moment)
             else:
                 for built in optimizers:
-                    _act(run, moment, built, loss)
+                    _act(run, moment, built, loss, to_none=_clears_to_none(run, module))
 
     pass_through(LIGHTNING.start)
     if not _optimizes_by_hand(run, module):
@@ -94,11 +95,30 @@ def _optimizes_by_hand(run: Interpreter, module: Value) -> bool:
     )
 
 
-def _act(run: Interpreter, act: Act, built: events.OptimizerBuilt, loss: Value) -> None:
+def _clears_to_none(run: Interpreter, module: Value) -> bool | None:
+    """Whether gradients are dropped, by Lightning or by a hook of the module in its place."""
+    owner = run.objects.module(module.key).owner_class if isinstance(module, ModuleValue) else None
+    hook = None if owner is None else find_method(run, owner, "optimizer_zero_grad", module)
+    if hook is None or hook.definition is None:
+        return True
+    text = hook.definition.text
+    if "set_to_none=False" in text:
+        return False
+    return True if "zero_grad()" in text or "set_to_none=True" in text else None
+
+
+def _act(
+    run: Interpreter,
+    act: Act,
+    built: events.OptimizerBuilt,
+    loss: Value,
+    *,
+    to_none: bool | None,
+) -> None:
     """Do what Lightning does by itself with an optimizer."""
     keys = (built.key,)
     if act is Act.CLEAR:
-        run.announce(events.GradientsCleared(place=built.place, optimizers=keys))
+        run.announce(events.GradientsCleared(place=built.place, optimizers=keys, to_none=to_none))
     elif act is Act.BACKWARD:
         run.announce(events.BackwardRan(place=built.place, loss=loss, label=None))
     elif act is Act.STEP:
@@ -211,7 +231,7 @@ def _call_on_callback(
     if not isinstance(callback, InstanceValue) or not _is_followed(run, callback):
         return
     method = find_method(run, callback.owner, name, callback)
-    passed: tuple[Value, ...] = (UNKNOWN, model, *passed_to(name).positional)
+    passed: tuple[Value, ...] = (_trainer(run, since), model, *passed_to(name).positional)
     is_finetuning = is_finetuning_class(run, callback.owner)
     if method is None and is_finetuning and name in FINETUNING_HOOKS:
         method = find_method(run, callback.owner, FINETUNING_HOOKS[name], callback)
@@ -220,6 +240,17 @@ def _call_on_callback(
         passed = (model, UNKNOWN, optimizer)
     if method is not None and run.index.is_loud(method.definition):
         follow(run, method, Arguments(passed, {}, (), {}, complete=False), node)
+
+
+def _trainer(run: Interpreter, since: int) -> Value:
+    """What a callback gets to know of the optimizers that were built for this training."""
+    built = [each.key for each in run.trace.all(events.OptimizerBuilt) if each.index >= since]
+    if not built:
+        return UNKNOWN
+    trainer = NamespaceValue(run.objects.new_key())
+    held = tuple(OptimizerValue((key,)) for key in dict.fromkeys(built))
+    run.bindings[trainer.key, "optimizers"] = SequenceValue(held)
+    return trainer
 
 
 def _freeze_backbone(

@@ -8,6 +8,7 @@ import libcst as cst
 
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, OptimizerBuilt
+from freezelint.analysis.gradients import waits_for_an_epoch
 from freezelint.analysis.knowledge.patterns import (
     FREEZES,
     LIBRARY_FREEZES,
@@ -194,7 +195,9 @@ class FilteredTooEarly(Rule):
         self, built: OptimizerBuilt, freeze: FlagWritten, inside: list[Part], trace: Trace
     ) -> bool:
         """Whether nothing after a late freeze puts the optimizer right, or makes it a schedule."""
-        if trained_before(trace, freeze, built) is not None:
+        if trained_before(trace, freeze, built) is not None or waits_for_an_epoch(
+            trace, freeze, built
+        ):
             return False
         if set(freeze.path) - set(built.path) and set(freeze.loops) - set(built.loops):
             return False

@@ -147,8 +147,8 @@ class FrozenRoleInOptimizer(Rule):
     trigger_patterns = (
         OPTIMIZER_CONSTRUCTIONS,
         (
-            r"load_state_dict\([\w.]+\.state_dict\(",
-            r"zip\([\w.]+\.parameters\(",
+            r"load_state_dict\([^\n()]+\.state_dict\(",
+            r"zip\([^\n()]+\.parameters\(",
             r"kl_div\(",
             r"KLDivLoss\(",
         ),

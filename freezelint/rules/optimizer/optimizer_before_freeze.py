@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_frozen
 from freezelint.analysis.events import Event, FlagWritten, HandedOver, OptimizerBuilt, Stepped
+from freezelint.analysis.gradients import waits_for_an_epoch
 from freezelint.analysis.knowledge.patterns import (
     FREEZES,
     LIBRARY_FREEZES,
@@ -251,6 +252,8 @@ def _may_be_switched_on(
 def _is_stage(trace: Trace, freeze: FlagWritten, built: OptimizerBuilt) -> bool:
     """Whether the training loop decides about the freeze, by a condition or a loop: a schedule."""
     conditions = set(freeze.path) - set(built.path)
+    if waits_for_an_epoch(trace, freeze, built):
+        return True
     around = set(freeze.loops) - set(built.loops)
     return any(
         around & set(step.loops) and (conditions or around - set(step.loops))

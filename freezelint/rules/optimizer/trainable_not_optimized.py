@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _SEVERAL = ("has parameters that get", "them")
 
+_INPUT = r"(?<![.\w])[A-Za-z_]\w*(?:\[[^\]]*\])?"
+
 _HARMLESS = frozenset({"requires_grad_", "uniform_", "normal_", "detach_"})
 
 _OF_LIGHTNING = {"configure_optimizers", "training_step"}
@@ -243,7 +245,7 @@ def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
     if library in INDEXED:
         # What goes in are numbers; whether somebody set its values by hand is what counts.
         return bool(runs) and not _is_written(key, trace)
-    return bool(runs) and all(
+    is_fed = bool(runs) and all(
         any(
             holders_of(trace, source)
             for value in tensors_in(each.arguments)
@@ -252,6 +254,33 @@ def _is_between(key: int, backward: BackwardRan, trace: Trace) -> bool:
         )
         for each in runs
     )
+    return is_fed or (is_own and roots == {key} and _is_tower(key, runs, trace))
+
+
+def _is_tower(key: int, runs: list[ForwardRan], trace: Trace) -> bool:
+    """Whether a network is compared with what trains, as the encoder of texts with that of images.
+
+    A random target or an opponent is given the same input, or works on what the other made.
+    """
+    owner = trace.objects.module(key).owner_class
+    trained = [
+        run
+        for run in trace.all(ForwardRan)
+        if not trace.related(run.key, key, run.index) and holders_of(trace, run.key)
+    ]
+    owners = {trace.objects.module(run.key).owner_class for run in trained}
+    if not trained or None in owners or owner in owners or _is_written(key, trace):
+        return False
+    feeds = any(key in graph_sources(each) for run in trained for each in tensors_in(run.arguments))
+    given = {text for run in runs for text in _inputs_of(run)}
+    return not feeds and given.isdisjoint(text for run in trained for text in _inputs_of(run))
+
+
+def _inputs_of(run: ForwardRan) -> set[str]:
+    """Names, with a key that follows, that are mentioned where a module is called."""
+    arguments = getattr(run.place.node, "args", ())
+    code = ", ".join(run.place.chunk.code(each.value) for each in arguments)
+    return set(re.findall(_INPUT, code)) - {"device", "self"}
 
 
 def _is_written(key: int, trace: Trace) -> bool:

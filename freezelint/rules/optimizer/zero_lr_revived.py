@@ -193,13 +193,20 @@ class ZeroLrRevived(Rule):
                 )
                 evidence = () if place is event.place else ((place, "its group is made here"),)
                 yield Report(
-                    event.place,
+                    trace.passing_place(event, built, _passed_optimizer(event)),
                     how.format(label),
                     "freeze it with `requires_grad_(False)` and leave it out of the optimizer",
                     evidence,
                     about=_about(group, trace),
                 )
                 return
+
+
+def _passed_optimizer(event: Event) -> str:
+    """The name of the optimizer that a scheduler is built for; empty where it is no name."""
+    arguments = getattr(event.place.node, "args", ()) if isinstance(event, Called) else ()
+    first = arguments[0].value if arguments else None
+    return first.value if isinstance(first, cst.Name) else ""
 
 
 def _rate(built: OptimizerBuilt, group: ParameterGroup) -> object:
