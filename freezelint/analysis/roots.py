@@ -200,7 +200,8 @@ class ClassRoot(Root):
             return (found, method.chunk) if isinstance(found, cst.FunctionDef) else None
 
         # One that knows no gradients, as in a search at random, does not miss any.
-        knows_gradients = ".grad" in definition.text or "super().step(" in definition.text
+        # What lets another optimizer do its step knows of them.
+        knows_gradients = any(word in definition.text for word in (".grad", ".step("))
         for update in updates_without_gradient(code, step.chunk, find):
             if update.how == "moves" and not knows_gradients:
                 continue

@@ -164,10 +164,20 @@ def _of_plain(
         return BoundMethod(receiver, name) if isinstance(receiver.value, str) else UNKNOWN
     if isinstance(receiver, ClassValue):
         method = find_method(run, receiver, name)
+        if method is None and name == "apply" and _is_autograd_function(run, receiver):
+            return LibraryValue("torch.autograd.Function.apply")
         return class_constant(run, receiver, name) if method is None else method
     if name == "__dict__":
         forget_options(run, (receiver,))
     return run.bindings.get((receiver.key, name), UNKNOWN)
+
+
+def _is_autograd_function(run: Interpreter, owner: ClassValue) -> bool:
+    """Whether a class of the file has a ``backward`` of its own, such as one that turns signs."""
+    return any(
+        base in ("torch.autograd.Function", "torch.autograd.function.Function")
+        for base in library_bases(run, owner)
+    )
 
 
 def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CSTNode) -> Value:

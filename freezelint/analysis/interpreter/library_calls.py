@@ -257,7 +257,7 @@ def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call
             return LibraryInstance(name, run.objects.new_key(), arguments.positional)
         if name.startswith("torch.nn.init.") or name == "torch.save":
             take_up(run, arguments.all)
-        is_computed = name.startswith("torch.nn.functional.")
+        is_computed = name.startswith(("torch.nn.functional.", "torch.autograd.Function."))
         return _computed(run, last, arguments) if is_computed else UNKNOWN
     if name.startswith("torch.") and last[:1].islower() and name.count(".") == 1:
         return _computed(run, last, arguments)

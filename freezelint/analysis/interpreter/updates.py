@@ -198,7 +198,10 @@ class _Reader:
             return False
         code, chunk = found
         inside = self._passed(code, call, skipped=1 if receiver else 0)
-        if not (inside.parameters or inside.groups or inside.lists):
+        goes_over_all = bool(receiver) and any(
+            dotted(each) == "self.param_groups" for each in walk(code.body)
+        )
+        if not (inside.parameters or inside.groups or inside.lists or goes_over_all):
             return False
         outside = self._names, self._chunk
         self._names, self._chunk = inside, chunk

@@ -326,7 +326,9 @@ def _is_fixed(key: int, backward: BackwardRan, trace: Trace) -> bool:
         and trace.related(mode.part.key, key, mode.index)
         for mode in trace.all(ModeSet)
     ) or any(
-        called.receiver == ModuleValue(key) and called.name == "load_state_dict"
+        called.name == "load_state_dict"
+        and isinstance(called.receiver, ModuleValue)
+        and trace.related(called.receiver.key, key, called.index)
         for called in trace.all(MethodCalled)
     )
 

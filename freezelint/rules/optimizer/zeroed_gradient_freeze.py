@@ -25,6 +25,7 @@ from freezelint.analysis.values import (
     ComparisonValue,
     Constant,
     Counted,
+    ParameterName,
     ParameterValue,
     TensorKind,
     TensorValue,
@@ -218,11 +219,16 @@ def _is_by_schedule(masked: GradientsMasked, trace: Trace) -> bool:
     tested = [
         test.value
         for test in trace.between(backward, masked, ConditionTested)
-        if not (isinstance(test.value, ComparisonValue) and test.value.right == Constant(None))
+        if not (isinstance(test.value, ComparisonValue) and _is_of_an_element(test.value))
     ]
     return bool(tested) and all(
         isinstance(each, ComparisonValue) and isinstance(each.left, Counted) for each in tested
     )
+
+
+def _is_of_an_element(test: ComparisonValue) -> bool:
+    """Whether a comparison picks parameters: by their names, or those with a gradient."""
+    return test.right == Constant(None) or any(isinstance(each, ParameterName) for each in test)
 
 
 def _is_selective(built: OptimizerBuilt, part: Part, trace: Trace) -> bool:
