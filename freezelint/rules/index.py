@@ -77,115 +77,114 @@ _62 = ('param_groups',)
 _63 = ('_(', '*=', '-=', '+=', '.data = ')
 _64 = ('def step\\(',)
 _65 = (LinePattern(word='for ', pattern='[ \\t]*for [^\\n]* in (?![^\\n]*param_groups)[^\\n]*:[ \\t]*(?:#[^\\n]*)?\\n(?!(?:[ \\t]*#[^\\n]*\\n)*[ \\t]*if \\w+\\.grad is None:\\s*continue)', unless=''), '_foreach_')
-_66 = ('\\.requires_grad_\\((?!(?:requires_grad=)?True\\)|\\)|[\\w.]+\\.requires_grad\\))', '\\.requires_grad\\s*=(?!=)(?!\\s*True[ \\t]*[\\n#;]| ?[\\w.]+\\.requires_grad\\n)', '\\"requires_grad\\"', "'requires_grad'", '\\.freeze\\(\\)', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)', '\\.freeze\\(\\)')
-_67 = ('params', 'add_param_group')
-_68 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params(?<![\\w.]params)\\s*=')
-_69 = ('load_state_dict', 'zip(', 'kl_div', 'KLDivLoss')
-_70 = ('load_state_dict\\([^\\n()]+\\.state_dict\\(', 'zip\\([^\\n()]+\\.parameters\\(', 'kl_div\\(', 'KLDivLoss\\(')
-_71 = ('backward', 'training_step')
-_72 = ('Parameter(', 'nn.')
-_73 = ('Module\\)', 'Sequential\\):', '= nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
-_74 = ('clip_grad_norm',)
-_75 = ('clip_grad_norm_?\\(',)
-_76 = ('zip(',)
-_77 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
-_78 = ('train(', 'training_step')
-_79 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer')
-_80 = ('step(', 'backward(', 'training_step', 'Trainer(')
-_81 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)(?!`)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)', 'def training_step\\(')
-_82 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
-_83 = ('train(',)
-_84 = ('step(', 'backward(', 'Trainer(')
-_85 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
-_86 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
-_87 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
-_88 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)(?!`)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
-_89 = ('track_running_stats', '.momentum', 'momentum"', "momentum'")
-_90 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s', 'track_running_stats[\\"\'],\\s*False', 'momentum[\\"\'],\\s*0(?:\\.0*)?\\)')
-_91 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'lectra', 'MPNet', 'mpnet', 'GPT2', 'gpt2', 'T5', 't5-', 'Bart', 'bart', 'egasus', 'Marian', 'ongformer', 'LayoutLM', 'BigBird', 'XLNet', 'xlnet', 'av2', 'avLM', 'avlm')
-_92 = ('no_grad', 'inference_mode', 'grad_enabled')
-_93 = ('isinstance(', 'type(', '__class__')
-_94 = ('BatchNorm',)
-_95 = ('BatchNorm[123]d[\\"\']?\\s*[,)\\]}:\\n]', 'SyncBatchNorm[\\"\']?\\s*[,)\\]}:\\n]')
-_96 = ('requires_grad', 'from_pretrained')
-_97 = ('step(', 'backward(')
-_98 = ('Embedding\\w*(?:\\.from_pretrained)?\\((?:[^\\n]*\\n){0,6}?[^\\n]*max_norm', '\\"max_norm\\"', "'max_norm'", 'dict\\([^\\n]*max_norm', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
-_99 = ('\\.requires_grad_\\((?!(?:requires_grad=)?True\\)|\\)|[\\w.]+\\.requires_grad\\))', '\\.requires_grad\\s*=(?!=)(?!\\s*True[ \\t]*[\\n#;]| ?[\\w.]+\\.requires_grad\\n)', '\\"requires_grad\\"', "'requires_grad'", '\\.freeze\\(\\)', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
-_100 = ('\\.backward\\(', '\\.step\\(')
-_101 = ('cuda', '.to(')
-_102 = ('backward(',)
-_103 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
-_104 = ('deepcopy',)
-_105 = ('eval(', 'train(False')
-_106 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
-_107 = ('zip\\(',)
-_108 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', '.data')
-_109 = ('parameters(', 'Parameter(')
-_110 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b', LinePattern(word='.data', pattern='[^#\\n]*\\bself\\.[\\w.]+\\.data\\s*[,)*@+-]', unless=''))
-_111 = ('backward\\((?<!def backward\\()', 'training_step\\(')
-_112 = ('requires_grad', '.freeze()')
-_113 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'Variable\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', '\\"requires_grad\\"', "'requires_grad'")
-_114 = ('\\.backward\\(', 'manual_backward\\(', 'training_step\\(')
-_115 = ('checkpoint',)
-_116 = ('step(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_117 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
-_118 = ('inference_mode',)
-_119 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
-_120 = ('backward\\(', 'def training_step\\(')
-_121 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', '\\)\\.requires_grad_\\((?:requires_grad=)?False\\)(?<!eval\\(\\)\\.requires_grad_\\(False\\))', '\\"requires_grad\\"', "'requires_grad'")
-_122 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_123 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
-_124 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon', 'Trainer(')
-_125 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
-_126 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
-_127 = ('parameters(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_128 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', LinePattern(word='parameters(),', pattern='[^\\n]*zip\\([ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), LinePattern(word='zip(\n', pattern='[^\\n]*zip\\(\\n[ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'", 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'best_?(?:model|net|network|policy|agent|actor|encoder|classifier|student|gnn|mlp)\\w* = (?!None|best)[a-z][\\w.]*(?:\\.(?:eval|cpu|to|cuda|train)\\([^()\\n]*\\))?[ \\t]*(?:#.*)?\\n')
-_129 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', LinePattern(word='parameters(),', pattern='[^\\n]*zip\\([ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), LinePattern(word='zip(\n', pattern='[^\\n]*zip\\(\\n[ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
-_130 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', LinePattern(word='parameters(),', pattern='[^\\n]*zip\\([ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), LinePattern(word='zip(\n', pattern='[^\\n]*zip\\(\\n[ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), '\\.step\\(')
-_131 = ('Parameter(',)
-_132 = ('Parameter\\([^()]*(?:\\([^()]*(?:\\([^()]*(?:\\([^()]*\\)[^()]*)*\\)[^()]*)*\\)[^()]*)*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(', LinePattern(word='.to(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.to\\(', unless=''), LinePattern(word='.cuda(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.cuda\\(', unless=''), LinePattern(word='.half(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.half\\(', unless=''), LinePattern(word='.double(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.double\\(', unless=''), LinePattern(word='.bfloat16(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.bfloat16\\(', unless=''))
-_133 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
-_134 = ('Module',)
-_135 = ('def forward',)
-_136 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='= []\n', pattern='[^\\n]*self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]', unless=''), LinePattern(word='=[]\n', pattern='[^\\n]*self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]', unless=''), LinePattern(word='list()\n', pattern='[^\\n]*self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]', unless=''))
-_137 = (LinePattern(word='= [', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\[', unless=''), LinePattern(word='=[', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\[', unless=''), LinePattern(word='= {', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\{', unless=''), LinePattern(word='={', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\{', unless=''), LinePattern(word='= (', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\(', unless=''), LinePattern(word='=(', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\(', unless=''), LinePattern(word='list', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?[\\w.]*list\\(', unless=''), LinePattern(word='dict', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?[\\w.]*dict\\(', unless=''), LinePattern(word='Dict', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?[\\w.]*Dict\\(', unless=''), LinePattern(word='tuple', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?[\\w.]*tuple\\(', unless=''), '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ', '= \\[\\]\\n(?:[^\\n]*\\n){0,10}?[ \\t]*(?P<filled>[a-z]\\w*)\\.append\\((?!\\()[^\\n]*\\n(?:[^\\n]*\\n){0,4}?[ \\t]*self\\.[a-z]\\w* = (?P=filled)\\n')
-_138 = ('transformers',)
-_139 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
-_140 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), 'gpt2[\\"\'-]')
-_141 = ('torchvision', 'timm', 'transformers')
-_142 = ('step(', 'Trainer(')
-_143 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon', 'train(')
-_144 = ('step(', 'configure_optimizers', 'train(')
-_145 = ('setattr\\(', 'add_module\\(', 'register_module\\(', '\\.(?<!self\\.)(?!requires_grad|grad|data|training)[a-z_]\\w* = (?!True|False|None)[\\w(]')
-_146 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
-_147 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
-_148 = ('DistributedDataParallel', 'DDP')
-_149 = ('backward',)
-_150 = ('requires_grad', 'get_peft_model')
-_151 = ('FullyShardedDataParallel', 'FSDP')
-_152 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
-_153 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'", 'get_peft_model\\(')
-_154 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
-_155 = ('compile(',)
-_156 = ('torch\\.compile\\(', 'import compile')
-_157 = ('peft',)
-_158 = ('from_pretrained(',)
-_159 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_160 = ('PeftModel\\w*\\.from_pretrained\\(',)
-_161 = ('get_peft_model', 'PeftModel')
-_162 = ('get_peft_model\\(', 'is_trainable')
-_163 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'")
-_164 = ('get_peft_model',)
-_165 = ('Config(',)
-_166 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
-_167 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_168 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
-_169 = ('unload(',)
-_170 = ('disable_adapter(', 'set_adapter(')
-_171 = ('BaseFinetuning', 'BackboneFinetuning')
-_172 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
-_173 = ('Trainer(', 'Trainer)')
-_174 = ('.train(',)
+_66 = ('params', 'add_param_group')
+_67 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params(?<![\\w.]params)\\s*=')
+_68 = ('load_state_dict', 'zip(', 'kl_div', 'KLDivLoss')
+_69 = ('load_state_dict\\([^\\n()]+\\.state_dict\\(', 'zip\\([^\\n()]+\\.parameters\\(', 'kl_div\\(', 'KLDivLoss\\(')
+_70 = ('backward', 'training_step')
+_71 = ('Parameter(', 'nn.')
+_72 = ('Module\\)', 'Sequential\\):', '= nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
+_73 = ('clip_grad_norm',)
+_74 = ('clip_grad_norm_?\\(',)
+_75 = ('zip(',)
+_76 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
+_77 = ('train(', 'training_step')
+_78 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer')
+_79 = ('step(', 'backward(', 'training_step', 'Trainer(')
+_80 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)(?!`)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)', 'def training_step\\(')
+_81 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
+_82 = ('train(',)
+_83 = ('step(', 'backward(', 'Trainer(')
+_84 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
+_85 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
+_86 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
+_87 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)(?!`)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_88 = ('track_running_stats', '.momentum', 'momentum"', "momentum'")
+_89 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s', 'track_running_stats[\\"\'],\\s*False', 'momentum[\\"\'],\\s*0(?:\\.0*)?\\)')
+_90 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'lectra', 'MPNet', 'mpnet', 'GPT2', 'gpt2', 'T5', 't5-', 'Bart', 'bart', 'egasus', 'Marian', 'ongformer', 'LayoutLM', 'BigBird', 'XLNet', 'xlnet', 'av2', 'avLM', 'avlm')
+_91 = ('no_grad', 'inference_mode', 'grad_enabled')
+_92 = ('isinstance(', 'type(', '__class__')
+_93 = ('BatchNorm',)
+_94 = ('BatchNorm[123]d[\\"\']?\\s*[,)\\]}:\\n]', 'SyncBatchNorm[\\"\']?\\s*[,)\\]}:\\n]')
+_95 = ('requires_grad', 'from_pretrained')
+_96 = ('step(', 'backward(')
+_97 = ('Embedding\\w*(?:\\.from_pretrained)?\\((?:[^\\n]*\\n){0,6}?[^\\n]*max_norm', '\\"max_norm\\"', "'max_norm'", 'dict\\([^\\n]*max_norm', 'spectral_norm(?:\\(|[ ]as[ ])', 'register_buffer\\(')
+_98 = ('\\.requires_grad_\\((?!(?:requires_grad=)?True\\)|\\)|[\\w.]+\\.requires_grad\\))', '\\.requires_grad\\s*=(?!=)(?!\\s*True[ \\t]*[\\n#;]| ?[\\w.]+\\.requires_grad\\n)', '\\"requires_grad\\"', "'requires_grad'", '\\.freeze\\(\\)', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)', 'Embedding\\.from_pretrained\\(', 'EmbeddingBag\\.from_pretrained\\(')
+_99 = ('\\.backward\\(', '\\.step\\(')
+_100 = ('cuda', '.to(')
+_101 = ('backward(',)
+_102 = ('LSTM\\(', 'GRU\\(', 'RNN\\(')
+_103 = ('deepcopy',)
+_104 = ('eval(', 'train(False')
+_105 = ('\\.lerp_\\(', '\\.mul_\\(', '\\.copy_\\(', '\\.data\\s*=')
+_106 = ('zip\\(',)
+_107 = ('no_grad', 'inference_mode', 'detach()', 'set_grad_enabled', '.data')
+_108 = ('parameters(', 'Parameter(')
+_109 = ('no_grad\\(', 'inference_mode\\(', 'detach\\(\\)', 'set_grad_enabled\\(', '@torch\\.no_grad\\n', '\\)\\.data\\b', LinePattern(word='.data', pattern='[^#\\n]*\\bself\\.[\\w.]+\\.data\\s*[,)*@+-]', unless=''))
+_110 = ('backward\\((?<!def backward\\()', 'training_step\\(')
+_111 = ('requires_grad', '.freeze()')
+_112 = ('\\.requires_grad\\s*=\\s*True', '\\.requires_grad_\\((?:requires_grad=)?(?:True)?\\)', 'ensor\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', 'Variable\\((?:[^()]*(?:\\([^()]*\\)[^()]*)*|[^\\n]*)requires_grad\\s*=\\s*True', '\\"requires_grad\\"', "'requires_grad'")
+_113 = ('\\.backward\\(', 'manual_backward\\(', 'training_step\\(')
+_114 = ('checkpoint',)
+_115 = ('step(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_116 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
+_117 = ('inference_mode',)
+_118 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
+_119 = ('backward\\(', 'def training_step\\(')
+_120 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', '\\)\\.requires_grad_\\((?:requires_grad=)?False\\)(?<!eval\\(\\)\\.requires_grad_\\(False\\))', '\\"requires_grad\\"', "'requires_grad'")
+_121 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
+_122 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_123 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon', 'Trainer(')
+_124 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
+_125 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
+_126 = ('parameters(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_127 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', LinePattern(word='parameters(),', pattern='[^\\n]*zip\\([ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), LinePattern(word='zip(\n', pattern='[^\\n]*zip\\(\\n[ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'", 'target\\w* = (?!target)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'teacher\\w* = (?!teacher)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ref\\w* = (?!ref)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'old\\w* = (?!old)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'ema\\w* = (?!ema)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'frozen\\w* = (?!frozen)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'prior\\w* = (?!prior)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'anchor\\w* = (?!anchor)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'previous\\w* = (?!previous)[\\w.]+(?:\\.\\w+\\([^()\\n]*\\))*[ \\t]*(?:#.*)?\\n', 'best_?(?:model|net|network|policy|agent|actor|encoder|classifier|student|gnn|mlp)\\w* = (?!None|best)[a-z][\\w.]*(?:\\.(?:eval|cpu|to|cuda|train)\\([^()\\n]*\\))?[ \\t]*(?:#.*)?\\n')
+_128 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', LinePattern(word='parameters(),', pattern='[^\\n]*zip\\([ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), LinePattern(word='zip(\n', pattern='[^\\n]*zip\\(\\n[ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)')
+_129 = ('load_state_dict\\([\\w.]+\\.state_dict\\(\\)', LinePattern(word='parameters(),', pattern='[^\\n]*zip\\([ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), LinePattern(word='zip(\n', pattern='[^\\n]*zip\\(\\n[ \\t]*[\\w.]+\\.(?:named_)?parameters\\(\\),(?:[^\\n]*\\n){1,12}?[^\\n]*(?:\\.data\\b|copy_\\(|lerp_?\\(|mul_\\(|add_\\(|sub_\\(|set_\\()', unless=''), '\\.step\\(')
+_130 = ('Parameter(',)
+_131 = ('Parameter\\([^()]*(?:\\([^()]*(?:\\([^()]*(?:\\([^()]*\\)[^()]*)*\\)[^()]*)*\\)[^()]*)*\\)\\s*\\.(?:to|cuda|half|double|bfloat16|type|type_as|requires_grad_)\\(', LinePattern(word='.to(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.to\\(', unless=''), LinePattern(word='.cuda(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.cuda\\(', unless=''), LinePattern(word='.half(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.half\\(', unless=''), LinePattern(word='.double(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.double\\(', unless=''), LinePattern(word='.bfloat16(', pattern='[ \\t]*self\\.\\w+ = \\w+\\.bfloat16\\(', unless=''))
+_132 = ('parameters(', '= [nn.', '=[nn.', 'append(nn.', '= [torch.nn.', 'append(torch.nn.')
+_133 = ('Module',)
+_134 = ('def forward',)
+_135 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', LinePattern(word='[nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='[torch.nn.', pattern='[ \\t]*self\\.[a-z]\\w* ?= ?\\[(?:torch\\.)?nn\\.[A-Z]', unless='\\.add_module\\('), LinePattern(word='= []\n', pattern='[^\\n]*self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]', unless=''), LinePattern(word='=[]\n', pattern='[^\\n]*self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]', unless=''), LinePattern(word='list()\n', pattern='[^\\n]*self\\.(?P<list>[a-z]\\w*) ?= ?(?:\\[\\]|list\\(\\))\\n(?:[^\\n]*\\n){0,12}?[^\\n]*self\\.(?P=list)\\.append\\((?:torch\\.)?nn\\.[A-Z]', unless=''))
+_136 = (LinePattern(word='= [', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\[', unless=''), LinePattern(word='=[', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\[', unless=''), LinePattern(word='= {', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\{', unless=''), LinePattern(word='={', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\{', unless=''), LinePattern(word='= (', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\(', unless=''), LinePattern(word='=(', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?\\(', unless=''), LinePattern(word='list', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?[\\w.]*list\\(', unless=''), LinePattern(word='dict', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?[\\w.]*dict\\(', unless=''), LinePattern(word='Dict', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?[\\w.]*Dict\\(', unless=''), LinePattern(word='tuple', pattern='[^\\n]*self\\.[a-z]\\w*(?:: [^=\\n]+)? ?= ?[\\w.]*tuple\\(', unless=''), '= \\[\\]\\n(?:[^\\n]*\\n){1,12}? +return [a-z]\\w*\\n', 'return \\[(?:\\w+\\.)*[A-Z]\\w*\\([^\\n]*\\bfor ', '= \\[\\]\\n(?:[^\\n]*\\n){0,10}?[ \\t]*(?P<filled>[a-z]\\w*)\\.append\\((?!\\()[^\\n]*\\n(?:[^\\n]*\\n){0,4}?[ \\t]*self\\.[a-z]\\w* = (?P=filled)\\n')
+_137 = ('transformers',)
+_138 = ('LMHead', 'MaskedLM', 'ForCausalLM', 'ForConditional', 'ForPreTraining', 'DoubleHeads')
+_139 = (LinePattern(word='LMHeadModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*LMHeadModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='DoubleHeadsModel', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*DoubleHeadsModel(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='MaskedLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*MaskedLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForConditionalGeneration', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForConditionalGeneration(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForPreTraining', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForPreTraining(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), LinePattern(word='ForCausalLM', pattern='[ \\t]*(?:return[ \\t]|\\w[\\w.]*(?:[ \\t]*:[^=\\n]+)?[ \\t]*=)[ \\t]*[\\w.]*ForCausalLM(?<!AutoModelForCausalLM)(?:\\.from|\\()', unless=''), 'gpt2[\\"\'-]')
+_140 = ('torchvision', 'timm', 'transformers')
+_141 = ('step(', 'Trainer(')
+_142 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon', 'train(')
+_143 = ('step(', 'configure_optimizers', 'train(')
+_144 = ('setattr\\(', 'add_module\\(', 'register_module\\(', '\\.(?<!self\\.)(?!requires_grad|grad|data|training)[a-z_]\\w* = (?!True|False|None)[\\w(]')
+_145 = ('Embedding.from_pretrained(', 'EmbeddingBag.from_pretrained(')
+_146 = ('Embedding\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)', 'EmbeddingBag\\.from_pretrained\\((?![^()]*\\bfreeze\\s*=)')
+_147 = ('DistributedDataParallel', 'DDP')
+_148 = ('backward',)
+_149 = ('requires_grad', 'get_peft_model')
+_150 = ('FullyShardedDataParallel', 'FSDP')
+_151 = ('requires_grad', 'arameter', 'optim', 'Optim', 'train(')
+_152 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'", 'get_peft_model\\(')
+_153 = ('FullyShardedDataParallel[(,]', 'FSDP\\w*[(,]')
+_154 = ('compile(',)
+_155 = ('torch\\.compile\\(', 'import compile')
+_156 = ('peft',)
+_157 = ('from_pretrained(',)
+_158 = ('train(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_159 = ('PeftModel\\w*\\.from_pretrained\\(',)
+_160 = ('get_peft_model', 'PeftModel')
+_161 = ('get_peft_model\\(', 'is_trainable')
+_162 = ('kbit_training\\(', '\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'")
+_163 = ('get_peft_model',)
+_164 = ('Config(',)
+_165 = ('For(?:Sequence|Token|Image|Audio|Video)Classification', 'ForMultipleChoice', 'ForQuestionAnswering', '= (?:torch\\.)?nn\\.')
+_166 = ('train(', 'backward(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_167 = ('mark_only_lora_as_trainable\\(', 'lora[\\w.]*[\\"\']')
+_168 = ('unload(',)
+_169 = ('disable_adapter(', 'set_adapter(')
+_170 = ('BaseFinetuning', 'BackboneFinetuning')
+_171 = ('\\.freeze\\(', 'BackboneFinetuning\\(')
+_172 = ('Trainer(', 'Trainer)')
+_173 = ('.train(',)
 
 RULES = (
     IndexedRule('FZ101', Level.ERROR, 'never_lands.module_attribute_freeze', (_0, ), (_1, _2, )),
@@ -219,45 +218,45 @@ RULES = (
     IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_57, _50, ), (_27, _58, )),
     IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_50, _59, ), (_27, _60, )),
     IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_61, _62, _63, ), (_64, _65, )),
-    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _53, ), (_66, _27, )),
-    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_50, _67, ), (_27, _68, )),
-    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_50, _69, ), (_27, _70, )),
-    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_71, _50, _72, ), (_27, _73, )),
-    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_74, _53, ), (_27, _75, )),
-    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _76, ), (_77, )),
-    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _78, _79, _80, ), (_39, _81, _82, )),
-    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _83, _84, _85, _86, ), (_87, _88, )),
-    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_89, _0, ), (_90, _11, )),
-    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_83, _0, _91, _84, _92, ), (_88, _82, )),
-    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_93, _94, _21, ), (_95, _87, )),
-    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_96, _97, ), (_98, _99, _100, )),
-    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_101, _102, _21, ), (_103, _39, )),
-    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_104, _25, _61, _105, ), (_106, _107, )),
-    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_108, _26, _109, ), (_110, _111, _27, )),
-    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_112, _71, _61, _53, ), (_39, _27, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _71, ), (_113, _114, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_115, _71, _116, ), (_117, _111, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_118, _71, ), (_119, _120, )),
-    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_121, _122, )),
-    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _123, )),
-    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _124, ), (_39, _49, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_25, _53, _125, ), (_27, )),
-    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_126, _127, ), (_128, _129, _130, )),
-    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_131, ), (_132, )),
-    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_133, _134, _135, ), (_136, _137, )),
-    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _138, _139, ), (_11, _140, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _141, _142, ), (_39, _49, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_141, _143, _144, ), (_49, _145, )),
-    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_146, ), (_147, )),
-    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _148, _149, ), (_11, )),
-    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_150, _151, _152, ), (_153, _154, )),
-    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _155, _149, ), (_11, _156, )),
-    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_157, _158, _159, ), (_160, )),
-    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_157, _161, _159, ), (_162, _163, )),
-    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_157, _164, _165, _159, ), (_166, )),
-    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _167, ), (_39, _168, )),
-    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_157, _169, _161, _159, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_157, _170, _53, ), (_27, )),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_171, _50, ), (_172, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _173, _174, ), (_11, _138, )),
+    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _53, ), (_39, _27, )),
+    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_50, _66, ), (_27, _67, )),
+    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_50, _68, ), (_27, _69, )),
+    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_70, _50, _71, ), (_27, _72, )),
+    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_73, _53, ), (_27, _74, )),
+    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _75, ), (_76, )),
+    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _77, _78, _79, ), (_39, _80, _81, )),
+    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _82, _83, _84, _85, ), (_86, _87, )),
+    IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_88, _0, ), (_89, _11, )),
+    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_82, _0, _90, _83, _91, ), (_87, _81, )),
+    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_92, _93, _21, ), (_94, _86, )),
+    IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_95, _96, ), (_97, _98, _99, )),
+    IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_100, _101, _21, ), (_102, _39, )),
+    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_103, _25, _61, _104, ), (_105, _106, )),
+    IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_107, _26, _108, ), (_109, _110, _27, )),
+    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_111, _70, _61, _53, ), (_39, _27, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _70, ), (_112, _113, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_114, _70, _115, ), (_116, _110, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_117, _70, ), (_118, _119, )),
+    IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_120, _121, )),
+    IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _122, )),
+    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _123, ), (_39, _49, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_25, _53, _124, ), (_27, )),
+    IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_125, _126, ), (_127, _128, _129, )),
+    IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_130, ), (_131, )),
+    IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_132, _133, _134, ), (_135, _136, )),
+    IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _137, _138, ), (_11, _139, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _140, _141, ), (_39, _49, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_140, _142, _143, ), (_49, _144, )),
+    IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_145, ), (_146, )),
+    IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _147, _148, ), (_11, )),
+    IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_149, _150, _151, ), (_152, _153, )),
+    IndexedRule('FZ703', Level.INFO, 'wrappers.flip_after_compile', (_0, _154, _148, ), (_11, _155, )),
+    IndexedRule('FZ801', Level.ERROR, 'adapters.adapter_loaded_frozen', (_156, _157, _158, ), (_159, )),
+    IndexedRule('FZ802', Level.ERROR, 'adapters.kbit_prepare_after_adapters', (_156, _160, _158, ), (_161, _162, )),
+    IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_156, _163, _164, _158, ), (_165, )),
+    IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _166, ), (_39, _167, )),
+    IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_156, _168, _160, _158, ), ()),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_156, _169, _53, ), (_27, )),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_170, _50, ), (_171, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _172, _173, ), (_11, _137, )),
 )

@@ -113,7 +113,7 @@ class NothingToOptimize(Rule):
         ("requires_grad",),
         OPTIMIZER_WORDS_OR_NAMES,
     )
-    trigger_patterns = ((*FREEZES, r"\.freeze\(\)"), OPTIMIZER_CONSTRUCTIONS)
+    trigger_patterns = (FREEZES, OPTIMIZER_CONSTRUCTIONS)
     events = ("OptimizerBuilt",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
