@@ -248,7 +248,9 @@ def _alternatives(trace: Trace, part: Part) -> Iterator[Part]:
     if not others:
         yield part
     for key in others:
-        yield from _alternatives(trace, part._replace(key=key))
+        # One that stands for each of several is some part of what holds them.
+        for each in trace.objects.parts_of(key, part.predicate):
+            yield from _alternatives(trace, each)
 
 
 def _may_be_added(trace: Trace, unfreeze: FlagWritten, part: Part, built: OptimizerBuilt) -> bool:
