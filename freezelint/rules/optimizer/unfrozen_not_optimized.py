@@ -154,6 +154,9 @@ class UnfrozenNotOptimized(Rule):
             reports = [self._judge(event, each, trace) for each in _alternatives(trace, part)]
             if reports[0] is None or not all(each is not None for each in reports):
                 continue
+            if trace.objects.module(part.key).alternatives and any(trace.all(GroupAdded)):
+                # Which of them the optimizer has by now is not known.
+                continue
             yield reports[0] if part in parts else _of_a_piece(reports[0], event)
             return
 
