@@ -161,11 +161,13 @@ def has_grown(
 
 def gets_adapters(trace: Trace, wrap: Called, key: int) -> AdaptersAdded | None:
     """The adapters of peft in a model, which train, while the model that they are in does not."""
+    # Of one that got them in a branch, whoever takes it sees the error.
+    keys = {key, *trace.objects.module(key).alternatives}
     return next(
         (
             each
             for each in trace.before(wrap, AdaptersAdded)
-            if key in (each.model, each.base) and each.trains is True
+            if keys & {each.model, each.base} and each.trains is True
         ),
         None,
     )

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.trace import Trace
 
+_MOST_OF_A_MODEL = 4
+"""Pieces with parameters that are no mere stem, as the stages of a ResNet."""
+
 
 def model_without_weights(trace: Trace, key: int) -> ModuleObject | None:
     """The model that a module is, or was taken from, if it was built without weights."""
@@ -35,8 +38,21 @@ def model_without_weights(trace: Trace, key: int) -> ModuleObject | None:
         and all(has_no_parameters(trace, each) for each in trace.objects.held_by(key, module.born))
     ):
         module = trace.objects.module(module.source)
+    if module.library == "torch.nn.Sequential":
+        module = _what_pieces_are_of(trace, module)
     root, _ = root_of(trace, module)
     return root if is_built_without_weights(root) and root.place is not None else None
+
+
+def _what_pieces_are_of(trace: Trace, container: ModuleObject) -> ModuleObject:
+    """The first of several pieces that were taken out of one model, and are all of a container."""
+    held = [
+        trace.objects.module(each) for each in trace.objects.held_by(container.key, container.born)
+    ]
+    pieces = [each for each in held if not has_no_parameters(trace, each.key)]
+    roots = {root_of(trace, each)[0].key for each in pieces}
+    is_of_one = len(roots) == 1 and len(pieces) >= _MOST_OF_A_MODEL
+    return pieces[0] if is_of_one else container
 
 
 def heads_on(trace: Trace, freeze: FlagWritten, part: Part, root: int) -> Iterator[Part]:

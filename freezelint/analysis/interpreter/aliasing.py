@@ -11,7 +11,7 @@ from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.names import by_use, look_up, uses_of
 from freezelint.analysis.knowledge.modules import SAME_MODULE_METHODS
 from freezelint.analysis.syntax import dotted
-from freezelint.analysis.values import ModuleValue, Unknown, Value
+from freezelint.analysis.values import ModuleValue, SequenceValue, Unknown, Value
 
 if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
@@ -27,6 +27,8 @@ def named(run: Interpreter, node: cst.Assign, value: Value) -> Value:
     """
     if isinstance(value, ModuleValue):
         _announce(run, node, value)
+    elif isinstance(value, SequenceValue) and type(node.value) is cst.Tuple:
+        _announce_each(run, node, value)
     elif isinstance(value, Unknown) and type(node.value) is cst.Call:
         return _judged_by_new_name(run, node, value)
     return value
@@ -44,6 +46,27 @@ def _announce(run: Interpreter, node: cst.Assign, value: ModuleValue) -> None:
                 )
             )
         other = name if other is None else other
+
+
+def _announce_each(run: Interpreter, node: cst.Assign, value: SequenceValue) -> None:
+    """The same for ``first, second = one, other``."""
+    names, sources = node.targets[0].target, node.value
+    assert isinstance(sources, cst.Tuple)
+    if not isinstance(names, cst.Tuple) or len(node.targets) > 1:
+        return
+    if not len(names.elements) == len(sources.elements) == len(value.items):
+        return
+    old = {dotted(each.value) for each in names.elements}
+    for target, source, item in zip(names.elements, sources.elements, value.items, strict=True):
+        name, behind = dotted(target.value), _source(source.value)
+        other = None if behind is None else dotted(behind)
+        # Where names change places, none of them is the other's second one.
+        if isinstance(item, ModuleValue) and None not in (name, other) and other not in old:
+            assert name is not None
+            assert other is not None
+            run.announce(
+                events.Aliased(place=run.place(target.value), name=name, other=other, key=item.key)
+            )
 
 
 def _source(node: cst.BaseExpression) -> cst.BaseExpression | None:

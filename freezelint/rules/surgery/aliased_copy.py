@@ -53,11 +53,21 @@ _SECOND_NAMES = tuple(
 )
 """What makes it worth looking for a second name where nothing is frozen or copied."""
 
-_BEST_MODELS = (
-    r"best_?(?:model|net|network|policy|agent|actor|encoder|classifier|student|gnn|mlp)\w* = "
-    r"(?!None|best)[a-z][\w.]*(?:\.(?:eval|cpu|to|cuda|train)\([^()\n]*\))?[ \t]*(?:#.*)?\n"
+_MODELS = r"(?:model|net|network|policy|agent|actor|encoder|classifier|student|gnn|mlp)"
+
+_BEST_MODEL = (
+    rf"best_?{_MODELS}\w* = (?!None|best)[a-z][\w.]*(?:\.(?:eval|cpu|to|cuda|train)\([^()\n]*\))?"
+    r"[ \t]*(?:#.*)?\n"
 )
-"""A name for the model at its best, without a copy."""
+
+_BEST_MODELS = (
+    _BEST_MODEL,
+    rf"best\w*\[[\"']{_MODELS}[\"']\] = (?!None|best)[a-z][\w.]*[ \t]*(?:#.*)?\n",
+    # One of several names at once.
+    rf"best_?{_MODELS}\w*(?:, \w+)* = [^\n]*, (?:self\.)?{_MODELS}(?:,|[ \t]*(?:#.*)?\n)",
+    rf"best_?{_MODELS}\w*, [\w, ]* = (?:self\.)?{_MODELS}, ",
+)
+"""Names for the model at its best, without a copy."""
 
 
 class AliasedCopy(Rule):
@@ -144,7 +154,7 @@ class AliasedCopy(Rule):
         ("parameters(", *OPTIMIZER_WORDS),
     )
     trigger_patterns = (
-        (*_COPIED_OVER, *FLAG_WRITES, *_SECOND_NAMES, _BEST_MODELS),
+        (*_COPIED_OVER, *FLAG_WRITES, *_SECOND_NAMES, *_BEST_MODELS),
         (*_COPIED_OVER, *OPTIMIZER_CONSTRUCTIONS),
         (*_COPIED_OVER, r"\.step\("),
     )
