@@ -84,12 +84,22 @@ NAME_TESTS = (
     r"% \w+ in n",
     r"\) in n",
     r" in \w+ for ",
-    r"if (?:not )?\w+ (?:not )?in [\w({\[]",
-    r"= (?:not )?\w+ (?:not )?in [\w({\[]",
-    r"_\((?:not )?\w+ (?:not )?in [\w({\[]",
+    # The name itself is looked for somewhere, or handed to what tests it.
+    LinePattern(
+        ".named_",
+        r"[^\n]*\bfor (?:\w+, ?)?\(?(?P<name>\w+), ?\w+\)? in [^\n]*\.named_(?:[^\n]*\n){0,20}?[^\n]*"
+        r"(?:\bin (?P=name)\b|\b(?P=name) (?:not )?in |\b(?:if|and|or|not)\b[^\n]*\((?P=name)[,)])",
+    ),
+    # A dict or a list of names, which are tested further below.
+    LinePattern(
+        ".named_",
+        r"(?![^\n]*\bfor (?:\w+, ?)?\(?\w+, ?\w+\)? in )[^\n]*\.named_(?:[^\n]*\n){0,20}?[^\n]*"
+        r"(?:if|=|_\() ?(?:not )?\w+ (?:not )?in [\w({\[]",
+    ),
     r"\.split\([\"']\.[\"'](?:, ?1)?\)\[0\] (?:[=!]= |(?:not )?in )",
-    r"name [=!]= ",
-    r"n [=!]= ",
+    r"name(?<!model_name)(?<!class_name)(?<!__name) [=!]= ",
+    r" n [=!]= ",
+    r"\(n [=!]= ",
 )
 """Patterns of source text that may test the name of a parameter."""
 
