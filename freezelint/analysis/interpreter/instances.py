@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from freezelint.analysis.events import HandedOver
 from freezelint.analysis.interpreter.arguments import Arguments
 from freezelint.analysis.interpreter.classes import (
@@ -15,7 +17,8 @@ from freezelint.analysis.interpreter.classes import (
     is_optimizer_class,
     lineage,
 )
-from freezelint.analysis.interpreter.following import follow
+from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.following import code_of, follow
 from freezelint.analysis.interpreter.optimizers import build_optimizer
 from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.objects import Origin
@@ -23,14 +26,13 @@ from freezelint.analysis.values import (
     UNKNOWN,
     ClassValue,
     Constant,
+    FunctionValue,
     InstanceValue,
     ModuleValue,
     Value,
 )
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
@@ -90,11 +92,15 @@ def given_instance(
     run.mark_birth(module)
     constructor = find_method(run, owner, "__init__", made)
     if constructor is not None:
-        nothing_known = Arguments((), {}, (), {}, complete=False)
+
+        def construct() -> None:
+            arguments = Arguments((), _usual_numbers(run, owner, constructor), (), {}, False)
+            follow(run, constructor, arguments, node)
+
         if run.index.is_loud(constructor.definition):
-            follow(run, constructor, nothing_known, node)
+            construct()
         else:
-            module.unfinished = lambda: follow(run, constructor, nothing_known, node)
+            module.unfinished = construct
     place = run.place(node)
     run.announce(HandedOver(place=place, keys=(module.key,), keeps_layers=True, is_over=True))
     run.grad_enabled, run.statement = gradients, statement
@@ -150,6 +156,23 @@ def _stays_as_made(run: Interpreter, owner: ClassValue) -> bool:
         method.name in ("__init__", "forward") or method.name in of_constructor
         for method in writing
     )
+
+
+def _usual_numbers(
+    run: Interpreter, owner: ClassValue, constructor: FunctionValue
+) -> dict[str, Value]:
+    """How wide and deep a class is by default; it is where the file never makes one itself."""
+    calls = rf"(?<!\bclass ){re.escape(owner.definition.name)}\("
+    code = code_of(constructor)
+    if not isinstance(code, cst.FunctionDef) or has_heirs(run, owner):
+        return {}
+    if re.search(calls, run.index.text) is not None:
+        return {}
+    return {
+        each.name.value: evaluate(run, each.default)
+        for each in (*code.params.params, *code.params.kwonly_params)
+        if isinstance(each.default, cst.Integer)
+    }
 
 
 def _fill_fields(run: Interpreter, made: InstanceValue, arguments: Arguments) -> None:
