@@ -59,7 +59,11 @@ def call_on_sequence(
         return UNKNOWN
     if isinstance(receiver, ParameterSequence) and receiver.form is Form.TABLE:
         return _call_on_table(run, receiver, name, arguments, node)
-    if not isinstance(node.func, cst.Attribute) or not arguments.positional:
+    if not isinstance(node.func, cst.Attribute):
+        return UNKNOWN
+    if name in ("reverse", "rotate", "clear"):
+        store(run, node.func.value, _turned(receiver, name))
+    if not arguments.positional:
         return UNKNOWN
     value = arguments.positional[-1]
     if isinstance(node.func.value, cst.IfExp):
@@ -68,6 +72,17 @@ def call_on_sequence(
     changed = _changed(run, receiver, name, value, node)
     if changed is not None:
         store(run, node.func.value, changed)
+    return UNKNOWN
+
+
+def _turned(receiver: ParameterSequence | SequenceValue, name: str) -> Value:
+    """A list in another order, or emptied."""
+    if name == "clear":
+        return UNKNOWN
+    if isinstance(receiver, ParameterSequence):
+        return receiver
+    if name == "reverse" and receiver.complete:
+        return receiver._replace(items=receiver.items[::-1])
     return UNKNOWN
 
 
