@@ -153,7 +153,8 @@ def _stays_as_made(run: Interpreter, owner: ClassValue) -> bool:
     constructor = owner.definition.methods.get("__init__")
     of_constructor = frozenset() if constructor is None else constructor.names_of_own
     return bool(writing) and all(
-        method.name in ("__init__", "forward") or method.name in of_constructor
+        method.name in ("__init__", "forward")
+        or (method.name in of_constructor and f".{method.name}(" not in rest)
         for method in writing
     )
 
