@@ -27,6 +27,11 @@ _CALLED = re.compile(r"(?<![\w.])(?:self\.)?(\w+)$")
 _UPDATES = r"\.(?:data\b|copy_|lerp_|mul_|add_|set_|swap)|state_dict\(|\bzip\(|_foreach_"
 """How code writes weights of one network into another."""
 
+_FILLS = frozenset(
+    {"normal_", "uniform_", "zero_", "fill_", "random_", "exponential_", "fill_diagonal_"}
+)
+"""What puts numbers into weights that come from no other network."""
+
 _ONLY_LOOKING = frozenset(
     {"zip", "enumerate", "list", "tuple", "len", "reversed", "iter", "next", "isinstance", "print"}
     | {"range", "sorted", "type", "id", "repr", "str", "hasattr"}
@@ -127,7 +132,7 @@ def _taker(text: str, at: int) -> str:
 def _writes_weights(call: MethodCalled) -> bool:
     if call.name == "load_state_dict":
         return any(isinstance(each, StateDictValue) for each in call.arguments)
-    if call.name == "requires_grad_" or not call.name.endswith("_"):
+    if call.name == "requires_grad_" or call.name in _FILLS or not call.name.endswith("_"):
         return False
     return isinstance(call.receiver, (TensorValue, ParameterValue))
 

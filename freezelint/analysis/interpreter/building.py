@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.interpreter.graphs import hand_out
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.submodules import LENGTH
+from freezelint.analysis.knowledge.layers import CONTAINERS
 from freezelint.analysis.objects import ModuleObject, Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.values import (
@@ -77,12 +78,18 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
     module.place = run.place(node)
     run.mark_birth(module)
     last = name.rpartition(".")[2]
-    if last not in ("Sequential", "ModuleList", "ModuleDict"):
-        return ModuleValue(module.key)
+    if last in CONTAINERS:
+        fill_container(run, module, last, arguments)
+    return ModuleValue(module.key)
+
+
+def fill_container(run: Interpreter, module: ModuleObject, kind: str, arguments: Arguments) -> None:
+    """Put into a container what its constructor is called with."""
     values, in_sight = arguments.positional, arguments.complete
-    if last == "Sequential" and len(values) == 1 and isinstance(values[0], MappingValue):
-        return _named_layers(run, module, values[0])
-    if last == "ModuleDict" and values and isinstance(values[0], MappingValue):
+    if kind == "Sequential" and len(values) == 1 and isinstance(values[0], MappingValue):
+        _name_layers(run, module, values[0])
+        return
+    if kind == "ModuleDict" and values and isinstance(values[0], MappingValue):
         for key, value in values[0].items:
             if isinstance(value, ModuleValue):
                 name = f"[+{value.key}]" if key is ANY_KEY else f"[{key!r}]"
@@ -90,8 +97,8 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
         module.is_complete = values[0].complete and all(
             isinstance(value, ModuleValue) for _, value in values[0].items
         )
-        return ModuleValue(module.key)
-    if last == "ModuleList" and len(values) == 1:
+        return
+    if kind == "ModuleList" and len(values) == 1:
         held = items_of(run, values[0])
         values = held if held is not None else values
     in_sight = in_sight and all(isinstance(each, ModuleValue) for each in values)
@@ -103,7 +110,6 @@ def build_layer(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
             _hold(run, module.key, f"[{number}]", value)
         else:
             _hold_several(run, module, value, is_all=len(values) == 1)
-    return ModuleValue(module.key)
 
 
 def _hold_several(run: Interpreter, module: ModuleObject, value: Value, *, is_all: bool) -> None:
@@ -134,7 +140,7 @@ def _is_of_modules(value: Value) -> bool:
     )
 
 
-def _named_layers(run: Interpreter, module: ModuleObject, layers: MappingValue) -> ModuleValue:
+def _name_layers(run: Interpreter, module: ModuleObject, layers: MappingValue) -> None:
     """``Sequential(OrderedDict(...))``: layers with names, which have numbers too."""
     in_sight = layers.complete and all(isinstance(each, ModuleValue) for _, each in layers.items)
     module.is_complete = in_sight
@@ -146,7 +152,6 @@ def _named_layers(run: Interpreter, module: ModuleObject, layers: MappingValue) 
         _hold(run, module.key, str(name), value)
         if in_sight:
             run.bindings[module.key, f"[{number}]"] = value
-    return ModuleValue(module.key)
 
 
 def build_pretrained_layer(

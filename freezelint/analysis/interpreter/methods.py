@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
+from freezelint.analysis.interpreter.building import fill_container
+from freezelint.analysis.interpreter.classes import library_bases
 from freezelint.analysis.interpreter.following import call_super, follow
 from freezelint.analysis.interpreter.module_methods import call_on_module
 from freezelint.analysis.interpreter.names import judge_instance
@@ -17,6 +19,7 @@ from freezelint.analysis.interpreter.tensor_methods import call_on_parameter, ca
 from freezelint.analysis.interpreter.texts import call_on_text
 from freezelint.analysis.interpreter.trainers import fill_trainer, is_trainer_class
 from freezelint.analysis.interpreter.unknown_methods import call_on_library_instance
+from freezelint.analysis.knowledge.layers import MODULE_CONTAINERS
 from freezelint.analysis.knowledge.modules import (
     MODULE_ITERATORS,
     SAME_MODULE_METHODS,
@@ -155,6 +158,11 @@ def _on_super(
         and is_trainer_class(run, inner.owner)
     ):
         fill_trainer(run, inner.key, arguments)
+    if name == "__init__" and isinstance(inner, ModuleValue):
+        (base, *others) = {*library_bases(run, receiver.owner)} or {""}
+        if base in MODULE_CONTAINERS and not others:
+            module = run.objects.module(inner.key)
+            fill_container(run, module, base.rpartition(".")[2], arguments)
     if isinstance(inner, ModuleValue) and name in (SAME_MODULE_METHODS | set(MODULE_ITERATORS)):
         return call_on_module(run, inner, name, arguments, node)
     return UNKNOWN
