@@ -26,7 +26,13 @@ from freezelint.analysis.knowledge.modules import (
 )
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME
-from freezelint.analysis.tensors import graph_sources, operands_in, sources_of, tensors_in
+from freezelint.analysis.tensors import (
+    cut_sources,
+    graph_sources,
+    operands_in,
+    sources_of,
+    tensors_in,
+)
 from freezelint.analysis.training import may_be_unknown
 from freezelint.analysis.values import (
     LibraryInstance,
@@ -235,12 +241,37 @@ def cuts_of(trace: Trace, key: int) -> Iterator[Event]:
 
 
 def cuts_around(trace: Trace, key: int) -> Iterator[Event]:
-    """The same, or where the module that owns a parameter runs without gradients."""
-    yield from cuts_of(trace, key)
+    """The same, or where the module that owns a parameter runs without gradients.
+
+    What is first added to something, or is reshaped, leaves its graph where no event tells;
+    then the first call without gradients does that takes what became of it.
+    """
+    found = list(cuts_of(trace, key))
     module = trace.objects.module(key)
     if module.origin is Origin.PARAMETER:
         for each in module.attachments:
-            yield from (cut for cut in cuts_of(trace, each.parent) if cut.grad_enabled is False)
+            found += [cut for cut in cuts_of(trace, each.parent) if cut.grad_enabled is False]
+    yield from found or leavings(trace, key)
+
+
+def leavings(trace: Trace, key: int) -> Iterator[Called | ForwardRan | MethodCalled]:
+    """Where what has left the graph of a module goes on into calls without gradients."""
+    calls: tuple[Called | ForwardRan | MethodCalled, ...]
+    calls = (*trace.all(Called), *trace.all(ForwardRan), *trace.all(MethodCalled))
+    for call in sorted(calls, key=lambda each: each.index):
+        if call.grad_enabled is False and any(
+            key in cut_sources(each) for each in tensors_in(given_to(call))
+        ):
+            yield call
+
+
+def given_to(call: Called | ForwardRan | MethodCalled) -> Iterator[Value]:
+    """What a call computes with: its arguments, and the tensor whose method it is."""
+    yield from call.arguments
+    if not isinstance(call, ForwardRan):
+        yield from call.keywords.values()
+    if isinstance(call, MethodCalled):
+        yield call.receiver
 
 
 def place_of_switch(trace: Trace, cut: Event) -> Place:
@@ -250,7 +281,11 @@ def place_of_switch(trace: Trace, cut: Event) -> Place:
             depth = len(context.activations)
             is_around = cut.activations[:depth] == context.activations
             value = context.value
-            if is_around and isinstance(value, LibraryInstance) and value.name in GRAD_SWITCHES:
+            if (
+                is_around
+                and isinstance(value, LibraryInstance)
+                and (value.name in GRAD_SWITCHES or value.name.endswith(".set_grad_enabled"))
+            ):
                 if context.is_decorator:
                     return context.place
                 inner = (

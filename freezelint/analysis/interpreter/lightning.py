@@ -156,7 +156,7 @@ def call_on_trainer(
     if is_fit and isinstance(model, ModuleValue) and owner is not None:
         _fit(run, callbacks, model, owner, node)
     if is_in_sight:
-        hand_over(run, arguments.all, node)
+        hand_over(run, arguments.all, node, is_over=True)
     return UNKNOWN
 
 

@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 
 
 def hand_over(
-    run: Interpreter, values: Sequence[Value], node: cst.CSTNode, *, keeps_layers: bool = False
+    run: Interpreter,
+    values: Sequence[Value],
+    node: cst.CSTNode,
+    *,
+    keeps_layers: bool = False,
+    is_over: bool = False,
 ) -> None:
     """Announce that modules or optimizers went out of sight."""
     forget_options(run, values)
@@ -49,7 +54,11 @@ def hand_over(
     if keys or optimizers:
         run.announce(
             HandedOver(
-                place=run.place(node), keys=keys, optimizers=optimizers, keeps_layers=keeps_layers
+                place=run.place(node),
+                keys=keys,
+                optimizers=optimizers,
+                keeps_layers=keeps_layers,
+                is_over=is_over,
             )
         )
 

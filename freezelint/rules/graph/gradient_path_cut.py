@@ -8,17 +8,20 @@ from freezelint.analysis.cuts import (
     cuts_around,
     cuts_of,
     entrances,
+    given_to,
     is_ever_frozen,
     is_named,
     is_never_reached,
     is_only_copied,
     is_untrained,
+    leavings,
     place_of_switch,
     unfreeze_inside,
 )
 from freezelint.analysis.events import (
     AttributeWritten,
     BackwardRan,
+    Called,
     DataRead,
     Event,
     FlagWritten,
@@ -32,7 +35,7 @@ from freezelint.analysis.followers import follows_another
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.search import LinePattern
-from freezelint.analysis.tensors import cut_sources, graph_sources
+from freezelint.analysis.tensors import cut_sources, graph_sources, sources_of, tensors_in
 from freezelint.analysis.training import (
     happens_whenever,
     has_no_parameters,
@@ -315,9 +318,12 @@ class _Training(NamedTuple):
         """Whether the output of a trainable module goes through a network frozen by its flag."""
         trace = self.trace
         is_parameter = trace.objects.module(key).origin is Origin.PARAMETER
+        taking = tuple(entrances(trace, key))
+        if is_parameter:
+            taking += tuple(each for each in leavings(trace, key) if not isinstance(each, Called))
         return (is_parameter or has_parameters(trace, key, self.backward.index)) and any(
             trace.flag(Part(frozen), entrance.index, entrance.path).value is False
-            for entrance in entrances(trace, key)
+            for entrance in taking
             if (frozen := _runs(entrance)) is not None
         )
 
@@ -325,17 +331,26 @@ class _Training(NamedTuple):
         """Whether a new layer runs on what a network gave that the code froze by its flag.
 
         Whoever freezes by flags, and leaves out what no weights were loaded into, wants it trained;
-        but what gives targets for the loss may be as random as it is.
+        but what gives targets for the loss may be as random as it is. So it is with a parameter
+        that is computed with what a network gave.
         """
         trace = self.trace
-        if not isinstance(cut, ForwardRan) or cut.key != key or not is_untrained(trace, key):
+        if not is_untrained(trace, key) or follows_another(trace, key):
             return False
-        if not has_parameters(trace, key, self.backward.index) or follows_another(trace, key):
+        if trace.objects.module(key).origin is Origin.PARAMETER:
+            given = tuple(each for each in leavings(trace, key) if each.index >= cut.index)
+        elif isinstance(cut, ForwardRan) and cut.key == key:
+            given = (cut,) if has_parameters(trace, key, self.backward.index) else ()
+        else:
             return False
         return any(
-            trace.flag(Part(frozen), cut.index, cut.path).value is False for frozen in cut.inputs
+            trace.flag(Part(frozen), each.index, each.path).value is False
+            for each in given
+            for frozen in _sources(each)
         ) and any(
-            key in forward.inputs and forward.grad_enabled is True
+            key in forward.inputs
+            and forward.grad_enabled is True
+            and not has_no_parameters(trace, forward.key)
             for forward in trace.between(cut, self.backward, ForwardRan)
         )
 
@@ -343,6 +358,11 @@ class _Training(NamedTuple):
     def optimizer(self) -> str:
         """What the code calls the optimizer."""
         return self.trace.objects.optimizer(self.built.key).label or self.built.name
+
+
+def _sources(call: Called | ForwardRan | MethodCalled) -> tuple[int, ...]:
+    """The modules from whose output a call was given something."""
+    return tuple(key for each in tensors_in(given_to(call)) for key in sources_of(each))
 
 
 def _runs(entrance: Event) -> int | None:
