@@ -34,7 +34,7 @@ _19 = ('parameters(', 'TrainingArguments')
 _20 = ('step(', 'configure_optimizers', 'Trainer(')
 _21 = ('eval(', 'train(False', 'train(mode=False')
 _22 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'Trainer(')
-_23 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\(')
+_23 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
 _24 = ('no_grad', 'inference_mode', 'set_grad_enabled')
 _25 = ('parameters(',)
 _26 = ('backward(', 'training_step')
@@ -60,45 +60,45 @@ _45 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?
 _46 = ('Parameter(', 'register_parameter')
 _47 = (LinePattern(word='Parameter(', pattern='[^\\n]*\\.(?<!self\\.)\\w+\\s*=\\s*(?:torch\\.)?(?:nn\\.)?(?:parameter\\.)?Parameter\\(', unless=''), LinePattern(word='Parameter(', pattern='[ \\t]*self\\.(\\w+)\\s*=\\s*(?:torch\\.)?(?:nn\\.)?Parameter\\((?:[^\\n]*self\\.\\1\\b|(?!torch\\b)[A-Za-z_]\\w*(?:\\)|\\.(?:permute|reshape|flatten|view|transpose|contiguous|clone|detach|squeeze|unsqueeze)\\())', unless=''), 'register_parameter\\(', 'setattr\\(')
 _48 = ('weight_norm', 'remove_spectral_norm')
-_49 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
-_50 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
-_51 = ('.step(',)
-_52 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
-_53 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
-_54 = ('requires_grad', '.unfreeze(')
-_55 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'", '\\.unfreeze\\(\\)')
-_56 = ('step', 'backward')
-_57 = ('register_hook', '.grad')
-_58 = ('register_hook\\(', '\\.grad\\b')
-_59 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop', 'param_groups')
-_60 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*:\\s*float\\s*=\\s*0(?:\\.0*)?\\s', LinePattern(word='LR', pattern='[ \\t]*[\\w.]*(?:LR|lrs)\\w* ?= ?\\{[^\\n]*: 0(?:\\.0*)?[\\s,}]', unless=''), LinePattern(word='lrs', pattern='[ \\t]*[\\w.]*(?:LR|lrs)\\w* ?= ?\\{[^\\n]*: 0(?:\\.0*)?[\\s,}]', unless=''), 'lr[\\"\'],[^\\n]*\\bdefault\\s*=\\s*0(?:\\.0*)?[\\s,)]')
-_61 = ('step(',)
-_62 = ('param_groups',)
-_63 = ('_(', '*=', '-=', '+=', '.data = ')
-_64 = ('def step\\(',)
-_65 = (LinePattern(word='for ', pattern='[ \\t]*for [^\\n]* in (?![^\\n]*param_groups)[^\\n]*:[ \\t]*(?:#[^\\n]*)?\\n(?!(?:[ \\t]*#[^\\n]*\\n)*[ \\t]*if \\w+\\.grad is None:\\s*continue)', unless=''), '_foreach_')
-_66 = ('params', 'add_param_group')
-_67 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params(?<![\\w.]params)\\s*=')
-_68 = ('load_state_dict', 'zip(', 'kl_div', 'KLDivLoss')
-_69 = ('load_state_dict\\([^\\n()]+\\.state_dict\\(', 'zip\\([^\\n()]+\\.parameters\\(', 'kl_div\\(', 'KLDivLoss\\(')
-_70 = ('backward', 'training_step')
-_71 = ('Parameter(', 'nn.')
-_72 = ('Module\\)', 'Sequential\\):', '= nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
-_73 = ('clip_grad_norm',)
-_74 = ('clip_grad_norm_?\\(',)
-_75 = ('zip(',)
-_76 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
-_77 = ('train(', 'training_step')
-_78 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer')
-_79 = ('step(', 'backward(', 'training_step', 'Trainer(')
-_80 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)(?!`)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)', 'def training_step\\(')
-_81 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
-_82 = ('train(',)
-_83 = ('step(', 'backward(', 'Trainer(')
-_84 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
-_85 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
-_86 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
-_87 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)(?!`)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_49 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
+_50 = ('.step(',)
+_51 = ('requires_grad', 'freeze_feature_encoder(', 'freeze_feature_extractor(', 'freeze_base_model(', 'freeze_encoder(', '_freeze_parameters(')
+_52 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon')
+_53 = ('requires_grad', '.unfreeze(')
+_54 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'", '\\.unfreeze\\(\\)')
+_55 = ('step', 'backward')
+_56 = ('register_hook', '.grad')
+_57 = ('register_hook\\(', '\\.grad\\b')
+_58 = ('OneCycleLR', 'CyclicLR', 'CosineAnnealing', 'SWALR', 'Rprop', 'param_groups')
+_59 = ('lr[\\"\']\\s*:\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*=\\s*0(?:\\.0*)?[\\s,})]', 'lr\\s*:\\s*float\\s*=\\s*0(?:\\.0*)?\\s', LinePattern(word='LR', pattern='[ \\t]*[\\w.]*(?:LR|lrs)\\w* ?= ?\\{[^\\n]*: 0(?:\\.0*)?[\\s,}]', unless=''), LinePattern(word='lrs', pattern='[ \\t]*[\\w.]*(?:LR|lrs)\\w* ?= ?\\{[^\\n]*: 0(?:\\.0*)?[\\s,}]', unless=''), 'lr[\\"\'],[^\\n]*\\bdefault\\s*=\\s*0(?:\\.0*)?[\\s,)]')
+_60 = ('step(',)
+_61 = ('param_groups',)
+_62 = ('_(', '*=', '-=', '+=', '.data = ')
+_63 = ('def step\\(',)
+_64 = (LinePattern(word='for ', pattern='[ \\t]*for [^\\n]* in (?![^\\n]*param_groups)[^\\n]*:[ \\t]*(?:#[^\\n]*)?\\n(?!(?:[ \\t]*#[^\\n]*\\n)*[ \\t]*if \\w+\\.grad is None:\\s*continue)', unless=''), '_foreach_')
+_65 = ('params', 'add_param_group')
+_66 = ('add_param_group\\(', 'params[\\"\']\\s*:', 'params(?<![\\w.]params)\\s*=')
+_67 = ('load_state_dict', 'zip(', 'kl_div', 'KLDivLoss')
+_68 = ('load_state_dict\\([^\\n()]+\\.state_dict\\(', 'zip\\([^\\n()]+\\.parameters\\(', 'kl_div\\(', 'KLDivLoss\\(')
+_69 = ('backward', 'training_step')
+_70 = ('Parameter(', 'nn.')
+_71 = ('Module\\)', 'Sequential\\):', '= nn\\.(?:Linear|Conv\\dd|Embedding|Sequential)\\(')
+_72 = ('clip_grad_norm',)
+_73 = ('clip_grad_norm_?\\(',)
+_74 = ('zip(',)
+_75 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:el)?if\\b)(?![^\\n]*\\b(?:sum|any|all|len|next)\\()[^\\n]*\\b(?:if|and|or|not|lambda|while)\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)', unless=''), LinePattern(word='.requires_grad', pattern='[ \\t]*(?:el)?if\\b[^\\n]*\\.requires_grad\\s*(?:[\\]),:]|and\\b|or\\b|is\\b|==)(?:[^\\n]*\\n){0,6}?[^\\n]*(?:append\\(|extend\\(|continue\\b|yield\\b|\\+= \\[|\\]\\s*=)', unless=''))
+_76 = ('train(', 'training_step')
+_77 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer')
+_78 = ('step(', 'backward(', 'training_step', 'Trainer(')
+_79 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)(?!`)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)', 'def training_step\\(')
+_80 = ('\\.backward\\(', '\\.step\\(', 'def training_step\\(', 'Trainer\\((?![\\w., \\[\\]]*\\):\\n)')
+_81 = ('train(',)
+_82 = ('step(', 'backward(', 'Trainer(')
+_83 = ('requires_grad', 'BatchNorm', 'Optim', 'optim')
+_84 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'requires_grad')
+_85 = ('\\.eval\\(\\)', '\\.train\\(False\\)', '\\.train\\(mode=False\\)')
+_86 = ('\\.train\\((?:True|mode=True|resume_from_checkpoint=.*)?\\)(?!`)', '\\.train\\((?<!super\\(\\)\\.train\\()(?!False)\\w+\\)')
+_87 = ('\\.requires_grad_\\((?!(?:requires_grad=)?True\\)|\\)|[\\w.]+\\.requires_grad\\))', '\\.requires_grad\\s*=(?!=)(?!\\s*True[ \\t]*[\\n#;]| ?[\\w.]+\\.requires_grad\\n)', '\\"requires_grad\\"', "'requires_grad'", '\\.freeze\\(\\)', '\\.freeze_(?:feature|base|encoder)\\w*\\(\\)', '\\._freeze_parameters\\(\\)', 'optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', 'BatchNorm', '_peft_model\\(')
 _88 = ('track_running_stats', '.momentum', 'momentum"', "momentum'")
 _89 = ('\\.track_running_stats\\s*=\\s*False', '\\.momentum\\s*=\\s*0(?:\\.0*)?\\s', 'track_running_stats[\\"\'],\\s*False', 'momentum[\\"\'],\\s*0(?:\\.0*)?\\)')
 _90 = ('BatchNorm', 'InstanceNorm', 'torchvision', 'timm', 'segmentation_models', 'hub.load', 'ResNet', 'resnet', 'RegNet', 'regnet', 'MobileN', 'mobilen', 'MobileV', 'mobilev', 'EfficientN', 'efficientn', 'Levit', 'levit', 'Cvt', 'cvt', 'SwiftF', 'onformer', 'ropout', 'Transformer', 'MultiheadAttention', 'bert', 'Bert', 'oberta', 'lectra', 'MPNet', 'mpnet', 'GPT2', 'gpt2', 'T5', 't5-', 'Bart', 'bart', 'egasus', 'Marian', 'ongformer', 'LayoutLM', 'BigBird', 'XLNet', 'xlnet', 'av2', 'avLM', 'avlm')
@@ -129,11 +129,11 @@ _114 = ('checkpoint',)
 _115 = ('step(', 'torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD')
 _116 = ('checkpoint\\((?<!\\wcheckpoint\\()', 'checkpoint_sequential\\(', 'partial\\([\\w.]*checkpoint')
 _117 = ('inference_mode',)
-_118 = (LinePattern(word='inference_mode', pattern='[^\\n#\\"\'`]*\\binference_mode\\(|[ \\t]*@[\\w.]*\\binference_mode[ \\t]*[\\n#]', unless=''),)
+_118 = (LinePattern(word='inference_mode', pattern='(?P<indent>[ \\t]*)(?:with [^\\n]*\\binference_mode\\([^\\n]*:(?:[^\\n]*=|[ \\t]*(?:#[^\\n]*)?\\n(?:(?P=indent)[ \\t]+[^\\n]*\\n|[ \\t]*\\n)*?(?P=indent)[ \\t]+(?:[\\w., ()*:]+ =[^=]|return\\b|yield\\b|[\\w.]+\\.append\\(|[\\w.]+\\[[^,\\n]+\\] =))|@[\\w.]*\\binference_mode[ \\t]*[\\n#]|(?!with )[^\\n#\\"\'`]*\\binference_mode\\()', unless=''),)
 _119 = ('backward\\(', 'def training_step\\(')
 _120 = ('\\]\\.requires_grad(?:_\\(|\\s*=(?!=))', '\\.requires_grad(?:(?<=\\s\\w{1}\\.requires_grad)|(?<=\\s\\w{2}\\.requires_grad)|(?<=\\s\\w{3}\\.requires_grad)|(?<=\\s\\w{4}\\.requires_grad)|(?<=\\s\\w{5}\\.requires_grad)|(?<=\\s\\w{6}\\.requires_grad)|(?<=\\s\\w{7}\\.requires_grad)|(?<=\\s\\w{8}\\.requires_grad)|(?<=\\s\\w{9}\\.requires_grad)|(?<=\\s\\w{10}\\.requires_grad)|(?<=\\s\\w{11}\\.requires_grad)|(?<=\\s\\w{12}\\.requires_grad)|(?<=\\s\\w{13}\\.requires_grad)|(?<=\\s\\w{14}\\.requires_grad)|(?<=\\s\\w{15}\\.requires_grad)|(?<=\\s\\w{16}\\.requires_grad))(?<!\\sp\\.requires_grad)(?<!\\sparam\\.requires_grad)(?:\\s*=\\s*False|_\\((?:requires_grad=)?False)', '\\)\\.requires_grad_\\((?:requires_grad=)?False\\)(?<!eval\\(\\)\\.requires_grad_\\(False\\))', '\\"requires_grad\\"', "'requires_grad'")
 _121 = ('\\]\\.requires_grad', 'backward\\(', 'training_step\\(')
-_122 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[[-\\w]+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
+_122 = ('optim\\w*\\.(?!lr_scheduler)[A-Z]\\w*\\(', 'Adam(?<!class Adam)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'SGD(?<!class SGD)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'RMSprop(?<!class RMSprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adagrad(?<!class Adagrad)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adadelta(?<!class Adadelta)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LBFGS(?<!class LBFGS)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Rprop(?<!class Rprop)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lion(?<!class Lion)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Muon(?<!class Muon)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Adafactor(?<!class Adafactor)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'LAMB(?<!class LAMB)(?!\\w*(?:Config|Layer|Model))\\w*\\(', 'Lamb\\((?<!class Lamb\\()', 'optim\\w*\\.(?!lr_scheduler|Optimizer\\b)[A-Z]\\w*(?=\\s*[,}\\n)]| if )', 'Adam(?<=[:=] Adam)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'SGD(?<=[:=] SGD)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'RMSprop(?<=[:=] RMSprop)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Lion(?<=[:=] Lion)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', 'Muon(?<=[:=] Muon)(?!\\w*Config)\\w*(?=\\s*[,}\\n)]| if )', LinePattern(word='optim,', pattern='[^\\n]*getattr\\([\\w.]*optim,', unless=''), LinePattern(word='Optimizer)', pattern='class (\\w+)\\([\\w.]*Optimizer\\)[\\s\\S]*?(?<!\\w)\\1\\(', unless=''), 'Optimizer\\((?![\\w.]*optimizer\\b)', '\\[-?\\d+\\]\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '\\[\\w+\\]\\s*=\\s*(?:torch\\.)?nn\\.[A-Z]', '\\.(?<!self\\.)\\w+\\s*=\\s*(?:(?:torch\\.)?nn\\.)?[A-Z]\\w*\\(', '_modules\\[[\\"\'][^\\"\'\\n]+[\\"\']\\]\\s*=', '= nn\\.[A-Z]\\w*\\([^\\n()]*\\), *\\w', ', nn\\.[A-Z]\\w*\\([^\\n()]*\\)[ \\t]*(?:#.*)?\\n', 'reset_classifier\\((?<!def reset_classifier\\()', 'add_module\\(', 'setattr\\(')
 _123 = ('torch.optim', 'optim.', 'optim,', 'ptimizer', 'Adam', 'SGD', 'RMSprop', 'Adagrad', 'LBFGS', 'Lion', 'Muon', 'Trainer(')
 _124 = ('step(', 'minimize(', 'train', 'fit', 'configure_optimizers')
 _125 = ('load_state_dict(', 'zip(', 'requires_grad', 'no_grad')
@@ -207,46 +207,46 @@ RULES = (
     IndexedRule('FZ118', Level.ERROR, 'never_lands.non_boolean_flag', (_0, ), (_44, )),
     IndexedRule('FZ201', Level.ERROR, 'undone.blanket_unfreeze', (_0, ), (_39, _45, )),
     IndexedRule('FZ202', Level.ERROR, 'undone.parameter_replaced_after_freeze', (_0, _46, ), (_39, _47, )),
-    IndexedRule('FZ203', Level.ERROR, 'undone.reparametrized_after_freeze', (_0, _48, ), (_39, _49, )),
-    IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _50, ), (_39, _27, )),
-    IndexedRule('FZ205', Level.WARNING, 'undone.one_sided_toggle', (_0, _51, ), (_39, _27, )),
-    IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_52, _53, ), (_39, _27, )),
-    IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_52, _53, ), (_39, _27, )),
-    IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_52, _53, ), (_39, _27, )),
-    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_54, _53, ), (_55, _27, )),
-    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _56, _53, ), (_39, _27, )),
-    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_57, _50, ), (_27, _58, )),
-    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_50, _59, ), (_27, _60, )),
-    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_61, _62, _63, ), (_64, _65, )),
-    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _53, ), (_39, _27, )),
-    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_50, _66, ), (_27, _67, )),
-    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_50, _68, ), (_27, _69, )),
-    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_70, _50, _71, ), (_27, _72, )),
-    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_73, _53, ), (_27, _74, )),
-    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _75, ), (_76, )),
-    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _77, _78, _79, ), (_39, _80, _81, )),
-    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _82, _83, _84, _85, ), (_86, _87, )),
+    IndexedRule('FZ203', Level.ERROR, 'undone.reparametrized_after_freeze', (_0, _48, ), (_39, _23, )),
+    IndexedRule('FZ204', Level.ERROR, 'undone.rebuilt_after_freeze', (_0, _49, ), (_39, _27, )),
+    IndexedRule('FZ205', Level.WARNING, 'undone.one_sided_toggle', (_0, _50, ), (_39, _27, )),
+    IndexedRule('FZ301', Level.WARNING, 'optimizer.optimizer_before_freeze', (_51, _52, ), (_39, _27, )),
+    IndexedRule('FZ302', Level.ERROR, 'optimizer.filtered_too_early', (_51, _52, ), (_39, _27, )),
+    IndexedRule('FZ303', Level.INFO, 'optimizer.unfiltered_optimizer', (_51, _52, ), (_39, _27, )),
+    IndexedRule('FZ304', Level.ERROR, 'optimizer.unfrozen_not_optimized', (_53, _52, ), (_54, _27, )),
+    IndexedRule('FZ305', Level.ERROR, 'optimizer.stale_gradient', (_0, _55, _52, ), (_39, _27, )),
+    IndexedRule('FZ306', Level.ERROR, 'optimizer.zeroed_gradient_freeze', (_56, _49, ), (_27, _57, )),
+    IndexedRule('FZ307', Level.ERROR, 'optimizer.zero_lr_revived', (_49, _58, ), (_27, _59, )),
+    IndexedRule('FZ308', Level.WARNING, 'optimizer.optimizer_ignores_missing_grad', (_60, _61, _62, ), (_63, _64, )),
+    IndexedRule('FZ309', Level.ERROR, 'optimizer.nothing_to_optimize', (_0, _52, ), (_39, _27, )),
+    IndexedRule('FZ310', Level.ERROR, 'optimizer.duplicate_param_group', (_49, _65, ), (_27, _66, )),
+    IndexedRule('FZ311', Level.WARNING, 'optimizer.frozen_role_in_optimizer', (_49, _67, ), (_27, _68, )),
+    IndexedRule('FZ312', Level.WARNING, 'optimizer.trainable_not_optimized', (_69, _49, _70, ), (_27, _71, )),
+    IndexedRule('FZ313', Level.WARNING, 'optimizer.clip_over_omitted', (_72, _52, ), (_27, _73, )),
+    IndexedRule('FZ314', Level.ERROR, 'optimizer.misaligned_parameter_zip', (_0, _74, ), (_75, )),
+    IndexedRule('FZ401', Level.WARNING, 'modes.frozen_batchnorm_drifts', (_0, _76, _77, _78, ), (_39, _79, _80, )),
+    IndexedRule('FZ402', Level.WARNING, 'modes.eval_undone', (_21, _81, _82, _83, _84, ), (_85, _86, _87, )),
     IndexedRule('FZ403', Level.WARNING, 'modes.wrong_batchnorm_knob', (_88, _0, ), (_89, _11, )),
-    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_82, _0, _90, _83, _91, ), (_87, _81, )),
-    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_92, _93, _21, ), (_94, _86, )),
+    IndexedRule('FZ404', Level.WARNING, 'modes.teacher_follows_train', (_81, _0, _90, _82, _91, ), (_39, _86, _80, )),
+    IndexedRule('FZ405', Level.WARNING, 'modes.incomplete_batchnorm_check', (_92, _93, _21, ), (_94, _85, )),
     IndexedRule('FZ406', Level.WARNING, 'modes.forward_updated_buffer', (_95, _96, ), (_97, _98, _99, )),
     IndexedRule('FZ407', Level.WARNING, 'modes.cudnn_rnn_eval', (_100, _101, _21, ), (_102, _39, )),
-    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_103, _25, _61, _104, ), (_105, _106, )),
+    IndexedRule('FZ408', Level.INFO, 'modes.ema_buffers_forgotten', (_103, _25, _60, _104, ), (_105, _106, )),
     IndexedRule('FZ501', Level.ERROR, 'graph.gradient_path_cut', (_107, _26, _108, ), (_109, _110, _27, )),
-    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_111, _70, _61, _53, ), (_39, _27, )),
-    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _70, ), (_112, _113, )),
-    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_114, _70, _115, ), (_116, _110, )),
-    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_117, _70, ), (_118, _119, )),
+    IndexedRule('FZ502', Level.ERROR, 'graph.nothing_trainable', (_111, _69, _60, _52, ), (_39, _27, )),
+    IndexedRule('FZ503', Level.ERROR, 'graph.loss_made_leaf', (_0, _69, ), (_112, _113, )),
+    IndexedRule('FZ504', Level.ERROR, 'graph.reentrant_checkpoint_frozen_input', (_114, _69, _115, ), (_116, _110, )),
+    IndexedRule('FZ505', Level.ERROR, 'graph.inference_mode_features', (_117, _69, ), (_118, _119, )),
     IndexedRule('FZ506', Level.ERROR, 'graph.flag_on_non_leaf', (_0, ), (_120, _121, )),
     IndexedRule('FZ601', Level.WARNING, 'surgery.head_replaced_after_unfreeze', (_0, ), (_11, _122, )),
-    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _123, ), (_39, _49, )),
-    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_25, _53, _124, ), (_27, )),
+    IndexedRule('FZ602', Level.ERROR, 'surgery.new_head_frozen', (_0, _123, ), (_39, _23, )),
+    IndexedRule('FZ603', Level.ERROR, 'surgery.stale_optimizer', (_25, _52, _124, ), (_27, )),
     IndexedRule('FZ604', Level.ERROR, 'surgery.aliased_copy', (_125, _126, ), (_127, _128, _129, )),
     IndexedRule('FZ605', Level.ERROR, 'surgery.parameter_moved_at_birth', (_130, ), (_131, )),
     IndexedRule('FZ606', Level.WARNING, 'surgery.modules_in_plain_container', (_132, _133, _134, ), (_135, _136, )),
     IndexedRule('FZ607', Level.WARNING, 'surgery.tied_weights', (_0, _137, _138, ), (_11, _139, )),
-    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _140, _141, ), (_39, _49, )),
-    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_140, _142, _143, ), (_49, _144, )),
+    IndexedRule('FZ608', Level.WARNING, 'surgery.frozen_random_weights', (_0, _140, _141, ), (_39, _23, )),
+    IndexedRule('FZ609', Level.ERROR, 'surgery.head_under_wrong_name', (_140, _142, _143, ), (_23, _144, )),
     IndexedRule('FZ610', Level.WARNING, 'surgery.embedding_frozen_by_default', (_145, ), (_146, )),
     IndexedRule('FZ701', Level.ERROR, 'wrappers.freeze_after_ddp', (_0, _147, _148, ), (_11, )),
     IndexedRule('FZ702', Level.ERROR, 'wrappers.fsdp_mixed_flags', (_149, _150, _151, ), (_152, _153, )),
@@ -256,7 +256,7 @@ RULES = (
     IndexedRule('FZ803', Level.WARNING, 'adapters.new_head_not_saved', (_156, _163, _164, _158, ), (_165, )),
     IndexedRule('FZ804', Level.ERROR, 'adapters.lora_marker_one_way', (_0, _166, ), (_39, _167, )),
     IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_156, _168, _160, _158, ), ()),
-    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_156, _169, _53, ), (_27, )),
-    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_170, _50, ), (_171, )),
+    IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_156, _169, _52, ), (_27, )),
+    IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_170, _49, ), (_171, )),
     IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _172, _173, ), (_11, _137, )),
 )

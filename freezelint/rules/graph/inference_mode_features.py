@@ -97,7 +97,12 @@ class InferenceModeFeatures(Rule):
             # Neither an argument of that name nor a mention in a docstring.
             LinePattern(
                 "inference_mode",
-                r"[^\n#\"'`]*\binference_mode\(|[ \t]*@[\w.]*\binference_mode[ \t]*[\n#]",
+                r"(?P<indent>[ \t]*)(?:"
+                # A block that names what it computes, or returns or collects it.
+                r"with [^\n]*\binference_mode\([^\n]*:(?:[^\n]*=|[ \t]*(?:#[^\n]*)?\n(?:(?P=indent)[ \t]+[^\n]*\n|[ \t]*\n)*?"
+                r"(?P=indent)[ \t]+(?:[\w., ()*:]+ =[^=]|return\b|yield\b|[\w.]+\.append\(|[\w.]+\[[^,\n]+\] =))"
+                # A decorator, a switch, or a context that is entered elsewhere.
+                r"|@[\w.]*\binference_mode[ \t]*[\n#]|(?!with )[^\n#\"'`]*\binference_mode\()",
             ),
         ),
         (r"backward\(", r"def training_step\("),

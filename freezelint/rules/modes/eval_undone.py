@@ -13,7 +13,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
 )
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import TRAINS_AS_GIVEN
+from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_CONSTRUCTIONS, TRAINS_AS_GIVEN
 from freezelint.analysis.modes import (
     is_set_up,
     is_teacher,
@@ -140,6 +140,8 @@ class EvalUndone(Rule):
     trigger_patterns = (
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
         (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)", TRAINS_AS_GIVEN),
+        # What stays as it is: frozen, in no optimizer, or only its BatchNorms.
+        (*FREEZES, *OPTIMIZER_CONSTRUCTIONS, r"BatchNorm", r"_peft_model\("),
     )
     events = ("ModeSet",)
 

@@ -8,7 +8,7 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ModeSet, SubmoduleReplaced
 from freezelint.analysis.followers import follows_another
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import TRAINER_CALL, TRAINS_AS_GIVEN
+from freezelint.analysis.knowledge.patterns import FREEZES, TRAINER_CALL, TRAINS_AS_GIVEN
 from freezelint.analysis.knowledge.transformers import DROPPING_WORDS
 from freezelint.analysis.modes import is_teacher, trainer_of, training_passes
 from freezelint.analysis.normalization import MODE_WORDS
@@ -133,6 +133,7 @@ class TeacherFollowsTrain(Rule):
         ("no_grad", "inference_mode", "grad_enabled"),
     )
     trigger_patterns = (
+        FREEZES,
         (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)", TRAINS_AS_GIVEN),
         (r"\.backward\(", r"\.step\(", r"def training_step\(", TRAINER_CALL),
     )

@@ -15,7 +15,11 @@ from freezelint.analysis.events import (
     OutputDetached,
     Stepped,
 )
-from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
+from freezelint.analysis.knowledge.patterns import (
+    OPTIMIZER_CONSTRUCTIONS,
+    OPTIMIZER_WORDS,
+    TRAINER_CALL,
+)
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.trace import compatible
@@ -139,7 +143,7 @@ class EvalAsFreeze(Rule):
         ("eval(", "train(False", "train(mode=False"),
         (*OPTIMIZER_WORDS, "Trainer("),
     )
-    trigger_patterns = ((*OPTIMIZER_CONSTRUCTIONS, r"Trainer\("),)
+    trigger_patterns = ((*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL),)
     fix = "unsafe"
     events = ("ModeSet",)
 

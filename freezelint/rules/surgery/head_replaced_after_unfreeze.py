@@ -134,7 +134,8 @@ class HeadReplacedAfterUnfreeze(Rule):
         FLAG_WRITES,
         (
             *OPTIMIZER_CONSTRUCTIONS,
-            r"\[[-\w]+\]\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
+            r"\[-?\d+\]\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
+            r"\[\w+\]\s*=\s*(?:torch\.)?nn\.[A-Z]",
             r"\.(?<!self\.)\w+\s*=\s*(?:(?:torch\.)?nn\.)?[A-Z]\w*\(",
             r"_modules\[[\"'][^\"'\n]+[\"']\]\s*=",
             # One of several values, for one of several targets.
