@@ -102,7 +102,7 @@ class InferenceModeFeatures(Rule):
                 r"with [^\n]*\binference_mode\([^\n]*:(?:[^\n]*=|[ \t]*(?:#[^\n]*)?\n(?:(?P=indent)[ \t]+[^\n]*\n|[ \t]*\n)*?"
                 r"(?P=indent)[ \t]+(?:[\w., ()*:]+ =[^=]|return\b|yield\b|[\w.]+\.append\(|[\w.]+\[[^,\n]+\] =))"
                 # A decorator, a switch, or a context that is entered elsewhere.
-                r"|@[\w.]*\binference_mode[ \t]*[\n#]|(?!with )[^\n#\"'`]*\binference_mode\()",
+                r"|@[\w.]*\binference_mode[ \t]*[\n#]|(?![ \t]*with )[^\n#\"'`]*\binference_mode\()",
             ),
         ),
         (r"backward\(", r"def training_step\("),

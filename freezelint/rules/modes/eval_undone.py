@@ -141,7 +141,7 @@ class EvalUndone(Rule):
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
         (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)", TRAINS_AS_GIVEN),
         # What stays as it is: frozen, in no optimizer, or only its BatchNorms.
-        (*FREEZES, *OPTIMIZER_CONSTRUCTIONS, r"BatchNorm", r"_peft_model\("),
+        (*FREEZES, *OPTIMIZER_CONSTRUCTIONS, r"BatchNorm", r"get_peft_model\("),
     )
     events = ("ModeSet",)
 

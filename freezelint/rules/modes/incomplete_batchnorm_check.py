@@ -19,6 +19,7 @@ from freezelint.analysis.normalization import (
     picked_batch_norms,
 )
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import ModuleValue, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from freezelint.findings import Fix
 
 _HELP = "test for `nn.modules.batchnorm._BatchNorm`: every BatchNorm derives from it"
+
+
+_AS_A_CLASS = r"[^\n]*(?:BatchNorm[123]d|SyncBatchNorm)[\"']?\s*[,)\]}:\n]"
+_EVALUATES = r"\.(?:eval\(\)|train\((?:mode=)?False\))"
 
 
 class IncompleteBatchnormCheck(Rule):
@@ -141,7 +146,12 @@ class IncompleteBatchnormCheck(Rule):
     )
     trigger_patterns = (
         # As a class, not as what makes a layer.
-        (r"BatchNorm[123]d[\"']?\s*[,)\]}:\n]", r"SyncBatchNorm[\"']?\s*[,)\]}:\n]"),
+        (
+            # Tested where something is put into evaluation mode, or named to be tested elsewhere.
+            LinePattern("BatchNorm", rf"{_AS_A_CLASS}(?:[^\n]*\n){{0,20}}?[^\n]*{_EVALUATES}"),
+            LinePattern("BatchNorm", rf"(?:\w+ = |[ \t]+[\w.]+ = [\[({{])(?={_AS_A_CLASS})"),
+            LinePattern("BatchNorm", rf"[ \t]*(?:return\b|def \w+)(?={_AS_A_CLASS})"),
+        ),
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
     )
     fix = "safe"
