@@ -220,7 +220,7 @@ def _holds(trace: Trace, built: OptimizerBuilt, key: int) -> bool:
 
 def _are_told_apart(trace: Trace, still: ForwardRan, moving: ForwardRan, alias: Aliased) -> bool:
     """Whether two passes happen through one name each, in one piece of code."""
-    for names in ({alias.name, alias.other}, *_beside(trace, alias)):
+    for names in ({alias.name, alias.other}, *_beside(trace, alias), *_as_fields(still, alias)):
         first, second = _name_among(still, names), _name_among(moving, names)
         if first is not None and second is not None:
             return first != second
@@ -238,6 +238,17 @@ def _beside(trace: Trace, alias: Aliased) -> Iterator[set[str]]:
         has_owner = owner and each.name.rpartition(".")[0] == owner
         if has_owner and each.key == alias.key and each.name != alias.name:
             yield {alias.name, each.name}
+
+
+def _as_fields(still: ForwardRan, alias: Aliased) -> Iterator[set[str]]:
+    """The names that both have as fields of one object, such as a named tuple."""
+    if "." in alias.name or "." in alias.other:
+        return
+    for place in (*still.stack, still.place):
+        for name in _names(place):
+            owner, _, field = name.rpartition(".")
+            if owner and field == alias.name:
+                yield {name, f"{owner}.{alias.other}"}
 
 
 def _trains_both(trace: Trace, still: Event, moving: Event, built: OptimizerBuilt) -> bool:

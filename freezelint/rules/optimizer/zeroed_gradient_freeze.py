@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_whole
@@ -217,13 +218,26 @@ def _is_by_schedule(masked: GradientsMasked, trace: Trace) -> bool:
     if backward is None:
         return False
     tested = [
-        test.value
+        test
         for test in trace.between(backward, masked, ConditionTested)
         if not (isinstance(test.value, ComparisonValue) and _is_of_an_element(test.value))
     ]
     return bool(tested) and all(
-        isinstance(each, ComparisonValue) and isinstance(each.left, Counted) for each in tested
+        isinstance(each.value, ComparisonValue)
+        and (isinstance(each.value.left, Counted) or _is_of_a_counter(each, masked))
+        for each in tested
     )
+
+
+def _is_of_a_counter(test: ConditionTested, masked: GradientsMasked) -> bool:
+    """Whether the first round compares a name that goes up by one in each: ``it += 1``."""
+    value, chunk = test.value, masked.place.chunk
+    if not isinstance(value, ComparisonValue) or not isinstance(value.left, Constant):
+        return False
+    name = re.match(r"[A-Za-z_][\w.]*(?=\s*[<>])", test.place.code)
+    if name is None or type(value.left.value) is not int:
+        return False
+    return re.search(rf"(?<![\w.]){re.escape(name[0])} \+= 1\b", chunk.text) is not None
 
 
 def _is_of_an_element(test: ComparisonValue) -> bool:
