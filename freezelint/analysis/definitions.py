@@ -43,6 +43,9 @@ _OF_ITS_OWN = (
 
 _ASSIGNED = r"self\.(?<!\wself\.)(\w+)\s*(?:[-+*/|&]?=(?!=)|,[^=\n(]*=(?!=)|:[^=\n]+=(?!=))"
 
+_ATTACHES = rf"{_ASSIGNED}|\.__init__\(\s*(?:\*(?!\*|args\b)|[A-Z]\w*\()"
+"""An attribute, or what a container is called with that a class derives from."""
+
 _LOUD = AnyOf(
     *("_grad", "inference_mode", ".detach", "freeze", "backward", ".step(", "setattr"),
     *("param_group", "optim,", "Adam", "SGD", "weight_norm", "spectral_norm", "merge_and_unload"),
@@ -150,7 +153,7 @@ class Definition:
         """Whether the function may return or attach modules, parameters or optimizers."""
         text = self.text
         return _BUILDS.search(text) is not None or (
-            self.owner is not None and re.search(_ASSIGNED, text) is not None
+            self.owner is not None and re.search(_ATTACHES, text) is not None
         )
 
     @functools.cached_property

@@ -16,6 +16,7 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.patterns import FREEZES
 from freezelint.analysis.modes import put_into_evaluation, step_of
 from freezelint.analysis.objects import Origin
+from freezelint.analysis.tensors import graph_sources, tensors_in
 from freezelint.analysis.training import is_born_trainable
 from freezelint.analysis.values import Constant, LibraryValue, ModuleValue, Part, Value
 from freezelint.findings import Level
@@ -129,7 +130,7 @@ class CudnnRnnEval(Rule):
         backward = step_of(trace, event)
         if not isinstance(backward, BackwardRan) or not _needs_gradient(trace, event):
             return
-        if _is_detached(trace, event.key) or not _may_use_cudnn(trace):
+        if _is_detached(trace, event, backward) or not _may_use_cudnn(trace):
             return
         label = trace.objects.label(event.key)
         yield Report(
@@ -153,7 +154,7 @@ def _needs_gradient(trace: Trace, forward: ForwardRan) -> bool:
         if each.grad_enabled is not True or each.index in seen:
             continue
         seen.add(each.index)
-        for key in each.inputs:
+        for key in (key for tensor in tensors_in(each.arguments) for key in graph_sources(tensor)):
             if trace.objects.module(key).origin is Origin.PARAMETER:
                 if trace.flag(Part(key), each.index, each.path).value is True:
                     return True
@@ -168,8 +169,11 @@ def _needs_gradient(trace: Trace, forward: ForwardRan) -> bool:
     return False
 
 
-def _is_detached(trace: Trace, key: int) -> bool:
-    return any(key in each.keys for each in trace.all(OutputDetached))
+def _is_detached(trace: Trace, forward: ForwardRan, backward: BackwardRan) -> bool:
+    """Whether the output is cut before gradients come back; what is looked at later may be."""
+    return any(
+        forward.key in each.keys for each in trace.between(forward, backward, OutputDetached)
+    )
 
 
 def _may_use_cudnn(trace: Trace) -> bool:

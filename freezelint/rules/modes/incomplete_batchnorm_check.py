@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freezelint.analysis.architectures import known_place
+from freezelint.analysis.contents import holds
 from freezelint.analysis.events import (
     MODE_OVERRIDES,
     Event,
@@ -13,6 +15,7 @@ from freezelint.analysis.events import (
     ModeSet,
     Wrapped,
 )
+from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.normalization import (
     BATCH_NORM_BASES,
     is_batch_norm,
@@ -28,9 +31,13 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Fix
+
+_KINDS = {"torchvision.models": "BatchNorm2d", "torchvision.models.video": "BatchNorm3d"}
+"""What the models of a package hold, where they hold any BatchNorm."""
 
 _HELP = "test for `nn.modules.batchnorm._BatchNorm`: every BatchNorm derives from it"
 
@@ -182,6 +189,12 @@ class IncompleteBatchnormCheck(Rule):
             if is_batch_norm(each.library)
             and (kind := (each.library or "").rpartition(".")[2]) not in picked
         ]
+        if conversion is None:
+            escapes += [
+                (each, kind)
+                for each in (trace.objects.module(key), *trace.objects.below(key, event.index))
+                if (kind := _kind_in_known(trace, each, event.index)) and kind not in picked
+            ]
         for escaped, kind in escapes:
             if trace.is_frozen(Part(escaped.key), trace.now, event.path) and not (
                 _is_pinned_otherwise(trace, event, Part(escaped.key))
@@ -213,6 +226,15 @@ class IncompleteBatchnormCheck(Rule):
                 _HELP,
                 level=Level.INFO,
             )
+
+
+def _kind_in_known(trace: Trace, module: ModuleObject, at: int) -> str:
+    """The one kind of BatchNorm that a model of torchvision, or a part of one, has."""
+    place = known_place(trace, module.key)
+    if place is None or not holds(trace, module.key, at, LayerKind.BATCH_NORM):
+        return ""
+    package = place.builder.rpartition(".")[0]
+    return _KINDS.get(package, "") if place.holds(LayerKind.BATCH_NORM) else ""
 
 
 def _fix(event: ModeSet, kind: str) -> Fix | None:
