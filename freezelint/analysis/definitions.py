@@ -140,8 +140,7 @@ class Definition:
     def words_of_body(self) -> frozenset[str]:
         """Every identifier in the code below its header, whose annotations do nothing."""
         header = _PARAMETERS.search(self.text)
-        end = -1 if header is None else self.text.find(":\n", header.end())
-        return self.words if end < 0 else _words_in(self.text[end:])
+        return self.words if header is None else _words_in(self.text[header.end() :])
 
     @functools.cached_property
     def is_loud(self) -> bool:
