@@ -167,6 +167,8 @@ class TensorValue(NamedTuple):
     """Made under ``inference_mode``, or a view of what was."""
     is_traced: bool = False
     """No graph leads anywhere but to the modules named here."""
+    idle: tuple[int, ...] = ()
+    """Modules from whose output a term was computed, without a graph, that was added to it."""
 
 
 class OptimizerValue(NamedTuple):

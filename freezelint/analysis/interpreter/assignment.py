@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter import gradients
+from freezelint.analysis.interpreter import gradients, graphs
 from freezelint.analysis.interpreter.classes import (
     defines_attribute,
     is_module_class,
     some_object,
 )
-from freezelint.analysis.interpreter.expressions import evaluate
+from freezelint.analysis.interpreter.expressions import added, arithmetic, evaluate
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of, narrowed
@@ -451,7 +451,7 @@ def write_flag(
 
 
 def augmented(run: Interpreter, node: cst.AugAssign) -> None:
-    """``x += y``: lists of parameters grow, anything else becomes unknown."""
+    """``x += y``: lists of parameters grow, and losses are added up."""
     value = evaluate(run, node.value)
     before = evaluate(run, node.target)
     result: Value = UNKNOWN
@@ -472,6 +472,11 @@ def augmented(run: Interpreter, node: cst.AugAssign) -> None:
         ):
             # One round stands for nobody knows how many.
             result = SequenceValue(result.items, complete=False, certain=result.sure)
+    if isinstance(result, Unknown) and isinstance(node.target, cst.Name) and run.grad_enabled:
+        # Without gradients it is an update in place, of what may be a leaf.
+        compute = added if isinstance(node.operator, cst.AddAssign) else arithmetic
+        result = compute(run, before, value)
+        graphs.store(run, (node.target,), result)
     assign(run, node.target, result, node.value)
 
 

@@ -10,7 +10,7 @@ from freezelint.analysis.events import ConditionTested, ParametersPaired
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.attributes import read_attribute
 from freezelint.analysis.interpreter.command_line import forget_options
-from freezelint.analysis.interpreter.expressions import arithmetic, by_path
+from freezelint.analysis.interpreter.expressions import added, arithmetic, by_path
 from freezelint.analysis.interpreter.functional import filter_elements, map_elements
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.iteration import (
@@ -45,6 +45,7 @@ from freezelint.analysis.values import (
     RangeValue,
     SequenceValue,
     SuperValue,
+    TensorValue,
     TypedValue,
     Value,
 )
@@ -187,13 +188,16 @@ def _sum(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
             joined = assignment.concatenated(run, joined, item, node)
         return joined
     if isinstance(consumed, ElementsValue):
-        return arithmetic(run, consumed.element, UNKNOWN)
+        # Each of them is like this one; a sum begins with 0.
+        is_tensor = isinstance(consumed.element, TensorValue)
+        return arithmetic(run, consumed.element, Constant(0) if is_tensor else UNKNOWN)
     if isinstance(consumed, BoundMethod):
         return element_of(run, consumed)
     if isinstance(consumed, SequenceValue) and consumed.items:
-        total: Value = UNKNOWN
+        is_all = consumed.complete and isinstance(consumed.items[0], TensorValue)
+        total: Value = Constant(0) if is_all else UNKNOWN
         for item in consumed.items:
-            total = arithmetic(run, total, item)
+            total = added(run, total, item)
         return total
     return UNKNOWN
 

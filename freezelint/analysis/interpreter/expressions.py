@@ -290,7 +290,7 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
         if isinstance(left, Counted) and _is_text(right):
             return texts.with_text_behind(left, right.value)  # type: ignore[union-attr]
         together = concatenated(run, left, right, node)
-        return arithmetic(run, left, right) if isinstance(together, Unknown) else together
+        return added(run, left, right) if isinstance(together, Unknown) else together
     if isinstance(node.operator, cst.Subtract):
         if _is_number(left) and _is_number(right):
             return Constant(left.value - right.value)  # type: ignore[union-attr]
@@ -319,6 +319,16 @@ def _bitwise(run: Interpreter, left: Value, right: Value, node: cst.BinaryOperat
         is_or = isinstance(node.operator, cst.BitOr)
         return concatenated(run, left, right, node) if is_or else arithmetic(run, left, right)
     return arithmetic(run, left, right, is_discrete=True)
+
+
+def added(run: Interpreter, left: Value, right: Value) -> Value:
+    """What a sum of two operands gives: a term may have a graph where another has none."""
+    result = arithmetic(run, left, right)
+    if not isinstance(result, TensorValue) or result.cut_from is not None:
+        return result
+    terms = [each for each in (left, right) if isinstance(each, TensorValue)]
+    idle = (key for each in terms for key in (*each.idle, *(each.cut_from or ())))
+    return result._replace(idle=tuple(dict.fromkeys(idle)))
 
 
 def arithmetic(run: Interpreter, left: Value, right: Value, *, is_discrete: bool = False) -> Value:

@@ -166,6 +166,7 @@ class GradientPathCut(Rule):
                 others = (*training.parameters_in(keys), *training.kept_elsewhere(keys))
                 for key in (*keys, *others):
                     yield from training.behind_cut(key)
+                yield from training.idle_term()
 
 
 def _has_known_graph(loss: TensorValue, trace: Trace) -> bool:
@@ -284,6 +285,36 @@ class _Training(NamedTuple):
             about=About((label,)),
         )
 
+    def idle_term(self) -> Iterator[Report]:
+        """Report a term of the loss that a frozen network computed of what trains, without a graph.
+
+        What trains by the other terms should do so by this one, too: as a number, it does nothing.
+        """
+        trace, loss = self.trace, self.backward.loss
+        assert isinstance(loss, TensorValue)
+        for key in dict.fromkeys(loss.idle):
+            if key not in graph_sources(loss) or not any(
+                trace.overlaps(part, key, self.built.index) for part in self.built.parts
+            ):
+                continue
+            for run in trace.before(self.backward, ForwardRan):
+                if (
+                    run.grad_enabled is False
+                    and run.key in loss.idle
+                    and key in run.inputs
+                    and _is_frozen(trace, run)
+                ):
+                    label, frozen = map(trace.objects.label, (key, run.key))
+                    yield Report(
+                        place_of_switch(trace, run),
+                        f"the output of `{label}` enters `{frozen}` under `no_grad`: the term of "
+                        f"the loss that comes from there has no graph, and never changes `{label}`",
+                        "freeze what follows by `requires_grad_(False)`, which lets gradients pass",
+                        ((self.backward.place, "differentiated here"),),
+                        about=About((label,)),
+                    )
+                    return
+
     def is_meant(self, key: int, cut: Event, unfreeze: FlagWritten | None) -> bool:
         """Whether the optimizer holds a module, and the code is clear on that it shall train."""
         trace, built = self.trace, self.built
@@ -358,6 +389,14 @@ class _Training(NamedTuple):
     def optimizer(self) -> str:
         """What the code calls the optimizer."""
         return self.trace.objects.optimizer(self.built.key).label or self.built.name
+
+
+def _is_frozen(trace: Trace, run: ForwardRan) -> bool:
+    """Whether what runs is frozen by its flags; what stands for each of several, if all are."""
+    module = trace.objects.module(run.key)
+    key = module.parent if module.origin is Origin.ELEMENT else None
+    key = run.key if key is None else key
+    return trace.flag(Part(key), run.index, run.path).value is False
 
 
 def _sources(call: Called | ForwardRan | MethodCalled) -> tuple[int, ...]:
