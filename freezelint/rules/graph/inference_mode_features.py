@@ -99,7 +99,7 @@ class InferenceModeFeatures(Rule):
                 "inference_mode",
                 r"(?P<indent>[ \t]*)(?:"
                 # A block that names what it computes, or returns or collects it.
-                r"with [^\n]*\binference_mode\([^\n]*:(?:[^\n]*=|[ \t]*(?:#[^\n]*)?\n(?:(?P=indent)[ \t]+[^\n]*\n|[ \t]*\n)*?"
+                r"with [^\n]*\binference_mode\([^\n]*:(?:[^\n]*=|[ \t]*(?:#[^\n]*)?\n(?:(?P=indent)[ \t]+[^\s][^\n]*\n|[ \t]*\n)*?"
                 r"(?P=indent)[ \t]+(?:[\w., ()*:]+ =[^=]|return\b|yield\b|[\w.]+\.append\(|[\w.]+\[[^,\n]+\] =))"
                 # A decorator, a switch, or a context that is entered elsewhere.
                 r"|@[\w.]*\binference_mode[ \t]*[\n#]|(?![ \t]*with )[^\n#\"'`]*\binference_mode\()",
