@@ -52,6 +52,16 @@ Source: the names of parameters of the models in transformers 5.
 """
 
 
+_IN_ATTENTION = frozenset(
+    {"self_attn", "attn", "attention", "crossattention"}
+    | {"q_proj", "k_proj", "v_proj", "o_proj", "out_proj", "c_attn", "query_key_value"}
+)
+"""Those of them that belong to the attention."""
+
+_IN_NETWORK = frozenset({"mlp", "gate_proj", "up_proj", "down_proj", "fc1", "fc2", "c_fc"})
+"""Those of them that belong to the network behind it."""
+
+
 def classes_apart(policy: Value) -> frozenset[str] | None:
     """The classes of which each module becomes a unit of its own; None where they are not known."""
     if policy == Constant(None):
@@ -205,7 +215,12 @@ def _cuts_through_layers(
         return False
     is_of_layers = all(name.endswith(_LAYERS) for name in apart)
     picked = {text.strip("._").rpartition(".")[2] for text in test.texts}
-    return is_of_layers and len(picked) == 1 and picked <= _IN_A_LAYER
+    # Of what is picked of one of the two only, the other is the rest.
+    return (
+        is_of_layers
+        and picked <= _IN_A_LAYER
+        and (len(picked) == 1 or not picked & _IN_ATTENTION or not picked & _IN_NETWORK)
+    )
 
 
 def _cuts_through_a_class(trace: Trace, test: NameTest, apart: frozenset[str]) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
+    ConditionTested,
     Event,
     FlagWritten,
     OptimizerBuilt,
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
+
+
+_FOR_USE = re.compile(
+    r"\b(?:is_|for_|only_)?(?:inference|infer|eval|evaluate|test|testing|predict|prediction|deploy"
+    r"|export|train|training|trainable)(?:_only|_mode)?\b"
+)
+"""Words of conditions that say what a model is for."""
 
 
 class NewHeadFrozen(Rule):
@@ -127,7 +136,7 @@ class NewHeadFrozen(Rule):
     level = Level.ERROR
     claims = (Claim("dead", "model.embed.*"),)
     triggers = (
-        ("requires_grad",),
+        ("requires_grad", "self.freeze()"),
         (*OPTIMIZER_WORDS_OR_NAMES, "Trainer("),
     )
     trigger_patterns = (FREEZES, (*OPTIMIZER_CONSTRUCTIONS, TRAINER_CALL))
@@ -137,6 +146,8 @@ class NewHeadFrozen(Rule):
         """Report a freeze that takes in a module which was attached just before."""
         assert isinstance(event, FlagWritten)
         if event.value is not False or not event.certain or event.repeated:
+            return
+        if _is_for_use(trace, event):
             return
         for part in event.parts:
             if not is_total(part.predicate):
@@ -156,6 +167,16 @@ class NewHeadFrozen(Rule):
                     about=About((head.label,)),
                 )
                 return
+
+
+def _is_for_use(trace: Trace, freeze: FlagWritten) -> bool:
+    """Whether it is frozen where a condition says that it is not to be trained at all."""
+    return bool(freeze.path) and any(
+        set(test.path) < set(freeze.path)
+        and test.activations == freeze.activations[: len(test.activations)]
+        and _FOR_USE.search(test.place.code) is not None
+        for test in trace.before(freeze, ConditionTested)
+    )
 
 
 def _stays_frozen(trace: Trace, freeze: FlagWritten, part: Part, head: int) -> bool:
