@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _CHANGES = (
-    r"\s*(?:\.(?:append|extend|insert|remove|pop|clear|update|setdefault|add|discard)\("
-    r"|\[[^\]\n]*\]\s*[-+*/|]?=(?!=)|[-+*/|]=)"
+    r"\s*(?:\.(?:append|extend|insert|remove|pop|clear|update|setdefault|add|discard|merge\w*)\("
+    r"|(?:\.\w+)+\s*[-+*/|]?=(?!=)|\[[^\]\n]*\]\s*[-+*/|]?=(?!=)|[-+*/|]=)"
 )
 
 
@@ -112,6 +112,11 @@ def _is_reference(node: ast.expr) -> bool:
     return False
 
 
+_MADE_OF_ONE = frozenset(
+    {"compile", "create", "DictConfig", "EasyDict", "ConfigDict", "Dict", "Box", "Munch"}
+)
+"""What makes a pattern of a text, and options of a text or a dict."""
+
 _SEQUENCES = frozenset({"list", "tuple", "set", "frozenset", "range"})
 
 
@@ -119,7 +124,7 @@ def _is_table(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func).rpartition(".")[2]
         is_readable = all(each.arg for each in node.keywords)
-        is_pattern = name == "compile" and len(node.args) == 1 and not node.keywords
+        is_pattern = name in _MADE_OF_ONE and len(node.args) == 1 and not node.keywords
         is_table = name == "partial" or (name == "dict" and not node.args)
         return is_readable and (is_table or is_pattern or _is_sequence(node))
     if isinstance(node, ast.BinOp):

@@ -45,6 +45,12 @@ _ASKS_FOR_KEYS = (
 )
 """Where a constructor goes over the keys of a dict, or counts what is in it."""
 
+_MEASURES_EACH = (
+    r"(?<![\w.])\{{\w+: [\w.]+\((\w+)\.(?:config\.)?[a-z]\w*(?:, [\w.]+)*\)"
+    r" for \w+, \1 in self\.{attribute}\.items\(\)\}}"
+)
+"""Where a constructor makes a layer for each of them, as wide as what comes out of that."""
+
 _MOVES_EACH = r"for (\w+) in self\.{attribute}:\n\s+(?:\1 = )?\1\.(?:cuda|to)\([^\n]*"
 """A loop of a constructor that is there because the model as a whole does not move them."""
 
@@ -74,7 +80,8 @@ def is_worked_with(trace: Trace, owner: ModuleObject, attribute: str) -> bool:
     if re.search(rf"self\.{attribute}(?:: [^=\n]+)? ?= ?(?:\{{|[\w.]*[dD]ict\()", constructor):
         asking = _ASKS_FOR_KEYS.format(attribute=attribute)
         constructor, asked = re.subn(asking, "", constructor)
-        others += asked
+        constructor, measured = re.subn(_MEASURES_EACH.format(attribute=attribute), "", constructor)
+        others += asked + measured
     run = moved
     for name, text, _ in texts:
         count = 0 if name == "__init__" else len(re.findall(mention, text))
@@ -117,7 +124,12 @@ def _of_others(trace: Trace, classes: Sequence[ClassDefinition], attribute: str)
 
 def _only_runs(text: str, name: str, attribute: str) -> bool:
     """Whether a method does nothing with the modules in a collection but to move and call them."""
-    if name in _OWN_MODES or _SEES_TO_THEM.search(text):
+    if _SEES_TO_THEM.search(text):
+        return False
+    if name in _OWN_MODES and (
+        name == "eval" or re.search(r"\.train\(", text.replace("super().train(", "")) is not None
+    ):
+        # That what is frozen stays in its mode says nothing of where it hangs.
         return False
     whole = re.compile(rf"self\.{attribute}\b(?! ?\[|\.(?:items|values|keys)\(\))")
     return all(

@@ -179,8 +179,11 @@ def _by_keyword(
 
 def _kind_of(default: Value) -> Value:
     """What may be passed in the place of a default: another class of optimizers for one."""
+    from freezelint.analysis.interpreter.command_line import as_defaults
     from freezelint.analysis.interpreter.library_calls import is_optimizer
 
+    if isinstance(default, MappingValue):
+        return as_defaults(default)
     if not isinstance(default, LibraryValue) or not is_optimizer(default.name):
         return UNKNOWN
     return LibraryValue(f"{default.name.rpartition('.')[0]}.Chosen")

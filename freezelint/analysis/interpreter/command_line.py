@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
@@ -18,7 +19,7 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import libcst as cst
 
@@ -30,6 +31,9 @@ PARSER = "argparse.ArgumentParser"
 _PLAIN_TYPES = frozenset({"int", "float", "str"})
 _ORDINARY = frozenset({"type", "default", "choices", "required", "help", "dest", "metavar"})
 """Arguments with which an option is its text, converted: no ``action``, no ``nargs``."""
+
+_ENTRY = re.compile(r"( *)([A-Za-z_]\w*):(?: +(\S.*))?$")
+"""A line of a text in YAML: a key, and what it stands for unless that is in the lines below."""
 
 _SAME_PARSER = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
 
@@ -111,7 +115,19 @@ def _namespace(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 def _configuration(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """A dict whose keys are attributes, too: made from a plain one, it holds the same."""
     given = arguments.positional[0] if len(arguments.all) == 1 else UNKNOWN
+    return _options_in(given)
+
+
+def _options_in(given: Value) -> Value:
+    if isinstance(given, Constant) and isinstance(given.value, str):
+        return _of_text(given.value)
     return given if isinstance(given, MappingValue) else UNKNOWN
+
+
+def options_of(name: str, given: Value) -> Value:
+    """What a file keeps its options in: switches are there to be turned."""
+    is_made = OPTION_CALLS.get(name) is _configuration
+    return _without_switches(_options_in(given)) if is_made else UNKNOWN
 
 
 def _merged(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
@@ -125,6 +141,56 @@ def _without_switches(value: Value) -> Value:
         items = tuple((key, _without_switches(each)) for key, each in value.items)
         return MappingValue(items, complete=False)
     return UNKNOWN if isinstance(value, Constant) and type(value.value) is bool else value
+
+
+def as_defaults(value: Value) -> Value:
+    """What options may be where they are passed: numbers are as by default, if nobody says more."""
+    if isinstance(value, MappingValue):
+        items = tuple((key, as_defaults(each)) for key, each in value.items)
+        return MappingValue(items, complete=False)
+    if isinstance(value, Constant) and type(value.value) is float:
+        return TypedValue("float", value)
+    return UNKNOWN
+
+
+def _of_text(text: str) -> Value:
+    """What a text in YAML stands for, where it is nothing but keys and plain values."""
+    lines = [re.sub(r"(?:^|\s)#.*", "", line).rstrip() for line in text.split("\n")]
+    found = [_ENTRY.match(line) for line in lines if line]
+    entries = [(len(each[1]), each[2], each[3] or "") for each in found if each is not None]
+    return _of_entries(entries) if len(entries) == len(found) else UNKNOWN
+
+
+def _of_entries(entries: Sequence[tuple[int, str, str]]) -> Value:
+    items: list[tuple[object, Value]] = []
+    start = 0
+    while start < len(entries):
+        depth, key, text = entries[start]
+        end = start + 1
+        while end < len(entries) and entries[end][0] > depth:
+            end += 1
+        if depth != entries[0][0] or (text and end > start + 1):
+            return UNKNOWN
+        below = entries[start + 1 : end]
+        items.append((key, _of_entries(below) if below else _of_scalar(text)))
+        start = end
+    return MappingValue(tuple(items), complete=True)
+
+
+def _of_scalar(text: str) -> Value:
+    if re.fullmatch(r"\{[^{}\[\]\"']*\}", text):
+        pairs = [each.partition(":") for each in text[1:-1].split(",")]
+        return MappingValue(
+            tuple((key.strip(), _of_scalar(value.strip())) for key, _, value in pairs),
+            complete=True,
+        )
+    if text in ("true", "True", "false", "False"):
+        return Constant(text.lower() == "true")
+    if re.fullmatch(r"-?\d+", text):
+        return Constant(int(text))
+    if re.fullmatch(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?", text):
+        return Constant(float(text))
+    return UNKNOWN
 
 
 OPTION_CALLS: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {

@@ -95,6 +95,7 @@ class _Reader:
     def _called(self, node: ast.Call) -> Value:
         """``dict(...)``, ``partial(function, flag=False)``, ``re.compile(...)`` or ``list(...)``."""
         from freezelint.analysis.interpreter.arguments import Arguments
+        from freezelint.analysis.interpreter.command_line import options_of
 
         keywords = {str(each.arg): self.read(each.value) for each in node.keywords}
         if isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
@@ -116,6 +117,8 @@ class _Reader:
         if library == LibraryValue("re.compile"):
             return LibraryInstance("re.compile", 0, values)
         if library != LibraryValue("functools.partial"):
+            if isinstance(library, LibraryValue) and len(values) == 1 and not keywords:
+                return options_of(library.name, values[0])
             return UNKNOWN
         return PartialValue(values[0], Arguments(values[1:], keywords, (), {}, complete=True))
 
