@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_frozen
@@ -207,8 +208,12 @@ class StaleGradient(Rule):
             evidence.append((trace.meeting_place(step, freeze), "the next step is here"))
         evidence.append((trace.meeting_place(built, freeze), "the optimizer holds the parameters"))
         label = freeze.label
+        place = trace.meeting_place(freeze, step)
+        if place is freeze.place:
+            # A function that freezes what it is given is called at a bad moment.
+            place = trace.passing_place(freeze, step, _receiver(freeze, trace))
         return Report(
-            trace.meeting_place(freeze, step),
+            place,
             f"`{label}` is frozen while `{optimizer}` is training it: {how}",
             "build a new optimizer without the frozen parameters"
             if goes_on_without_gradient(built)
@@ -216,3 +221,13 @@ class StaleGradient(Rule):
             tuple(evidence),
             about=about_frozen(freeze),
         )
+
+
+def _receiver(freeze: FlagWritten, trace: Trace) -> str:
+    """What a function is given of which it freezes a part, directly or in a loop."""
+    function = trace.file.functions.get(freeze.scope)
+    if function is None:
+        return ""
+    named = re.finditer(r"\bin (?:\w+\()*(\w+)|\b(\w+)(?:\.\w+)*\.requires_grad", function.text)
+    roots = (each[1] or each[2] for each in named)
+    return next((each for each in roots if each in function.names_of_parameters), "")

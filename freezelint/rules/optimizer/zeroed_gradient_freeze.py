@@ -23,6 +23,7 @@ from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTI
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import is_handed_on, region_inside, steps_after
 from freezelint.analysis.values import (
+    UNKNOWN,
     ComparisonValue,
     Constant,
     Counted,
@@ -230,14 +231,18 @@ def _is_by_schedule(masked: GradientsMasked, trace: Trace) -> bool:
 
 
 def _is_of_a_counter(test: ConditionTested, masked: GradientsMasked) -> bool:
-    """Whether the first round compares a name that goes up by one in each: ``it += 1``."""
+    """Whether a name is compared that goes up by one in each round, not just here: ``it += 1``."""
     value, chunk = test.value, masked.place.chunk
-    if not isinstance(value, ComparisonValue) or not isinstance(value.left, Constant):
+    if not isinstance(value, ComparisonValue) or chunk is None:
+        return False
+    if value.left != UNKNOWN and not isinstance(value.left, Constant):
         return False
     name = re.match(r"[A-Za-z_][\w.]*(?=\s*[<>])", test.place.code)
-    if name is None or type(value.left.value) is not int:
+    tested = name and re.search(rf"^( *)if {re.escape(name[0])}\s*[<>]", chunk.text, re.M)
+    if not name or not tested:
         return False
-    return re.search(rf"(?<![\w.]){re.escape(name[0])} \+= 1\b", chunk.text) is not None
+    counted = re.findall(rf"^( *){re.escape(name[0])} \+= 1\b", chunk.text, re.M)
+    return bool(counted) and all(len(each) <= len(tested[1]) for each in counted)
 
 
 def _is_of_an_element(test: ComparisonValue) -> bool:
