@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.definitions import ClassDefinition
 
-_CALL = r"\bself\.(\w+)(?:\[[^\]\n]*\])?\("
+_COMPUTES = r"(?:\.(?:forward|get_intermediate|extract|encode)\w*)?\("
+_CALL = rf"\bself\.(\w+)(?:\[[^\]\n]*\])?{_COMPUTES}"
 _ASSIGNED = r"(?s)\s*((?:\w+\s*,\s*)*\w+)\s*(?::[^=\n]+)?=(?!=)(.*)"
 _WORD = r"[A-Za-z_]\w*"
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
@@ -26,7 +27,8 @@ def fed_by(definition: ClassDefinition, attribute: str) -> frozenset[str]:
     sources = {attribute} | {
         name
         for name, method in definition.methods.items()
-        if name not in ("forward", "__init__") and f"self.{attribute}(" in method.text
+        if name not in ("forward", "__init__")
+        and re.search(rf"\bself\.{re.escape(attribute)}{_COMPUTES}", method.text)
     }
     forward = definition.methods.get("forward")
     if forward is None:

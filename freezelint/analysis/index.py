@@ -245,6 +245,10 @@ class Index:
                 "",
                 self.text,
             )
+            if "getattr" not in rest:
+                # The text stands in a table, of which nothing is asked for by it.
+                named = rf"(?:\w[\"']?\s*[:=]\s*|\w\[|(?=[\"']{word}[\"']:\s*\w+\.state_dict))"
+                rest = re.sub(rf"{named}[\"']{word}[\"']", "", rest)
             pattern = rf"\.{word}\b|[\"']{word}[\"']|\.forward\s*=[^=]"
             self._computed_with[name] = re.search(pattern, rest) is not None
         return self._computed_with[name]

@@ -41,7 +41,15 @@ def model_without_weights(trace: Trace, key: int) -> ModuleObject | None:
     if module.library == "torch.nn.Sequential":
         module = _what_pieces_are_of(trace, module)
     root, _ = root_of(trace, module)
-    return root if is_built_without_weights(root) and root.place is not None else None
+    made = made_as(trace, root)
+    return root if made and all(map(is_built_without_weights, made)) else None
+
+
+def made_as(trace: Trace, root: ModuleObject) -> list[ModuleObject]:
+    """What a model was made as: itself, or each that it may be, depending on an option."""
+    keys = root.alternatives if root.origin is Origin.JOINED else (root.key,)
+    made = [trace.objects.module(each) for each in keys]
+    return made if all(each.place is not None for each in made) else []
 
 
 def _what_pieces_are_of(trace: Trace, container: ModuleObject) -> ModuleObject:

@@ -8,6 +8,7 @@ from freezelint.analysis.interpreter.graphs import hand_out
 from freezelint.analysis.interpreter.iteration import items_of
 from freezelint.analysis.interpreter.submodules import LENGTH
 from freezelint.analysis.knowledge.layers import CONTAINERS
+from freezelint.analysis.knowledge.torchvision import heads_of
 from freezelint.analysis.objects import ModuleObject, Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.values import (
@@ -178,6 +179,8 @@ def _hold(run: Interpreter, parent: int, attribute: str, value: ModuleValue) -> 
 
 def build_model(run: Interpreter, name: str, arguments: Arguments, node: cst.Call) -> ModuleValue:
     """A model that a library hands out whole."""
+    if name == "torchvision.models.get_model" and arguments.positional:
+        name, arguments = _model_of_name(name, arguments)
     module = run.objects.new_module(Origin.BUILT, None)
     module.library = name
     module.arguments = arguments
@@ -187,3 +190,13 @@ def build_model(run: Interpreter, name: str, arguments: Arguments, node: cst.Cal
         module.flag_at_birth = None
     run.mark_birth(module)
     return ModuleValue(module.key)
+
+
+def _model_of_name(name: str, arguments: Arguments) -> tuple[str, Arguments]:
+    """What ``get_model("resnet18", ...)`` calls; as it stands where the name is not known."""
+    (asked, *_) = arguments.positional
+    text = asked.value if isinstance(asked, Constant) else None
+    builder = f"torchvision.models.{text}"
+    if heads_of(builder) is None:
+        return name, arguments
+    return builder, arguments.without_first()

@@ -10,6 +10,7 @@ from freezelint.analysis.events import ConditionTested, ParametersPaired
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.attributes import read_attribute
 from freezelint.analysis.interpreter.command_line import forget_options
+from freezelint.analysis.interpreter.element_tests import IDENTITY
 from freezelint.analysis.interpreter.expressions import added, arithmetic, by_path
 from freezelint.analysis.interpreter.functional import filter_elements, map_elements
 from freezelint.analysis.interpreter.graphs import take_up
@@ -35,6 +36,7 @@ from freezelint.analysis.values import (
     Counted,
     ElementsValue,
     InstanceValue,
+    LibraryInstance,
     LibraryValue,
     MappingValue,
     ModuleGroup,
@@ -42,6 +44,7 @@ from freezelint.analysis.values import (
     NamespaceValue,
     OpenRange,
     ParameterSequence,
+    ParameterValue,
     RangeValue,
     SequenceValue,
     SuperValue,
@@ -80,6 +83,11 @@ def _first(arguments: Arguments) -> Value:
 def _type(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     value = _first(arguments)
     return ClassNameValue(value.key) if isinstance(value, ModuleValue) else UNKNOWN
+
+
+def _id(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    value = _first(arguments)
+    return LibraryInstance(IDENTITY, 0, (value,)) if isinstance(value, ParameterValue) else UNKNOWN
 
 
 def _collect(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
@@ -310,6 +318,7 @@ def _int(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 
 
 _HANDLERS: dict[str, Builtin] = {
+    "id": _id,
     "int": _int,
     "type": _type,
     "filter": filter_elements,

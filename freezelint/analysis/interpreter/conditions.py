@@ -13,6 +13,7 @@ from freezelint.analysis.interpreter.called_conditions import (
     judge_type,
 )
 from freezelint.analysis.interpreter.element_tests import (
+    IDENTITY,
     UNDECIDED,
     ElementTest,
     Verdict,
@@ -20,6 +21,7 @@ from freezelint.analysis.interpreter.element_tests import (
     depends_on_element,
     either,
     flag_test,
+    identity_test,
     name_test,
     unread_test,
 )
@@ -133,6 +135,9 @@ def _judge_comparison(run: Interpreter, value: ComparisonValue, node: cst.CSTNod
     if isinstance(left, ParameterName) and operator in ("in", "not in", "==", "!="):
         kind = "equals" if left.loop == 0 else "child"
         return name_test(run, kind, right, node, negated=operator in ("not in", "!="))
+    if isinstance(left, LibraryInstance) and left.name == IDENTITY and operator in ("in", "not in"):
+        among = identity_test(run, left, right)
+        return among.negation if among is not None and operator == "not in" else among
     if isinstance(left, LibraryInstance) and left.name == MATCH and right == Constant(None):
         found = judge_value(run, left, node)
         is_none = operator in ("is", "==")

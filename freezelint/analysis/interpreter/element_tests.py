@@ -26,9 +26,11 @@ from freezelint.analysis.values import (
     Counted,
     ElementsValue,
     FlagValue,
+    LibraryInstance,
     ModuleValue,
     ParameterName,
     ParameterValue,
+    Part,
     SequenceValue,
     Value,
 )
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 _LASTING_ATTRIBUTES = frozenset({"ndim", "shape", "dtype"})
 _LASTING_METHODS = frozenset({"dim", "ndimension", "numel", "size", "is_floating_point"})
 """What a parameter always answers the same to."""
+
+IDENTITY = "id"
+"""What stands for the ``id`` of a parameter, which is its argument."""
 
 _PURE_FUNCTIONS = frozenset({"len", "id", "isinstance", "any", "all", "str", "int", "min", "max"})
 
@@ -124,6 +129,40 @@ def _counted(value: Value) -> list[Counted]:
         value = value.element
     items = value.items if isinstance(value, SequenceValue) else (value,)
     return [each for each in items if isinstance(each, Counted)]
+
+
+def identity_test(run: Interpreter, one: LibraryInstance, known: Value) -> ElementTest | None:
+    """Whether an element is one of those whose ``id`` was taken; None where it is not known."""
+    items: tuple[Value, ...] = ()
+    if isinstance(known, SequenceValue) and known.complete:
+        items = known.items
+    elif isinstance(known, ElementsValue):
+        items = (known.element,)
+    found: list[tuple[Part, ...]] = []
+    for each in (one, *items):
+        if not isinstance(each, LibraryInstance) or each.name != IDENTITY:
+            return None
+        (taken,) = each.arguments
+        if not isinstance(taken, ParameterValue):
+            return None
+        found.append(taken.parts)
+    (whole, *others), *picked = found
+    names = [_name_within(run, whole.key, part) for parts in picked for part in parts]
+    texts = tuple(f"{name}." for name in names if name is not None)
+    if others or not names or len(texts) < len(names):
+        return None
+    return ElementTest(
+        (NameTest("startswith", texts),), (NameTest("startswith", texts, negated=True),)
+    )
+
+
+def _name_within(run: Interpreter, whole: int, part: Part) -> str | None:
+    """What a module, all of whose parameters are meant, is called within another one."""
+    if part.predicate or run.objects.module(part.key).origin is Origin.PARAMETER:
+        return None
+    name = run.objects.route(whole, part.key, run.now)
+    # Of some, the analysis has a name of its own only.
+    return name if name and not {"*", "("}.intersection(name) else None
 
 
 def element_parameters(

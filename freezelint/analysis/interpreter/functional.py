@@ -10,7 +10,7 @@ import libcst as cst
 from freezelint.analysis.interpreter.arguments import passing
 from freezelint.analysis.interpreter.calls import apply
 from freezelint.analysis.interpreter.conditions import judge
-from freezelint.analysis.interpreter.element_tests import ElementTest
+from freezelint.analysis.interpreter.element_tests import IDENTITY, ElementTest
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.following import code_of
 from freezelint.analysis.interpreter.iteration import consume, element_of, items_of
@@ -19,8 +19,11 @@ from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
+    BuiltinValue,
+    ElementsValue,
     Form,
     FunctionValue,
+    LibraryInstance,
     ModuleGroup,
     ParameterSequence,
     ParameterValue,
@@ -122,7 +125,9 @@ def _map_parameters(
     if not isinstance(picked, ParameterValue):
         # Whatever it makes of them, such as ``map(id, ...)``, is what somebody wants to know.
         consume(run, values, node.args[1].value)
-        return UNKNOWN
+        if function != BuiltinValue("id"):
+            return UNKNOWN
+        return ElementsValue(LibraryInstance(IDENTITY, 0, (element_of(run, values),)))
     return ParameterSequence(
         picked.parts, Form.ITERATOR, False, values.complete, iterator=run.objects.new_key()
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
+from freezelint.analysis.architectures import known_place
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.adapted_methods import call_on_adapted
 from freezelint.analysis.interpreter.arguments import Arguments, passing
@@ -72,8 +73,8 @@ if TYPE_CHECKING:
     Special = Callable[[Interpreter, ModuleValue, Arguments, cst.Call], Value]
 
 
-CLASSIFIER = "get_classifier()"
-"""The attribute under which the head of a timm model is kept here."""
+_CLASSIFIER = "get_classifier()"
+"""The attribute under which the head of a timm model is kept here, where its own is not known."""
 
 
 def call_on_module(
@@ -273,9 +274,15 @@ def _extend(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node:
 
 def _head(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
     """Timm's way to the head of a model, whatever its attribute is called."""
-    head = run.child(receiver.key, CLASSIFIER)
+    head = run.child(receiver.key, _head_name(run, receiver))
     run.prove(head)
     return head
+
+
+def _head_name(run: Interpreter, receiver: ModuleValue) -> str:
+    place = known_place(run.trace, receiver.key)
+    heads = () if place is None or place.path else place.heads
+    return heads[0] if len(heads) == 1 and "." not in heads[0] else _CLASSIFIER
 
 
 def _embeddings(
@@ -306,7 +313,8 @@ def _new_head(
     fresh.library = "torch.nn.Linear"
     fresh.place = run.place(node)
     run.mark_birth(fresh)
-    replace_child(run, receiver.key, CLASSIFIER, ModuleValue(fresh.key), node)
+    name = _head_name(run, receiver)
+    replace_child(run, receiver.key, name, ModuleValue(fresh.key), node)
     return UNKNOWN
 
 

@@ -282,7 +282,21 @@ def _any_of(run: Interpreter, receiver: Value) -> Value:
         return values[0]
     if values and all(isinstance(each, Constant) for _, each in receiver.items):
         return ChoiceValue(values)
+    tables = [each for _, each in receiver.items if isinstance(each, MappingValue)]
+    if tables and len(tables) == len(receiver.items):
+        return _one_table(run, tables)
     return _one_function(receiver)
+
+
+def _one_table(run: Interpreter, tables: list[MappingValue]) -> MappingValue:
+    """One of several tables: what all of them hold, as far as it is alike."""
+    first, *others = tables
+    entries: list[tuple[object, Value]] = []
+    for key, value in first.items:
+        found = [value, *(each.get(key) or UNKNOWN for each in others)]
+        alike = MappingValue(tuple(enumerate(found)))
+        entries.append((key, found[0] if len({*map(id, found)}) == 1 else _any_of(run, alike)))
+    return MappingValue(tuple(entries), complete=False)
 
 
 def _chosen(package: str, name: Value) -> LibraryValue:

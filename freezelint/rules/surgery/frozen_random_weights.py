@@ -22,7 +22,7 @@ from freezelint.analysis.knowledge.patterns import (
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest, is_total
-from freezelint.analysis.random_backbones import heads_on, model_without_weights
+from freezelint.analysis.random_backbones import heads_on, made_as, model_without_weights
 from freezelint.analysis.training import steps_after
 from freezelint.analysis.values import ModuleValue, ParameterValue, Part, TensorValue
 from freezelint.findings import Level
@@ -145,15 +145,18 @@ class FrozenRandomWeights(Rule):
             if not _is_all_but_named(part.predicate):
                 continue
             model = model_without_weights(trace, part.key)
-            if model is None or model.place is None:
+            if model is None:
                 continue
             head = _trained_head(trace, event, part, model.key)
-            if head is None or _may_get_weights(trace, model.key, head):
+            made = made_as(trace, model)
+            if head is None or any(
+                _may_get_weights(trace, each.key, head) for each in (model, *made)
+            ):
                 continue
             if _is_unfrozen(trace, event, part):
                 continue
             yield Report(
-                model.place,
+                made[0].place or event.place,
                 f"`{trace.objects.label(part.key)}` is built without weights and then frozen: it "
                 "stays as its constructor drew it, and only its head trains",
                 "build it with pretrained weights, or load some before freezing",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.architectures import known_place
+from freezelint.analysis.architectures import KnownPlace, known_place
 from freezelint.analysis.events import (
     Event,
     ForwardRan,
@@ -21,7 +21,7 @@ from freezelint.analysis.knowledge.shapes import Heads, heads_of
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, may_be_unknown, steps_after
-from freezelint.analysis.values import Constant, Part
+from freezelint.analysis.values import Constant, Part, TypedValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -29,8 +29,13 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.architectures import KnownPlace
     from freezelint.analysis.trace import Trace
+
+_CHOSEN_BY_NAME = {
+    "torchvision.models.get_model": "torchvision.models",
+    "timm.create_model": "timm",
+}
+"""What builds a model by its name, and what the models of it are known by."""
 
 _NEW = (Origin.BUILT, Origin.OWN_CLASS)
 
@@ -158,10 +163,23 @@ def _heads_of_another_name(trace: Trace, event: SubmoduleReplaced) -> Heads | No
     if model.origin is not Origin.BUILT or given is None or "trust_remote_code" in given.keywords:
         return None
     asked = next(iter(given.positional), None)
+    package = _CHOSEN_BY_NAME.get(model.library or "")
+    if isinstance(asked, TypedValue) and package is not None:
+        return None if event.path else _heads_by_default(package, asked, event.attribute)
     name = asked.value if isinstance(asked, Constant) else None
     heads = heads_of(model.library or "", name)
     is_unknown = heads is not None and event.attribute not in heads.taken
     return heads if is_unknown and event.attribute.isidentifier() else None
+
+
+def _heads_by_default(package: str, option: TypedValue, attribute: str) -> Heads | None:
+    """The heads of the model that an option names where nobody sets it.
+
+    Where another model is to get another attribute, the code asks for it.
+    """
+    text = "" if option.default is None else str(option.default.value)
+    place = KnownPlace(f"{package}.{text.partition('.')[0]}")
+    return Heads(place.title, place.heads) if _is_unknown_to(place, attribute) else None
 
 
 def _is_unknown_to(place: KnownPlace, attribute: str) -> bool:

@@ -8,6 +8,7 @@ from freezelint.analysis.events import BackwardRan, Event, FlagWritten, Stepped,
 from freezelint.analysis.knowledge.calls import DATA_PARALLEL
 from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.predicates import SOME, is_total
+from freezelint.analysis.trace import implies
 from freezelint.analysis.training import is_written_again
 from freezelint.analysis.values import Constant
 from freezelint.findings import Level
@@ -185,7 +186,10 @@ def _report(event: FlagWritten, wrapped: Wrapped, trace: Trace) -> Iterator[Repo
     backward = next(trace.after(event, BackwardRan), None)
     if backward is None or not any(True for _ in trace.after(backward, Stepped)):
         return
-    if is_written_again(trace, event, not event.value, backward.index):
+    if is_written_again(trace, event, not event.value, backward.index) and not any(
+        _is_for_a_later_round(write, event, backward)
+        for write in trace.between(event, backward, FlagWritten)
+    ):
         return
     word, effect = ("frozen", "the second forward pass raises a RuntimeError")
     if event.value:
@@ -196,4 +200,13 @@ def _report(event: FlagWritten, wrapped: Wrapped, trace: Trace) -> Iterator[Repo
         f"{effect}",
         "set the flags first, and wrap the model (again) afterwards",
         ((trace.meeting_place(wrapped, event), "wrapped here"),),
+    )
+
+
+def _is_for_a_later_round(write: FlagWritten, event: FlagWritten, backward: Event) -> bool:
+    """Whether a flag is set back in some round of the training only, as in a schedule."""
+    return (
+        write.value is not event.value
+        and len(write.loops) > len(event.loops)
+        and not implies(backward.path, write.path)
     )
