@@ -106,8 +106,11 @@ def _goes_over_own(run: Interpreter, method: FunctionValue) -> bool:
 
 
 def _passes_output(arguments: Arguments) -> bool:
-    """Whether a function gets what a module computed, and may give back what has its graph."""
-    return any(sources_of(each) for each in tensors_in(arguments.all))
+    """Whether a function gets what a module computed, and may give back what has its graph.
+
+    Or a tensor that the code has made, which may be meant to require a gradient.
+    """
+    return any(sources_of(each) or each.is_fresh for each in tensors_in(arguments.all))
 
 
 def _connects(run: Interpreter, arguments: Arguments) -> bool:

@@ -47,6 +47,7 @@ from freezelint.analysis.knowledge.tensors import (
 from freezelint.analysis.knowledge.zoo import MODULE_FIRST_OF_TUPLE, builds_module
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
+from freezelint.analysis.tensors import cut_sources, tensors_in
 from freezelint.analysis.values import (
     ANY_KEY,
     UNKNOWN,
@@ -269,12 +270,14 @@ def _elsewhere(run: Interpreter, name: str, arguments: Arguments, node: cst.Call
 
 def _fresh_tensor(run: Interpreter, name: str, arguments: Arguments) -> TensorValue:
     is_leaf = "requires_grad" not in arguments.keywords and name != "Variable"
+    numbers = tensors_in(arguments.all) if name in ("tensor", "as_tensor", "from_numpy") else ()
+    sources = tuple(dict.fromkeys(key for each in numbers for key in cut_sources(each)))
     return TensorValue(
         TensorKind.PLAIN,
         name,
         is_fresh=True,
         made=run.trace.now - 1,
-        cut_from=() if is_leaf else None,
+        cut_from=sources if is_leaf else None,
         is_inference=run.is_inference,
     )
 

@@ -19,6 +19,7 @@ from freezelint.analysis.interpreter.graphs import (
 )
 from freezelint.analysis.interpreter.training_loop import run_backward
 from freezelint.analysis.knowledge.tensors import (
+    BOUNDED_METHODS,
     CONVERSIONS,
     DISCRETE_METHODS,
     ONE_TENSOR_METHODS,
@@ -107,10 +108,14 @@ def call_on_tensor(
         return assignment.make_leaf(run, receiver, _receiver_node(node))
     if name in ("item", "tolist", "numpy", "size", "dim", "numel", "shape"):
         take_up(run, (receiver,))
-        return UNKNOWN
+        # The numbers of what was cut from its graph are as good as the tensor.
+        cut = receiver.cut_from if name == "numpy" else None
+        return TensorValue(how=name, cut_from=cut) if cut else UNKNOWN
     if name == "detach" and (receiver.modules or receiver.upstream):
         return detached(run, receiver, name, node)
     operands = () if name in ONE_TENSOR_METHODS else arguments.all
+    if name in BOUNDED_METHODS:
+        operands = tuple(each for each in operands if each is not UNKNOWN)
     is_discrete = name in DISCRETE_METHODS or name == "detach"
     result = kept_mask(receiver, name) or TensorValue()
     if receiver.kind is TensorKind.OUTPUT:

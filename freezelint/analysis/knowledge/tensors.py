@@ -33,6 +33,7 @@ TENSOR_CONSTRUCTORS = frozenset(
         "torch.ones_like",
         "torch.randn_like",
         "torch.rand_like",
+        "torch.empty_like",
     }
 )
 
@@ -62,6 +63,9 @@ ONE_TENSOR_METHODS = CONVERSIONS | frozenset(
     }
 )
 """Methods of a tensor that take no other tensor."""
+
+BOUNDED_METHODS = frozenset({"clamp", "clamp_", "clip", "clip_", "uniform_", "normal_"})
+"""Methods of a tensor that take numbers, unless another tensor is known to be there."""
 
 VIEW_METHODS = frozenset({"detach", "view", "squeeze", "unsqueeze", "expand", "chunk", "split"})
 """Methods of a tensor whose result shares its memory, whatever its layout is."""

@@ -185,7 +185,12 @@ def _switched_on(trace: Trace, event: FlagsSetByLibrary) -> Iterator[Report]:
     froze = _freeze_by_name(trace, event, names) if is_known else None
     froze_all = None if froze is not None else _freeze_of_all(trace, event)
     froze = froze or froze_all
-    if froze is None:
+    if froze is None or any(
+        True
+        for earlier in trace.between(froze, event, FlagsSetByLibrary)
+        if earlier.function == event.function
+        for _ in _switched_on(trace, earlier)
+    ):
         return
     for built in trace.all(OptimizerBuilt):
         if froze is froze_all and not _trains_others_already(trace, built, event):
@@ -210,7 +215,7 @@ def _switched_on(trace: Trace, event: FlagsSetByLibrary) -> Iterator[Report]:
             continue
         optimizer = trace.objects.optimizer(built.key).label or built.name
         yield Report(
-            trace.meeting_place(event, froze, step),
+            event.place,
             f"this makes the frozen adapter of `{froze.label}` trainable, and `{optimizer}` "
             "moves it",
             "freeze it after the switch",

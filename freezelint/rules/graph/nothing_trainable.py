@@ -139,12 +139,12 @@ class NothingTrainable(Rule):
     triggers = (
         ("requires_grad", ".freeze()"),
         ("backward", "training_step"),
-        ("step(",),
-        OPTIMIZER_WORDS_OR_NAMES,
+        ("step(", ".sign()"),
+        (*OPTIMIZER_WORDS_OR_NAMES, ".sign()"),
     )
     trigger_patterns = (
         FREEZES,
-        OPTIMIZER_CONSTRUCTIONS,
+        (*OPTIMIZER_CONSTRUCTIONS, r"\.grad(?:\.data|\.detach\(\))?\.sign\(\)"),
     )
     events = ("BackwardRan",)
 
@@ -175,7 +175,11 @@ def _frozen_behind(trace: Trace, event: BackwardRan) -> int | None:
     loss = event.loss
     if not isinstance(loss, TensorValue) or loss.cut_from is not None or not graph_sources(loss):
         return None
-    if event.grad_enabled is not True or not needs_no_gradient(trace, loss, event):
+    if (
+        trace.makes_leaves
+        or event.grad_enabled is not True
+        or not needs_no_gradient(trace, loss, event)
+    ):
         return None
     if any(filters_by_flag(part) for built in trace.all(OptimizerBuilt) for part in built.parts):
         # Built after the freeze, it is empty, and its constructor has raised.
