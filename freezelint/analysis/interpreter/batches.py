@@ -28,10 +28,9 @@ _OF_NO_TENSORS = frozenset(
 def note_batches(run: Interpreter, node: cst.For) -> None:
     """Let the unknown variables of a training loop hold data, if they are used like that.
 
-    Data has no graph: one that lasted from round to round would be used up by the first. Nor has
-    what a loader gives, whoever differentiates.
+    Data has no graph: one that lasted from round to round would be used up by the first.
     """
-    if not _trains(run, node) and not _names_a_loader(node):
+    if not _trains(run, node):
         return
     for each in walk(node.target):
         if not isinstance(each, cst.Name):
@@ -43,15 +42,6 @@ def note_batches(run: Interpreter, node: cst.For) -> None:
         is_unknown = isinstance(run.bindings.get((run.frame.key, name)), Unknown)
         if is_unknown and (uses & _OF_TENSORS or name in _passed(run, node)):
             run.bind(name, TensorValue(cut_from=()))
-
-
-def _names_a_loader(node: cst.For) -> bool:
-    """Whether a loop goes over what its name says is a loader, itself or in a call around it."""
-    iterated = node.iter
-    while isinstance(iterated, cst.Call) and iterated.args:
-        iterated = iterated.args[0].value
-    name = iterated.attr if isinstance(iterated, cst.Attribute) else iterated
-    return isinstance(name, cst.Name) and name.value.lower().endswith("loader")
 
 
 def _trains(run: Interpreter, node: cst.For) -> bool:

@@ -86,8 +86,7 @@ def element_of(run: Interpreter, value: Value) -> Value:
     if isinstance(value, ParameterSequence):
         return _element_of_parameters(value)
     if isinstance(value, ModuleGroup):
-        module = ModuleValue(element_module(run, value.key, value.predicate))
-        return SequenceValue((ParameterName(1), module)) if value.named else module
+        return _element_of_modules(run, value)
     if isinstance(value, SubmoduleTable) or is_table(run, value):
         return ParameterName(1)
     if isinstance(value, ElementsValue):
@@ -130,6 +129,15 @@ def _element_of_output(run: Interpreter, value: TensorValue | BoundMethod) -> Va
         return UNKNOWN if value.how else value
     is_of_layers = value.name in ("hidden_states", "attentions", "feature_maps")
     return derived(run, TensorValue(), (value,)) if is_of_layers else UNKNOWN
+
+
+def _element_of_modules(run: Interpreter, value: ModuleGroup) -> Value:
+    module = ModuleValue(element_module(run, value.key, value.predicate))
+    if not value.named:
+        return module
+    # Below each of several modules the names are those that each of them knows.
+    is_below_several = run.objects.module(value.key).origin is Origin.ELEMENT
+    return SequenceValue((UNKNOWN if is_below_several else ParameterName(1), module))
 
 
 def _element_of_parameters(value: ParameterSequence) -> Value:
