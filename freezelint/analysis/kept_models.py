@@ -6,28 +6,30 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import OptimizerBuilt, Stepped
-from freezelint.analysis.rounds import block_below
+from freezelint.analysis.rounds import block_below, depth_of
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from freezelint.analysis.events import Aliased
     from freezelint.analysis.trace import Trace
 
-_BEST = re.compile(r"(?:.*\.)?_*best(?:_?[a-z]+(?:_[a-z]+)*|\w*\[[\"']\w+[\"']\])")
-"""A name that says what is to become of it: the model as it was at its best."""
+_TERM = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?")
+"""A name, an attribute or an entry of a table, as it may be compared and assigned."""
 
 _ENDS = ("break", "return", "raise")
 
 
 def trains_on(trace: Trace, alias: Aliased) -> Stepped | None:
-    """A step that goes on to change a model which a loop called the best, to use it afterwards.
+    """A step that goes on to change a model which a loop kept as the best, to use it afterwards.
 
     Args:
         trace: The run.
         alias: Where the model that is trained gets the second name.
     """
     around = set(alias.loops)
-    if not around or _BEST.fullmatch(alias.name) is None or _is_the_last(trace, alias):
+    if not around or not _is_a_record(trace, alias) or _is_the_last(trace, alias):
         return None
     if _gets_weights(trace, alias) or not _is_read_elsewhere(trace, alias):
         return None
@@ -40,6 +42,40 @@ def trains_on(trace: Trace, alias: Aliased) -> Stepped | None:
             if built.key in step.keys and around.intersection(step.loops):
                 return step
     return None
+
+
+def _is_a_record(trace: Trace, alias: Aliased) -> bool:
+    """Whether the name is given where a comparison was won, which sets what was compared.
+
+    That is how the best so far is told from any other model, whatever it is called.
+    """
+    lines = trace.file.text.split("\n")
+    inside = alias.place.span.line
+    depth = depth_of(lines[inside - 1])
+    tests, block = "", list[str]()
+    for number in range(inside - 1, 0, -1):
+        line = lines[number - 1]
+        if not line.strip() or depth_of(line) >= depth:
+            continue
+        first, *rest = line.split(maxsplit=1)
+        if first not in ("if", "elif", "else:"):
+            return False
+        tests += "".join(rest)
+        block = block or [lines[number], *block_below(lines, number + 1, number + 1)]
+        compared = set(_TERM.findall(tests)) if re.search("[<>]", tests) else set()
+        compared |= {each.partition("[")[0] for each in compared}
+        if any(compared & set(_assigned(each)) for each in block):
+            return True
+        # Else the tests of the other branches, which were lost, say what this one is for.
+        if first == "if":
+            return False
+        depth = depth_of(line) + 1
+    return False
+
+
+def _assigned(line: str) -> Iterator[str]:
+    targets, sign, _ = line.partition(" = ")
+    return iter(()) if not sign else iter(_TERM.findall(targets))
 
 
 def _is_the_last(trace: Trace, alias: Aliased) -> bool:

@@ -73,12 +73,13 @@ def block_below(lines: list[str], first: int, last: int) -> Iterator[str]:
         first: The number of the line on which the statement begins, from 1.
         last: The number of its last line.
     """
-    depth = _depth(lines[first - 1])
+    depth = depth_of(lines[first - 1])
     for line in lines[last:]:
-        if line.strip() and _depth(line) < depth:
+        if line.strip() and depth_of(line) < depth:
             return
         yield line
 
 
-def _depth(line: str) -> int:
+def depth_of(line: str) -> int:
+    """How far a line is indented, in characters."""
     return len(line) - len(line.lstrip())

@@ -187,6 +187,9 @@ class StaleOptimizer(Rule):
         built = _builder_of(trace, event, event.old)
         if built is None or all(part.key != event.old for part in built.parts):
             return
+        # One of several that the optimizer holds, each in its turn, is no new one.
+        if any(trace.parts_overlap(part, Part(event.new), built.index) for part in built.parts):
+            return
         if event.repeated:
             if not _comes_up_late(trace, event):
                 return
