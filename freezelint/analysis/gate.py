@@ -115,8 +115,8 @@ class Gate:
             data += b"\n"
         self._files += 1
         if self._files == self._reorder_at:
-            words = {word for each in self._asked for word in each.words}
-            self._words = self._words or Words(words)
+            if self._words is None:
+                self._words = Words(word for each in self._asked for word in each.words)
             self._asked = _Ordering(self._asked, len(self._codes), self._words.known).ordered()
             self._reorder_at *= 4
         # A byte a character, whatever the encoding: words and patterns are of ASCII.
@@ -165,7 +165,7 @@ class _Ordering:
 
     def _worth(self, number: int) -> float:
         each = self._conditions[number]
-        cost = sum(search.cost + (search.word not in self._known) for search in each.condition)
+        cost = each.cost + sum(search.word not in self._known for search in each.condition)
         alive = sum(self._alive[rule] for rule in self._rules[number])
         return alive * each.failing / (cost + _LEAST_COST)
 

@@ -10,8 +10,6 @@ from freezelint.analysis.rounds import block_below, depth_of
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from freezelint.analysis.events import Aliased
     from freezelint.analysis.trace import Trace
 
@@ -64,7 +62,7 @@ def _is_a_record(trace: Trace, alias: Aliased) -> bool:
         block = block or [lines[number], *block_below(lines, number + 1, number + 1)]
         compared = set(_TERM.findall(tests)) if re.search("[<>]", tests) else set()
         compared |= {each.partition("[")[0] for each in compared}
-        if any(compared & set(_assigned(each)) for each in block):
+        if any(compared & _assigned(each) for each in block):
             return True
         # Else the tests of the other branches, which were lost, say what this one is for.
         if first == "if":
@@ -73,9 +71,9 @@ def _is_a_record(trace: Trace, alias: Aliased) -> bool:
     return False
 
 
-def _assigned(line: str) -> Iterator[str]:
+def _assigned(line: str) -> set[str]:
     targets, sign, _ = line.partition(" = ")
-    return iter(()) if not sign else iter(_TERM.findall(targets))
+    return set(_TERM.findall(targets)) if sign else set()
 
 
 def _is_the_last(trace: Trace, alias: Aliased) -> bool:
@@ -86,7 +84,7 @@ def _is_the_last(trace: Trace, alias: Aliased) -> bool:
     lines = trace.file.text.split("\n")
     for place in (*alias.stack, alias.place):
         here = lines[place.span.line - 1]
-        depth = here[: len(here) - len(here.lstrip())]
+        depth = here[: depth_of(here)]
         block = block_below(lines, place.span.line, place.span.end_line)
         if any(line.startswith(tuple(depth + word for word in _ENDS)) for line in block):
             return True

@@ -7,8 +7,12 @@ from freezelint.analysis.search import LinePattern
 QUOTED_FLAG = (r"\"requires_grad\"", r"'requires_grad'")
 """Patterns of the flag's name as a string, as ``setattr`` takes it."""
 
-TRAINS_AS_GIVEN = r"\.train\((?<!super\(\)\.train\()(?!False)\w+\)"
-"""A mode that a variable holds; that an override passes its own on says nothing."""
+TRAINING_CALLS = (
+    r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)",
+    # A mode that a variable holds; that an override passes its own on says nothing.
+    r"\.train\((?<!super\(\)\.train\()(?!False)\w+\)",
+)
+"""Patterns of source text that may put something into training mode."""
 
 FLAG_WRITES = (
     r"\.requires_grad(?:_\((?![\w.]+\.requires_grad\))|\s*=(?!=)(?! ?[\w.]+\.requires_grad\n))",

@@ -13,7 +13,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
 )
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_CONSTRUCTIONS, TRAINS_AS_GIVEN
+from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_CONSTRUCTIONS, TRAINING_CALLS
 from freezelint.analysis.modes import (
     is_set_up,
     is_teacher,
@@ -139,7 +139,7 @@ class EvalUndone(Rule):
     )
     trigger_patterns = (
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
-        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)", TRAINS_AS_GIVEN),
+        TRAINING_CALLS,
         # What stays as it is: frozen, in no optimizer, or only its BatchNorms.
         (*FREEZES, *OPTIMIZER_CONSTRUCTIONS, r"BatchNorm", r"get_peft_model\("),
     )

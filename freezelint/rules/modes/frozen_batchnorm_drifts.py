@@ -13,7 +13,7 @@ from freezelint.analysis.frozen_statistics import (
     keeps_statistics,
 )
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import FREEZES, TRAINER_CALL, TRAINS_AS_GIVEN
+from freezelint.analysis.knowledge.patterns import FREEZES, TRAINER_CALL, TRAINING_CALLS
 from freezelint.analysis.modes import (
     freeze_beside,
     is_set_up,
@@ -139,11 +139,7 @@ class FrozenBatchnormDrifts(Rule):
     )
     trigger_patterns = (
         FREEZES,
-        (
-            r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)",
-            TRAINS_AS_GIVEN,
-            r"def training_step\(",
-        ),
+        (*TRAINING_CALLS, r"def training_step\("),
         (r"\.backward\(", r"\.step\(", r"def training_step\(", TRAINER_CALL),
     )
     events = ("ModeSet", "FlagWritten")

@@ -8,7 +8,7 @@ from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ModeSet, SubmoduleReplaced
 from freezelint.analysis.followers import follows_another
 from freezelint.analysis.knowledge.layers import LayerKind
-from freezelint.analysis.knowledge.patterns import FREEZES, TRAINER_CALL, TRAINS_AS_GIVEN
+from freezelint.analysis.knowledge.patterns import FREEZES, TRAINER_CALL, TRAINING_CALLS
 from freezelint.analysis.knowledge.transformers import DROPPING_WORDS
 from freezelint.analysis.modes import is_teacher, trainer_of, training_passes
 from freezelint.analysis.normalization import MODE_WORDS
@@ -134,7 +134,7 @@ class TeacherFollowsTrain(Rule):
     )
     trigger_patterns = (
         FREEZES,
-        (r"\.train\((?:True|mode=True|resume_from_checkpoint=.*)?\)(?!`)", TRAINS_AS_GIVEN),
+        TRAINING_CALLS,
         (r"\.backward\(", r"\.step\(", r"def training_step\(", TRAINER_CALL),
     )
     events = ("ModeSet",)
