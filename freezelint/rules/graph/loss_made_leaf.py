@@ -14,6 +14,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.knowledge.patterns import QUOTED_FLAG
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     Constant,
@@ -111,8 +112,13 @@ class LossMadeLeaf(Rule):
     triggers = (("requires_grad",), ("backward", "training_step"))
     trigger_patterns = (
         (
-            r"\.requires_grad\s*=\s*True",
-            r"\.requires_grad_\((?:requires_grad=)?(?:True)?\)",
+            # A leaf whose gradient is read is there for its gradient, as are parameters.
+            LinePattern(
+                ".requires_grad",
+                r"(?<!parameters\(\):\n)(?:[ \t]*(?P<name>\w+)|(?![^\n]*parameters\(\):)[^\n]*)"
+                r"\.requires_grad(?:\s*=\s*True|_\((?:requires_grad=)?(?:True)?\))",
+                unless=r"\b{name}\.grad\b",
+            ),
             r"ensor\((?:[^()]*(?:\([^()]*\)[^()]*)*|[^\n]*)requires_grad\s*=\s*True",
             r"Variable\((?:[^()]*(?:\([^()]*\)[^()]*)*|[^\n]*)requires_grad\s*=\s*True",
             *QUOTED_FLAG,

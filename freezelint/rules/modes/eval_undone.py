@@ -23,6 +23,7 @@ from freezelint.analysis.modes import (
 )
 from freezelint.analysis.normalization import MODE_WORDS, picked_batch_norms
 from freezelint.analysis.predicates import is_total
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.training import may_be_unknown, trained_before
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
+
+_PICKED_BATCH_NORM = LinePattern(
+    "BatchNorm",
+    r"[^\n]*\b(?!r?find\(|r?index\(|count\(|startswith\(|endswith\()(?P<name>\w+)\([\"']BatchNorm[\"']\)"
+    r"|[^\n]*BatchNorm",
+    unless=r"\A(?![\s\S]*\bdef {name}\()",
+)
+"""The class, or its name; not where only a function of another file gets the name."""
 
 
 class EvalUndone(Rule):
@@ -141,7 +150,7 @@ class EvalUndone(Rule):
         (r"\.eval\(\)", r"\.train\(False\)", r"\.train\(mode=False\)"),
         TRAINING_CALLS,
         # What stays as it is: frozen, in no optimizer, or only its BatchNorms.
-        (*FREEZES, *OPTIMIZER_CONSTRUCTIONS, r"BatchNorm", r"get_peft_model\("),
+        (*FREEZES, *OPTIMIZER_CONSTRUCTIONS, _PICKED_BATCH_NORM, r"get_peft_model\("),
     )
     events = ("ModeSet",)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import Event, ExpressionDiscarded
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.values import (
     UNKNOWN,
     ComparisonValue,
@@ -107,7 +108,16 @@ class ComparisonInsteadOfAssignment(Rule):
     level = Level.ERROR
     claims = (Claim("moves", "model.backbone.*"),)
     triggers = (("requires_grad",),)
-    trigger_patterns = ((r"\.requires_grad\s*(?:==|is\b)",),)
+    trigger_patterns = (
+        (
+            # In a statement that does not need the answer.
+            LinePattern(
+                ".requires_grad",
+                r"(?![ \t]*(?:(?:if|elif|assert|return|while|and|or|not)\b|[\w.]+ = ))"
+                r"[^\n]*\.requires_grad\s*(?:==|is\b)",
+            ),
+        ),
+    )
     is_local = True
     fix = "safe"
     events = ("ExpressionDiscarded",)

@@ -163,7 +163,7 @@ class ExhaustedParameterIterator(Rule):
                 " for ",
                 r"(?![ \t]*return\b)[^\n]* for \w+ in (?P<name>\w+)[:)\]][^\n]*\n(?:[^\n]+\n){0,5}?"
                 r"[^\n]* for \w+ in (?P=name)[:)\]]",
-                unless=r"\A(?![\s\S]*\bdef \w+\((?:self, )?{name}\b)",
+                unless=r"\A(?![\s\S]*\bdef \w+\((?:self, )?{name}\b(?!: ?(?:list|dict|List|Dict)\b))",
             ),
         ),
     )

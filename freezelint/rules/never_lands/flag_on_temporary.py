@@ -128,9 +128,11 @@ class FlagOnTemporary(Rule):
             ),
             r"setattr\([\w.]*\.(?:data|detach\(\)), *[\"']requires_grad",
             r"freez\w*\([\w.]*\.(?:data|detach\(\))[,)]",
+            # What the method returns is dropped: neither assigned nor passed on.
             LinePattern(
                 ").requires_grad",
-                r"[^\n]*\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)"
+                r"(?![ \t]*return\b)(?:[^\n=()]|[=!]=|\((?:[^()\n]|\([^()\n]*\))*\))*"
+                r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)"
                 r"\([^()\n]*\)\.requires_grad",
             ),
         ),

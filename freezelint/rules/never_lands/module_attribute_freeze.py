@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 _IS_A_TENSOR = (
     r"\b{name} = (?:torch\.(?!compile\(|load\()\w+\(|[\w.]+\[[^\]\n]*,)"
     r"|\b{name}\[(?:[^\]\n]*:[^\]\n]*,|[^\]\n]*,[^\]\n]*:)"
+    r"|\b{name}\.grad\b"
 )
-"""A name that is bound to what a function of torch returned, or indexed as only tensors are."""
+"""A name that is bound to what a function of torch returned, or used as only tensors are."""
 
 
 class ModuleAttributeFreeze(Rule):
@@ -119,7 +120,7 @@ class ModuleAttributeFreeze(Rule):
             # The usual loop over parameters() cannot be it, and is what most files hold.
             LinePattern(
                 ".requires_grad",
-                r"(?:(?<!parameters\(\):\n)[ \t]*(?P<name>\w+)|[^\n]*(?:[:;][ \t]*\w+|\.\w+|[\])]))"
+                r"(?:(?<!parameters\(\):\n)[ \t]*(?P<name>\w+)|[^\n]*(?:[:;][ \t]*\w+|\.(?!weight|bias)\w+|[\])]))"
                 r"\.requires_grad\s*=(?!=)",
                 unless=_IS_A_TENSOR,
             ),

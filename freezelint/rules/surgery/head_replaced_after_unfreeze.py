@@ -9,6 +9,7 @@ from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTR
 from freezelint.analysis.lost_freeze import is_loaded_anew
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
+from freezelint.analysis.search import LinePattern
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import has_parameters, trained_before
 from freezelint.analysis.values import Part
@@ -141,8 +142,17 @@ class HeadReplacedAfterUnfreeze(Rule):
             # One of several values, for one of several targets.
             r"= nn\.[A-Z]\w*\([^\n()]*\), *\w",
             r", nn\.[A-Z]\w*\([^\n()]*\)[ \t]*(?:#.*)?\n",
-            r"reset_classifier\((?<!def reset_classifier\()",
-            r"add_module\(",
+            # Not in the class that defines it.
+            (
+                r"reset_classifier\((?<!def reset_classifier\()"
+                r"(?<!self\.reset_classifier\()(?<!\)\.reset_classifier\()"
+            ),
+            LinePattern(
+                "add_module(",
+                r"(?:[ \t]*(?P<name>[\w.]+)\.|[^\n]*)add_module\(",
+                # What was empty has no head to replace.
+                unless=r"{name} = (?:torch\.)?nn\.(?:Sequential|Module)\(\)",
+            ),
             r"setattr\(",
         ),
     )
