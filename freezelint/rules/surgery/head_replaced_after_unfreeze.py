@@ -149,7 +149,7 @@ class HeadReplacedAfterUnfreeze(Rule):
             ),
             LinePattern(
                 "add_module(",
-                r"(?:[ \t]*(?P<name>[\w.]+)\.|[^\n]*)add_module\(",
+                r"(?![ \t]*self\.add_module)(?:[ \t]*(?P<name>[\w.]+)\.|[^\n]*)add_module\(",
                 # What was empty has no head to replace.
                 unless=r"{name} = (?:torch\.)?nn\.(?:Sequential|Module)\(\)",
             ),
