@@ -150,9 +150,7 @@ class FlagOnTemporary(Rule):
         if isinstance(event, AttributeWritten):
             node = event.receiver_node if event.attribute == "requires_grad" else None
         else:
-            from freezelint.analysis.dropped_tensors import is_discarded
-
-            sets_flag = event.name == "requires_grad_" and is_discarded(event.place)
+            sets_flag = event.name == "requires_grad_" and _goes_nowhere(event, trace.file)
             node = getattr(getattr(event.place.node, "func", None), "value", None)
             node = node if sets_flag else None
         place = None if node is None else _lost_at(event, node, trace.file)
@@ -192,14 +190,74 @@ def _is_used_for_nothing_else(
     name = event.place.chunk.code(node)
     if not name.isidentifier() or flag != Constant(False):
         return False
+    return _is_only(_HARMLESS, name, event.place.chunk.text if event.scope else text)
+
+
+def _is_only(forms: tuple[str, ...], name: str, text: str) -> bool:
+    """Whether every mention of a name in a text has one of some forms."""
+    text = re.sub(_PROSE, _put_in, text, flags=re.DOTALL)
+    form = "|".join(rf"(?:{each.format(name=name)})" for each in forms)
+    mentions = re.findall(rf"\b{name}\b", text)
+    return len(mentions) == len(re.findall(rf"(?<![\w.])(?:{form})", text, re.MULTILINE))
+
+
+def _put_in(prose: re.Match[str]) -> str:
+    """What a text does with names: nothing, but for what is put in."""
+    return "".join(re.findall(r"\{[^{}]*\}", prose[0])) if prose["formatted"] else '""'
+
+
+_PROSE = (
+    r"#[^\n]*|(?P<formatted>\b[rR]?[fF][rR]?)?"
+    r"(?P<quote>\"{3}|'{3}|[\"'])(?:\\.|(?!(?P=quote)).)*(?P=quote)"
+)
+"""Comments and texts, which mention a name but do nothing with it."""
+
+
+def _goes_nowhere(event: MethodCalled, file: Index) -> bool:
+    """Whether what a call returns is dropped, or kept in a collection that is only counted."""
+    from freezelint.analysis.dropped_tensors import is_discarded
+
+    if is_discarded(event.place):
+        return True
     # A global name may be used in all of the file.
-    where = event.place.chunk.text if event.scope else text
-    mentioned = len(re.findall(rf"\b{name}\b", where))
-    return mentioned == sum(
-        len(re.findall(rf"(?<![\w.]){each.format(name=name)}", where, re.MULTILINE))
-        for each in _HARMLESS
+    text = event.place.chunk.text if event.scope else file.text
+    line = getattr(event.place.statement, "body", ())
+    kept = re.match(
+        _KEPT, event.place.chunk.code(line[0]) if isinstance(line, (list, tuple)) else ""
+    )
+    return kept is not None and any(
+        _is_only(forms, name, text)
+        for name, forms in ((kept["list"], _COUNTED), (kept["dict"], _NAMED))
+        if name
     )
 
+
+_CALL = r"(?:[\w.]|\(\))+\.requires_grad_\((?:False)?\)"
+
+_KEPT = (
+    rf"(?:(?P<list>[A-Za-z_]\w*) = \[{_CALL} for .*\]"
+    rf"|(?P<dict>[A-Za-z_]\w*)(?:\[[^\]]*\] = {_CALL}| = \{{[\w.]+: {_CALL} for [^{{}}]*\}}))$"
+)
+"""Tensors go into a list or a dict, with their flags set on the way."""
+
+_COUNTED = (
+    r"{name} = \[",
+    r"len\({name}\)",
+    r"if (?:not )?{name}(?=:| else\b)",
+    r"sum\((?P<each>\w+)\.(?:numel\(\)|requires_grad) for (?P=each) in {name}\)",
+    r"print\({name}\)",
+)
+"""What is asked of a list of tensors without putting these to use."""
+
+_NAMED = (
+    r"{name}(?:: [^=\n]+)? = (?:\{{|dict\(\))",
+    r"{name}\[[^\]\n]*\] = ",
+    r"len\({name}\)",
+    r"if (?:not )?{name}(?=:| else\b)",
+    r"(?:sorted|list|join|print)\({name}(?:\.keys\(\))?\)",
+    r"sum\((?P<each>\w+)\.numel\(\) for (?P=each) in {name}\.values\(\)\)",
+)
+"""The same of a dict, of which the keys are names."""
 
 _HARMLESS = (
     r"{name} = [^=\n]*\.(?:data|detach\(\))[ \t]*(?:#.*)?$",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.events import FlagWritten
+    from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
 
@@ -127,12 +128,21 @@ class NothingToOptimize(Rule):
         first = freezes[0]
         assert first is not None
         yield Report(
-            event.place,
+            _filtered_for(event, trace),
             f"every parameter of `{first.label}` is frozen here: the filtered list is empty, and "
             "the optimizer raises a ValueError",
             "unfreeze, or attach, the part that is meant to train before this line",
             ((trace.meeting_place(first, event), "all of it is frozen here"),),
         )
+
+
+def _filtered_for(event: OptimizerBuilt, trace: Trace) -> Place:
+    """The call that passed the list on, where a function is right for any that is not empty."""
+    filtered = next(test.place for test in flag_tests(event.parts[0].predicate) if test.value)
+    there = trace.file.chunks_of_scope(filtered.chunk)
+    if event.place.chunk in there:
+        return event.place
+    return next((each for each in event.stack if each.chunk in there), event.place)
 
 
 def _freeze_of(trace: Trace, built: OptimizerBuilt, part: Part) -> FlagWritten | None:
