@@ -220,8 +220,9 @@ class Trace:
         """Where to point at for an event, as seen from the code that caused the others too.
 
         A write inside a helper is shown where the helper is called if the other
-        events happened outside of that call, and if the helper has several callers:
-        of the only caller's helper the line itself is what is wrong.
+        events happened outside of that call, and if the helper has several callers, or
+        is applied to every module: of the only caller's helper the line itself is what is
+        wrong.
         """
         shared = len(event.stack)
         for other in others:
@@ -229,8 +230,9 @@ class Trace:
         shared = max(shared, 0)
         offset = len(event.scopes) - len(event.stack)
         for level in range(shared, len(event.stack)):
-            if self.file.call_sites(event.scopes[level + offset]) > 1:
-                return event.stack[level]
+            place = event.stack[level]
+            if self.file.call_sites(event.scopes[level + offset]) > 1 or _applies(place):
+                return place
         if isinstance(event, FlagWritten) and re.search(_WRITES_A_NAME, event.place.statement_code):
             # The helper sets flags either way; who passes the flag decides.
             for place in reversed(event.stack[shared:]):
@@ -258,6 +260,11 @@ class Trace:
 
 def _index(event: Event) -> int:
     return event.index
+
+
+def _applies(place: Place) -> bool:
+    """Whether a function is not called, but given to `apply`, which calls it for each module."""
+    return ".apply(" in place.code
 
 
 def compatible(first: Path, second: Path) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.events import BackwardRan, Event, FlagWritten, Stepped, Wrapped
 from freezelint.analysis.knowledge.calls import DATA_PARALLEL
 from freezelint.analysis.knowledge.patterns import FLAG_WRITES
-from freezelint.analysis.predicates import SOME, is_total
+from freezelint.analysis.predicates import SOME, ConditionTest, is_total
 from freezelint.analysis.trace import implies
 from freezelint.analysis.training import is_written_again
-from freezelint.analysis.values import Constant
+from freezelint.analysis.values import Constant, Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Part
 
 _OFF = Constant(False)
 
@@ -159,11 +158,13 @@ def _is_missed_freeze(trace: Trace, event: FlagWritten, part: Part, wrapped: Wra
         for option in ("find_unused_parameters", "static_graph")
     ):
         return False
-    is_whole = part.key == wrapped.key and is_total(part.predicate)
-    if is_whole or SOME in part.predicate:
+    if part.key == wrapped.key and is_total(part.predicate):
         return False
     if trace.objects.route(wrapped.key, part.key, event.index) is None:
         return False
+    if any(atom == SOME or isinstance(atom, ConditionTest) for atom in part.predicate):
+        # Whichever these are, they trained when the wrapper counted, if everything did.
+        return trace.flag(Part(part.key), wrapped.index, wrapped.path).value is True
     return not trace.is_frozen(part, wrapped.index, wrapped.path)
 
 
