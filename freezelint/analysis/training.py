@@ -302,7 +302,11 @@ def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | 
             return None
         return state.write
     module = trace.objects.module(key)
-    if (not module.is_complete or module.is_subject) and not _trains_alone(trace, module):
+    if (
+        (not module.is_complete or module.is_subject)
+        and not _trains_alone(trace, module)
+        and not _is_all_in_sight(trace, key, at)
+    ):
         return None
     writes = [
         freeze_of_all(trace, held, at, path)
@@ -314,6 +318,19 @@ def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | 
     if not writes or any(write is None for write in writes):
         return None
     return writes[-1]
+
+
+def _is_all_in_sight(trace: Trace, key: int, at: int) -> bool:
+    """Whether the code mentions every piece with parameters of a model that a library built."""
+    place = known_place(trace, key)
+    names = None if place is None else place.parameter_names
+    if not names:
+        return False
+    held = set(trace.objects.held_by(key, at))
+    mentioned = {
+        each.attribute for other, each in trace.objects.attachments_to(key) if other in held
+    }
+    return mentioned.issuperset(name.partition(".")[0] for name in names)
 
 
 def _is_an_option(owner: ModuleObject, kept: ModuleObject) -> bool:

@@ -14,14 +14,23 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.patterns import QUOTED_FLAG
 from freezelint.analysis.knowledge.transformers import REAL_OUTPUTS
 from freezelint.analysis.trace import implies
-from freezelint.analysis.training import has_parameters
-from freezelint.analysis.values import BoundMethod, Constant, Part, TensorKind, TensorValue, Value
+from freezelint.analysis.training import has_no_parameters, is_known_to_have_parameters
+from freezelint.analysis.values import (
+    UNKNOWN,
+    BoundMethod,
+    Constant,
+    Part,
+    TensorKind,
+    TensorValue,
+    Value,
+)
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeGuard
 
     from freezelint.analysis.trace import Trace
 
@@ -143,7 +152,7 @@ def _judge(event: Event, receiver: Value, flag: Value, trace: Trace) -> Iterator
         return
     if receiver.kind is TensorKind.PIECE:
         yield from _judge_piece(event, receiver, flag)
-    elif receiver.kind is TensorKind.OUTPUT and flag == _FALSE and receiver.how in _REAL:
+    elif flag == _FALSE and _is_real_output(receiver):
         yield from _judge_output(event, receiver, trace)
 
 
@@ -171,15 +180,15 @@ def _is_subscript(node: object) -> bool:
 
 
 def _judge_output(event: Event, output: TensorValue, trace: Trace) -> Iterator[Report]:
-    if output.cut_from is not None or not any(True for _ in trace.after(event, BackwardRan)):
+    if not any(True for _ in trace.after(event, BackwardRan)):
         return
-    for key in output.modules:
+    for key in (*output.modules, *_behind_plain_layers(trace, output, event)):
         forward = next((each for each in trace.before(event, ForwardRan) if each.key == key), None)
         if (
             forward is not None
             and forward.grad_enabled is True
             and implies(event.path, forward.path)
-            and has_parameters(trace, key, event.index)
+            and is_known_to_have_parameters(trace, key, event.index)
             and trace.flag(Part(key), event.index, event.path).value is True
         ):
             label = trace.objects.label(key)
@@ -191,3 +200,30 @@ def _judge_output(event: Event, output: TensorValue, trace: Trace) -> Iterator[R
                 ((forward.place, f"computed by `{label}` here"),),
             )
             return
+
+
+def _behind_plain_layers(trace: Trace, output: TensorValue, event: Event) -> Iterator[int]:
+    """The modules whose output came through layers without parameters, as a pooling is one.
+
+    These hand on the graph, whatever they compute.
+    """
+    for key in output.modules:
+        library = trace.objects.module(key).library or ""
+        if not library.startswith("torch.nn.") or not has_no_parameters(trace, key):
+            continue
+        run = next((each for each in trace.before(event, ForwardRan) if each.key == key), None)
+        given = UNKNOWN if run is None or len(run.arguments) != 1 else run.arguments[0]
+        if run is None or not _is_real_output(given) or run.grad_enabled is not True:
+            continue
+        yield from given.modules
+        yield from _behind_plain_layers(trace, given, run)
+
+
+def _is_real_output(value: Value) -> TypeGuard[TensorValue]:
+    """Whether a module computed something that has a graph wherever a tensor has one."""
+    return (
+        isinstance(value, TensorValue)
+        and value.kind is TensorKind.OUTPUT
+        and value.how in _REAL
+        and value.cut_from is None
+    )
