@@ -212,6 +212,19 @@ class Index:
             constructor = self.classes[name].methods.get("__init__")
             if constructor is not None:
                 yield constructor
+        for name in definition.words & self._methods_with_flags.keys():
+            yield self._methods_with_flags[name]
+
+    @functools.cached_property
+    def _methods_with_flags(self) -> dict[str, Definition]:
+        """The methods that name a flag, whatever they are called, as others may call them."""
+        return {
+            name: method
+            for each in self.classes.values()
+            if "requires_grad" in each.text
+            for name, method in each.methods.items()
+            if "requires_grad" in method.text and name not in _COMMON_METHODS
+        }
 
     def call_sites(self, name: str) -> int:
         """How often a function or method of that name is called, judged by the text.
