@@ -20,14 +20,12 @@ from tests.checking import check
         ("freeze = lambda m: m.requires_grad_(False)", "freeze(model.layer1)"),
         ("def freeze(m): return m.requires_grad_(False)", "model.layer1 = freeze(model.layer1)"),
         ("async def freeze(m): m.requires_grad_(False)", "asyncio.run(freeze(model.layer1))"),
-        ("def freeze(m): m.requires_grad_(False)", "model.layer1.apply(freeze)"),
         ("def freeze(m): m.requires_grad_(False)", "functools.partial(freeze, model.layer1)()"),
         ("def freeze(m, flag): m.requires_grad_(flag)", "part(flag=False)(model.layer1)"),
         (
             "def freeze(m, flag): m.requires_grad_(flag)",
             "part(flag=True)(model.layer1, flag=False)",
         ),
-        ("def freeze(flag, m): m.requires_grad_(flag)", "model.layer1.apply(part(False))"),
     ],
 )
 def test_a_helper_is_followed_with_its_arguments(helper: str, call: str) -> None:
@@ -43,6 +41,31 @@ def test_a_helper_is_followed_with_its_arguments(helper: str, call: str) -> None
         model = resnet18()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
         {call}
+        optimizer.step()
+    """)
+
+
+@pytest.mark.parametrize(
+    ("helper", "applied"),
+    [
+        ("def freeze(m): m.requires_grad_(False)", "freeze"),
+        ("def freeze(flag, m): m.requires_grad_(flag)", "part(False)"),
+    ],
+)
+def test_a_function_for_every_module_is_shown_where_it_is_applied(
+    helper: str, applied: str
+) -> None:
+    check(f"""
+        import functools
+        import torch
+        from torchvision.models import resnet18
+
+        {helper}
+
+        part = functools.partial(functools.partial, freeze)
+        model = resnet18()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # expect: FZ301
+        model.layer1.apply({applied})  # evidence
         optimizer.step()
     """)
 
