@@ -185,6 +185,12 @@ class GradientsMasked(Event):
     """Some rows or elements, so that the flag could not do it."""
 
 
+class GradientsFilled(Event):
+    """Something was written into gradients, or added to them, by hand."""
+
+    parts: tuple[Part, ...]
+
+
 class ParametersWritten(Event):
     """Values of parameters were set by hand."""
 

@@ -26,7 +26,7 @@ _WRITES_A_NAME = (
     r"requires_grad(?:_\(|[\"'], ?| ?= ?)(?:not )?(?!True\b|False\b|not\b)[A-Za-z_]\w*\)?(?: #.*)?$"
 )
 
-_LITERAL = r"[(,=] ?(?:True|False|[01])[,)]"
+PASSED_FLAG = r"[(,=] ?(?:True|False|[01])[,)]"
 """A flag among the arguments of a call."""
 
 
@@ -236,7 +236,7 @@ class Trace:
         if isinstance(event, FlagWritten) and re.search(_WRITES_A_NAME, event.place.statement_code):
             # The helper sets flags either way; who passes the flag decides.
             for place in reversed(event.stack[shared:]):
-                if re.search(_LITERAL, place.code):
+                if re.search(PASSED_FLAG, place.code):
                     return place
         return event.place
 

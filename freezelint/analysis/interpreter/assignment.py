@@ -458,6 +458,8 @@ def augmented(run: Interpreter, node: cst.AugAssign) -> None:
     if gradients.is_gradient(before):
         if isinstance(node.operator, cst.MultiplyAssign):
             gradients.note_masked(run, gradients.product(before, value), node)
+        elif isinstance(node.operator, (cst.AddAssign, cst.SubtractAssign)):
+            gradients.note_filled(run, before, node)
         return
     if isinstance(before, ParameterValue):
         # In place: the name holds the parameter that it held.

@@ -37,6 +37,11 @@ _KEEPING = CONVERSIONS | {"int", "long", "clone", "detach", "view", "unsqueeze",
 
 _SAME = frozenset({"detach", "detach_", "cpu", "cuda", "to", "clone", "contiguous"})
 
+_FILLING = frozenset(
+    {"add_", "sub_", "copy_", "addcmul_", "addcdiv_", "lerp_", "index_add_", "index_copy_", "set_"}
+)
+"""Methods after which a gradient of zeros need not be one."""
+
 _ZEROS = frozenset({"zeros", "zeros_like", MASKED})
 """How tensors come about of which elements are zero until somebody writes others."""
 
@@ -108,6 +113,8 @@ def call_on_gradient(
         name.rstrip("_") == "index_fill" and is_zero(arguments.get(2, "value") or UNKNOWN)
     ):
         changed = receiver._replace(how=MASKED)
+    if name in _FILLING:
+        note_filled(run, receiver, node)
     if name.endswith("_"):
         note_masked(run, changed, node)
         return changed if isinstance(changed, TensorValue) else receiver
@@ -137,6 +144,12 @@ def note_masked(run: Interpreter, gradient: Value, node: cst.CSTNode) -> None:
         return
     if gradient.parts and gradient.how in (ZEROED, MASKED):
         announce_masked(run, ParameterValue(gradient.parts), gradient.how, node, by_hook=False)
+
+
+def note_filled(run: Interpreter, gradient: Value, node: cst.CSTNode) -> None:
+    """Announce that something was written into the gradient of a parameter."""
+    if isinstance(gradient, TensorValue) and gradient.parts:
+        run.announce(events.GradientsFilled(place=run.place(node), parts=gradient.parts))
 
 
 def announce_masked(

@@ -249,6 +249,9 @@ def note_edited_groups(
         if _is_an_option(target):
             return
         target = target.value
+        if isinstance(target, cst.Name):
+            _note_edited_group(run, target)
+            return
     if not isinstance(target, cst.Attribute) or target.attr.value != "param_groups":
         return
     if dotted(target.value) is None:
@@ -257,6 +260,14 @@ def note_edited_groups(
     if isinstance(optimizer, OptimizerValue):
         place = run.place(target)
         run.announce(events.GroupAdded(place=place, keys=optimizer.keys, parts=(), complete=False))
+
+
+def _note_edited_group(run: Interpreter, name: cst.Name) -> None:
+    """The same for ``group["params"]`` of a group that a loop over all of them gives."""
+    group = evaluate(run, name)
+    if isinstance(group, LibraryInstance) and group.name == _GROUP:
+        place = run.place(name)
+        run.announce(events.GroupAdded(place=place, keys=(group.key,), parts=(), complete=False))
 
 
 def _is_an_option(target: cst.Subscript) -> bool:

@@ -13,6 +13,7 @@ from freezelint.analysis.interpreter.gradients import (
     is_gradient,
     is_lasting_mask,
     is_zero,
+    note_filled,
     piece_of,
     with_zeros_at,
 )
@@ -395,6 +396,8 @@ def _assign_elements(
         changed = with_zeros_at(run, tensor, target)
         if isinstance(target.value, cst.Name):
             run.bind(target.value.value, changed)
+    elif is_gradient(tensor):
+        note_filled(run, tensor, target)
     elif tensor.is_fresh and tensor.how in _ZEROS and isinstance(target.value, cst.Name):
         # Where some stay zero, this makes a mask.
         how = MASKED if _takes_a_part(target) else "filled"

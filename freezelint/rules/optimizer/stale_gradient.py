@@ -165,7 +165,7 @@ class StaleGradient(Rule):
             return None
         if is_rebuilt(trace, freeze, part, built.key):
             return None
-        if is_written_again(trace, freeze, True, trace.now if freeze.loops else step.index):
+        if _is_on_again(trace, freeze, step):
             # Off for another network's turn, and on again: its gradient is meant to be applied.
             return None
         has_stepped = any(built.key in each.keys for each in trace.before(freeze, Stepped))
@@ -221,6 +221,25 @@ class StaleGradient(Rule):
             tuple(evidence),
             about=about_frozen(freeze),
         )
+
+
+def _is_on_again(trace: Trace, freeze: FlagWritten, step: Stepped) -> bool:
+    """Whether the flags are back before a step, or in each round of a loop that freezes."""
+    rounds = [
+        each
+        for each in trace.all(FlagWritten)
+        if each is not freeze
+        and each.place.node is freeze.place.node
+        and [place.node for place in each.stack] == [place.node for place in freeze.stack]
+    ]
+    is_in_rounds = bool(freeze.loops) or any(each.index > freeze.index for each in rounds)
+    if is_written_again(trace, freeze, True, trace.now if is_in_rounds else step.index):
+        return True
+    return any(
+        is_written_again(trace, each, True, freeze.index)
+        for each in rounds
+        if each.index < freeze.index
+    )
 
 
 def _receiver(freeze: FlagWritten, trace: Trace) -> str:

@@ -156,6 +156,9 @@ class TrainableNotOptimized(Rule):
         for key in dict.fromkeys(sources):
             is_loss = key in event.loss.modules and _is_a_loss_that_trains(key, event, trace)
             if is_loss or _is_between(key, event, trace) or _is_lone(key, event, trace):
+                if _is_written(key, trace, since=event.index):
+                    # By hand, as an optimizer would.
+                    continue
                 built = _optimizer_after(event, key, trace)
                 if built is not None and holders_of(trace, key) == []:
                     label = trace.objects.label(key)
@@ -283,9 +286,9 @@ def _inputs_of(run: ForwardRan) -> set[str]:
     return set(re.findall(_INPUT, code)) - {"device", "self"}
 
 
-def _is_written(key: int, trace: Trace) -> bool:
+def _is_written(key: int, trace: Trace, since: int = 0) -> bool:
     """Whether values of a module are set by hand, to others than random ones."""
-    for each in trace.events:
+    for each in trace.events[since:]:
         parts: tuple[Part, ...] = ()
         if isinstance(each, ParametersWritten):
             parts = each.parts

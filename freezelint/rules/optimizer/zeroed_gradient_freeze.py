@@ -11,6 +11,8 @@ from freezelint.analysis.events import (
     BackwardRan,
     ConditionTested,
     Event,
+    GradientsCleared,
+    GradientsFilled,
     GradientsMasked,
     HandedOver,
     MethodCalled,
@@ -20,6 +22,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.gradients import group_of, moves_on_zeros
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
+from freezelint.analysis.predicates import SOME
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import is_handed_on, region_inside, steps_after
 from freezelint.analysis.values import (
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 
 _MASKING = frozenset({"mul_", "masked_fill_", "zero_", "fill_"})
 """Methods after which weights may be zero, where they stay zero."""
+
+_GRADIENT_TESTED = r"\bis_?(?:finite|nan|inf)\b|\.grad\b(?! is\b)"
 
 _FLAGS = frozenset({"requires_grad_", "detach_"})
 
@@ -173,11 +178,15 @@ class ZeroedGradientFreeze(Rule):
         if masked.by_hook:
             if step is None and not is_handed_on(trace, masked, built.key):
                 return None
-        elif step is None or not _is_between(masked, step, trace):
+        elif (
+            step is None
+            or not _is_between(masked, step, trace)
+            or _is_filled(masked, step, part, trace)
+        ):
             return None
         if not masked.is_partial and not _is_selective(built, part, trace):
             return None
-        if _is_written_back(trace, part, step):
+        if _is_written_back(trace, part, step) or "step_post_hook(" in trace.file.text:
             return None
         group = group_of(trace, built, part, built.index)
         trained = any(built.key in each.keys for each in trace.before(masked, Stepped))
@@ -208,8 +217,32 @@ def _is_between(masked: GradientsMasked, step: Stepped, trace: Trace) -> bool:
     if any(True for _ in trace.between(masked, step, BackwardRan)):
         return False
     backward = next(trace.before(masked, BackwardRan), None)
+    if backward is not None and _is_by_gradient(masked, backward, trace):
+        return False
     return backward is not None and not any(
         set(each.keys) & set(step.keys) for each in trace.between(backward, masked, Stepped)
+    )
+
+
+def _is_by_gradient(masked: GradientsMasked, backward: BackwardRan, trace: Trace) -> bool:
+    """Whether what the gradients are decides which become zero, as where they are not finite."""
+    return any(SOME in part.predicate for part in masked.parts) and any(
+        re.search(_GRADIENT_TESTED, test.place.code)
+        for test in trace.between(backward, masked, ConditionTested)
+    )
+
+
+def _is_filled(masked: GradientsMasked, step: Stepped, part: Part, trace: Trace) -> bool:
+    """Whether other gradients take the place of the zeros, or may, before the step."""
+    written = [each.parts for each in trace.between(masked, step, GradientsFilled)]
+    cleared = trace.between(masked, step, GradientsCleared)
+    written += [each.parts for each in cleared if each.to_none is None]
+    if any(trace.parts_overlap(mine, part, step.index) for parts in written for mine in parts):
+        return True
+    return any(
+        trace.related(key, part.key, each.index)
+        for each in trace.between(masked, step, HandedOver)
+        for key in each.keys
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_once_frozen
@@ -21,6 +22,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     TRAINER_CALL,
 )
+from freezelint.analysis.trace import PASSED_FLAG
 from freezelint.analysis.training import (
     filters_by_flag,
     flag_changes_after,
@@ -153,6 +155,8 @@ class BlanketUnfreeze(Rule):
         for freeze in trace.before(event, FlagWritten):
             if freeze.value is not False or not freeze.certain:
                 continue
+            if _is_asked_back(event, freeze):
+                continue
             is_undone = not is_chosen and _undoes(trace, event, freeze)
             if is_undone or _is_toggled_away(trace, event, freeze):
                 place = trace.meeting_place(event, freeze)
@@ -178,6 +182,23 @@ def _is_chosen_by_a_table(trace: Trace, unfreeze: FlagWritten) -> bool:
         and write.parts != unfreeze.parts
         and [id(place.node) for place in write.stack] == way
         for write in trace.all(FlagWritten)
+    )
+
+
+def _is_asked_back(unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
+    """Whether who had an object built switches on just what its constructor had frozen.
+
+    That is how it came, and not what was asked for, unless a flag was passed.
+    """
+    if unfreeze.parts != freeze.parts or not shares_activation(freeze, unfreeze):
+        return False
+    level = sum(
+        one == other for one, other in zip(freeze.activations, unfreeze.activations, strict=False)
+    )
+    offset = len(freeze.scopes) - len(freeze.stack)
+    made = freeze.stack[level - 1 : level]
+    return freeze.scopes[level - 1 + offset : level + offset] == ("__init__",) and not any(
+        re.search(PASSED_FLAG, place.code) for place in made
     )
 
 

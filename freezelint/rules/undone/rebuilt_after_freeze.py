@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+import libcst as cst
 
 from freezelint.analysis.abouts import about_once_frozen
 from freezelint.analysis.events import (
+    Borrowed,
     Event,
     FlagWritten,
     ForwardRan,
@@ -22,7 +26,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_WORDS,
 )
 from freezelint.analysis.lost_freeze import are_of_one_kind, is_loaded_anew
-from freezelint.analysis.training import happens_whenever, trained_before
+from freezelint.analysis.training import freeze_of_all, happens_whenever, trained_before
 from freezelint.analysis.values import ModuleValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
@@ -123,7 +127,8 @@ class RebuiltAfterFreeze(Rule):
     When it is silent:
         A checkpoint loaded into the same object, copies and `torch.load` of a whole
         model (both keep the flags), flags written again on the new model, a first model
-        that was used or is still held by another name (a teacher, a list of models),
+        that was used, is still held by another name or was frozen as a whole (a teacher,
+        a list of models),
         models of another kind, and new models without a checkpoint in some runs, or after
         the first one was looked at.
 
@@ -150,7 +155,7 @@ class RebuiltAfterFreeze(Rule):
         if event.repeated or not _is_rebuilt(trace, event) or _is_held(trace, event):
             return
         freeze = _freeze_of(trace, event)
-        if freeze is None or _is_used(trace, event, freeze):
+        if freeze is None or _is_used(trace, event, freeze) or _is_kept(trace, event, freeze):
             return
         taker = next(
             (
@@ -160,7 +165,7 @@ class RebuiltAfterFreeze(Rule):
             ),
             None,
         )
-        if taker is None or _is_touched(trace, event):
+        if taker is None or _is_touched(trace, event) or _is_teacher(trace, event, taker):
             return
         if not _is_loaded(trace, event, taker) and not _is_in_vain(trace, event, freeze):
             return
@@ -193,6 +198,34 @@ def _is_held(trace: Trace, event: Rebinding) -> bool:
         return event.is_held
     assert event.old is not None
     return any(each.until is None for each in trace.objects.module(event.old).attachments)
+
+
+def _is_kept(trace: Trace, event: Rebinding, freeze: FlagWritten) -> bool:
+    """Whether a generator gave the first model away, or the method of some object got it."""
+    for each in trace.between(freeze, event, Borrowed):
+        called = each.place.node
+        if (
+            isinstance(called, cst.Call)
+            and isinstance(called.func, cst.Attribute)
+            and any(trace.related(key, _old(event), each.index) for key in each.keys)
+        ):
+            return True
+    if not isinstance(event, NameRebound):
+        return False
+    lines = trace.file.text.split("\n")
+    first = trace.meeting_place(freeze, event).span.line
+    given = re.compile(rf"\byield\b.*(?<![\w.]){re.escape(event.name)}\b(?!\.)")
+    return any(given.search(line) for line in lines[first : event.place.span.line])
+
+
+def _is_teacher(trace: Trace, event: Rebinding, taker: OptimizerBuilt) -> bool:
+    """Whether the first model was frozen as a whole, and the optimizer takes the new one only.
+
+    Then nothing would have been left to train: they are a pair, of which the first one teaches.
+    """
+    return all(_stands_for(trace, part.key, event, taker) for part in taker.parts) and (
+        freeze_of_all(trace, _old(event), event.index, event.path) is not None
+    )
 
 
 def _old(event: Rebinding) -> int:
