@@ -324,9 +324,13 @@ class IteratorConsumed(Event):
     """A one-shot iterator over parameters was run to its end."""
 
     iterator: int
-    label: str
     parts: tuple[Part, ...] = ()
     """The parameters that it ran over, where they are known."""
+
+    @property
+    def label(self) -> str:
+        """The iterator as the user wrote it."""
+        return self.place.code
 
 
 class ExpressionDiscarded(Event):
@@ -403,7 +407,12 @@ class MethodCalled(Event):
     name: str
     arguments: tuple[Value, ...]
     keywords: dict[str, Value]
-    label: str
+
+    @property
+    def label(self) -> str:
+        """The receiver as the user wrote it; few calls are ever spoken of."""
+        function: Any = getattr(self.place.node, "func", None)
+        return self.place.chunk.code(function.value) if hasattr(function, "attr") else ""
 
 
 class OptionTypedAsBool(Event):

@@ -162,7 +162,6 @@ def _call_attribute(
             name=attribute.attribute,
             arguments=arguments.positional,
             keywords=arguments.keywords,
-            label=run.objects.label(attribute.parent),
         )
     )
 
@@ -180,7 +179,6 @@ def _call_on_element(run: Interpreter, arguments: Arguments, node: cst.Call) -> 
                 name=node.func.attr.value,
                 arguments=arguments.positional,
                 keywords=arguments.keywords,
-                label=node.func.value.value,
             )
         )
 

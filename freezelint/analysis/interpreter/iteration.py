@@ -215,7 +215,6 @@ def consume(run: Interpreter, value: Value, node: cst.CSTNode) -> Value:
             events.IteratorConsumed(
                 place=run.place(node),
                 iterator=value.iterator,
-                label=run.label(node),
                 parts=value.parts if isinstance(value, ParameterSequence) else (),
             )
         )

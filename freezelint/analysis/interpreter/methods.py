@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.building import fill_container
 from freezelint.analysis.interpreter.classes import library_bases
@@ -49,6 +47,8 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    import libcst as cst
+
     from freezelint.analysis.interpreter.arguments import Arguments
     from freezelint.analysis.interpreter.machine import Interpreter
 
@@ -122,7 +122,6 @@ def _judged(run: Interpreter, method: BoundMethod) -> BoundMethod:
 def _announce_call(
     run: Interpreter, receiver: Value, name: str, arguments: Arguments, node: cst.Call
 ) -> None:
-    label = run.label(node.func.value) if isinstance(node.func, cst.Attribute) else ""
     run.announce(
         events.MethodCalled(
             place=run.place(node),
@@ -130,7 +129,6 @@ def _announce_call(
             name=name,
             arguments=arguments.positional,
             keywords=arguments.keywords,
-            label=label,
         )
     )
 
