@@ -270,6 +270,8 @@ def _is_idle(name: str, code: Iterable[cst.CSTNode], call: cst.CSTNode | None = 
     mentions = harmless = 0
     code = list(code)
     for each in (node for tree in code for node in walk(tree)):
+        if isinstance(each, cst.For) and _takes_tensors_of(each, name):
+            return False
         if _is_name(each, name):
             mentions += 1
         elif isinstance(each, (cst.Attribute, cst.Arg)):
@@ -279,6 +281,19 @@ def _is_idle(name: str, code: Iterable[cst.CSTNode], call: cst.CSTNode | None = 
             )
         harmless += sum(_is_name(used, name) for used in _harmless_uses(each, name, call, code))
     return mentions == harmless
+
+
+def _takes_tensors_of(loop: cst.For, name: str) -> bool:
+    """Whether a loop over the values of a dict does more with them than to set and ask flags."""
+    method = loop.iter.func if isinstance(loop.iter, cst.Call) else None
+    if not isinstance(method, cst.Attribute) or not _is_name(method.value, name):
+        return False
+    target: cst.CSTNode = loop.target
+    if method.attr.value == "items" and isinstance(target, cst.Tuple):
+        target = target.elements[-1].value
+    elif method.attr.value != "values":
+        return False
+    return isinstance(target, cst.Name) and not _is_idle(target.value, [loop.body])
 
 
 def _harmless_uses(

@@ -294,6 +294,16 @@ def _grows(method: Definition) -> bool:
     return method.name != "__init__" and _GROWS.occurs_in(method.text)
 
 
+def _callers_first(index: Index) -> list[Definition]:
+    """The functions of a file, those that no other one mentions before the rest."""
+    functions = list(index.functions.values())
+
+    def is_mentioned(function: Definition) -> bool:
+        return any(function.name in each.words for each in functions if each is not function)
+
+    return sorted(functions, key=is_mentioned)
+
+
 def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]:
     """Every scope of a file in which a rule may fire."""
     entered: set[Definition] = set()
@@ -301,10 +311,12 @@ def roots_of(index: Index, relevance: Relevance, package: str) -> Iterator[Root]
         script = TopLevel(index, package)
         yield script
         # What the script calls was run with real arguments; without them it would tell less.
-        entered = script.entered
-    for function in index.functions.values():
+        entered |= script.entered
+    for function in _callers_first(index):
         if function not in entered and relevance.of_function(function.name):
-            yield FunctionRoot(function, index, package)
+            root = FunctionRoot(function, index, package)
+            yield root
+            entered |= root.entered
     for each in index.classes.values():
         methods = relevance.methods(each)
         if methods is not None:

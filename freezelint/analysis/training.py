@@ -217,6 +217,15 @@ def may_be_unknown(trace: Trace, part: Part, first: Event, last: Event) -> bool:
     )
 
 
+def was_out_of_sight(trace: Trace, part: Part, until: Event) -> bool:
+    """Whether code out of sight had the part in hands at any time before an event."""
+    return any(
+        trace.related(key, part.key, each.index)
+        for each in trace.before(until, HandedOver)
+        for key in each.keys
+    )
+
+
 def filters_by_flag(part: Part) -> bool:
     """Whether only parameters with ``requires_grad=True`` were taken."""
     return any(test.value for test in flag_tests(part.predicate))

@@ -321,7 +321,9 @@ def _is_declared(run: Interpreter, receiver: Value, attribute: str) -> bool:
         owner = run.objects.module(receiver.key).owner_class
     elif isinstance(receiver, InstanceValue):
         owner = receiver.owner
-    return owner is not None and defines_attribute(run, owner, attribute)
+    return owner is not None and (
+        defines_attribute(run, owner, attribute) or defines_attribute(run, owner, "__setattr__")
+    )
 
 
 def announce_rebinding(

@@ -22,7 +22,7 @@ from freezelint.analysis.interpreter.lightning import FINETUNING_METHODS, is_fin
 from freezelint.analysis.interpreter.module_tables import TABLE_METHODS
 from freezelint.analysis.interpreter.names import by_use, uses_of
 from freezelint.analysis.interpreter.optimizers import groups_of
-from freezelint.analysis.interpreter.out_of_sight import FORGOTTEN
+from freezelint.analysis.interpreter.out_of_sight import FORGOTTEN, hand_over
 from freezelint.analysis.interpreter.submodules import prove_holders
 from freezelint.analysis.interpreter.trainers import TRAINER_METHODS, is_trainer_class
 from freezelint.analysis.knowledge import timm
@@ -91,7 +91,7 @@ _MODULE_METHODS = (
     | SAME_MODULE_METHODS
     | HARMLESS_MODULE_METHODS
     | {"add_module", "register_module", "register_parameter", "forward", "append", "extend"}
-    | {"get_submodule", "insert", "freeze", "unfreeze", "to_empty"}
+    | {"get_submodule", "get_parameter", "insert", "freeze", "unfreeze", "to_empty"}
     | {"reset_classifier", "get_classifier"}
 )
 
@@ -196,6 +196,10 @@ def _of_module(run: Interpreter, receiver: ModuleValue, name: str, node: cst.CST
     if name == "_modules":
         run.prove(receiver)
         return SubmoduleTable(receiver.key)
+    if name == "__dict__":
+        # Whatever is in there can be taken out or exchanged by its key.
+        hand_over(run, (receiver,), node)
+        return UNKNOWN
     if name in _WRAPPED and (
         module.owner_class is None or not defines_attribute(run, module.owner_class, name)
     ):

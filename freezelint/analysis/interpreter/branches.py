@@ -8,13 +8,11 @@ import libcst as cst
 
 from freezelint.analysis.interpreter.conditions import judge
 from freezelint.analysis.interpreter.element_tests import ElementTest
-from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.joining import join
 from freezelint.analysis.interpreter.narrowing import narrow, narrowed_by_type, refined
 from freezelint.analysis.interpreter.turns import arms_of
 from freezelint.analysis.trace import compatible
-from freezelint.analysis.values import Constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +35,7 @@ def run_if(run: Interpreter, node: cst.If, body: Body) -> Flow:
     if isinstance(verdict, ElementTest) and narrowed_by_type(run, node.test) is None:
         return _select_elements(run, node, verdict, body)
     arms = [lambda: _then(run, node, body), lambda: _else(run, node.orelse, body)]
-    return _branch(run, arms, arms_of(run, node.test))
+    return branch(run, arms, arms_of(run, node.test))
 
 
 def _then(run: Interpreter, node: cst.If, body: Body) -> Flow:
@@ -81,7 +79,7 @@ def _select_elements(run: Interpreter, node: cst.If, test: ElementTest, body: Bo
     return Flow.NEXT
 
 
-def _branch(
+def branch(
     run: Interpreter, arms: Sequence[Callable[[], Flow]], turns: Sequence[Path] | None = None
 ) -> Flow:
     """Run each arm from the same state and join what is left.
@@ -140,7 +138,7 @@ def run_try(run: Interpreter, node: cst.Try | cst.TryStar, body: Body) -> Flow:
 
         return run_handler
 
-    flow = _branch(run, [usual, *(handled(each) for each in node.handlers)])
+    flow = branch(run, [usual, *(handled(each) for each in node.handlers)])
     if node.finalbody is not None:
         final = body(run, node.finalbody.body)
         return max(flow, final)
@@ -151,29 +149,3 @@ def _is_short(body: cst.BaseSuite) -> bool:
     """Whether a block is a line or two, so that the handler is about these."""
     lines = body.body
     return len(lines) <= 2 and all(isinstance(each, cst.SimpleStatementLine) for each in lines)
-
-
-def run_match(run: Interpreter, node: cst.Match, body: Body) -> Flow:
-    """Run the case that the subject meets, or each that it may meet."""
-    subject = evaluate(run, node.subject)
-    arms: list[Callable[[], Flow]] = []
-    exhaustive = False
-    for case in node.cases:
-        literal = _literal_pattern(run, case.pattern)
-        if literal is not None and isinstance(subject, Constant):
-            if literal == subject:
-                return body(run, case.body)
-            continue
-        if isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None:
-            exhaustive = case.guard is None
-        arms.append(lambda block=case.body: body(run, block))  # type: ignore[misc]
-    if not exhaustive:
-        arms.append(lambda: Flow.NEXT)
-    return _branch(run, arms)
-
-
-def _literal_pattern(run: Interpreter, pattern: cst.MatchPattern) -> Constant | None:
-    if isinstance(pattern, cst.MatchValue):
-        value = evaluate(run, pattern.value)
-        return value if isinstance(value, Constant) else None
-    return None

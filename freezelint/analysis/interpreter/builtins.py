@@ -9,7 +9,6 @@ import libcst as cst
 from freezelint.analysis.events import ConditionTested, ParametersPaired
 from freezelint.analysis.interpreter import assignment
 from freezelint.analysis.interpreter.attributes import read_attribute
-from freezelint.analysis.interpreter.command_line import forget_options
 from freezelint.analysis.interpreter.element_tests import IDENTITY
 from freezelint.analysis.interpreter.expressions import added, arithmetic, by_path
 from freezelint.analysis.interpreter.functional import filter_elements, map_elements
@@ -23,7 +22,7 @@ from freezelint.analysis.interpreter.iteration import (
     parameters_in,
     stands_for_several,
 )
-from freezelint.analysis.interpreter.out_of_sight import forget_fields, hand_over
+from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.sequences import as_table
 from freezelint.analysis.interpreter.somewhere import put_somewhere
 from freezelint.analysis.interpreter.submodules import are_modules, note_numbered
@@ -276,8 +275,7 @@ def _dict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
 
 def _vars(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """The attributes of an object as a dict, in which others may be put."""
-    forget_options(run, arguments.positional)
-    forget_fields(run, arguments.positional)
+    hand_over(run, arguments.positional, node)
     value = _first(arguments)
     return LibraryValue(f"{value.name}.__dict__") if isinstance(value, LibraryValue) else UNKNOWN
 

@@ -24,11 +24,13 @@ from freezelint.analysis.values import (
     BuiltinValue,
     ClassNameValue,
     Constant,
+    Form,
     FunctionValue,
     LibraryInstance,
     LibraryValue,
     ModuleValue,
     ParameterName,
+    ParameterSequence,
     ParameterValue,
     SequenceValue,
     Value,
@@ -59,7 +61,7 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
         if function.value == "bool" and len(arguments) == 1:
             return judge(run, arguments[0])
         if function.value == "isinstance" and len(arguments) == 2:
-            return _judge_isinstance(run, node, arguments[0], arguments[1])
+            return judge_isinstance(run, node, arguments[0], arguments[1])
         if function.value == "hasattr" and len(arguments) == 2:
             return _judge_hasattr(run, arguments[0], arguments[1])
     if arguments and run.element_names and dotted(function) is not None:
@@ -176,18 +178,21 @@ def _is_name(node: cst.BaseExpression, name: str) -> bool:
     return isinstance(node, cst.Name) and node.value == name
 
 
-def _judge_isinstance(
+def judge_isinstance(
     run: Interpreter,
     node: cst.BaseExpression,
     tested: cst.BaseExpression,
     classes: cst.BaseExpression,
 ) -> Verdict:
+    """``isinstance(tested, classes)``; None where nothing is known of it."""
     value = evaluate(run, tested)
     wanted = evaluate(run, classes)
     names = wanted.items if isinstance(wanted, SequenceValue) else (wanted,)
     builtin = {each.name for each in names if isinstance(each, BuiltinValue)}
     if builtin and len(builtin) == len(names):
         return _is_builtin(value, builtin)
+    if isinstance(value, (ParameterValue, ParameterSequence)):
+        return False if wanted == LibraryValue("torch.nn.Module") else None
     if not isinstance(value, ModuleValue):
         return None
     module = run.objects.module(value.key)
@@ -259,16 +264,23 @@ def judge_type(run: Interpreter, node: cst.Comparison) -> Verdict:
         return None
     comparison = node.comparisons[0]
     is_negated = isinstance(comparison.operator, (cst.IsNot, cst.NotEqual, cst.NotIn))
-    verdict = _judge_isinstance(run, node, arguments[0].value, comparison.comparator)
+    verdict = judge_isinstance(run, node, arguments[0].value, comparison.comparator)
     if isinstance(verdict, ElementTest):
         return verdict.negation if is_negated else verdict
     return verdict is not is_negated if isinstance(verdict, bool) else None
 
 
+def _is_collected(value: SequenceValue | ParameterSequence) -> bool:
+    """Whether this is a list or its like, and nothing that can be gone over once only."""
+    if isinstance(value, ParameterSequence):
+        return value.form is Form.COLLECTION
+    return isinstance(value, SequenceValue)
+
+
 def _is_builtin(value: Value, names: set[str]) -> bool | None:
     """``isinstance(value, (list, tuple))``, where what the value is is known."""
-    if isinstance(value, SequenceValue):
-        return bool(names & {"list", "tuple", "set"})
+    if isinstance(value, (SequenceValue, ParameterSequence)):
+        return bool(names & {"list", "tuple", "set"}) if _is_collected(value) else None
     if isinstance(value, (ModuleValue, ParameterValue)):
         return False
     if isinstance(value, Constant):

@@ -72,6 +72,13 @@ def follow(
                 values = (*values, function.receiver)
             hand_over(run, values, node)
         return UNKNOWN
+    if function.definition is not None and isinstance(code, cst.FunctionDef) and code.decorators:
+        from freezelint.analysis.interpreter import decorated
+
+        wrapper = decorated.around(run, function, code, node)
+        if wrapper is not None:
+            run.entered.add(function.definition)
+            return follow(run, wrapper, decorated.with_receiver(function, arguments), node)
     if isinstance(node, cst.Call):
         from freezelint.analysis.interpreter.generators import is_generator, run_generator
 

@@ -145,6 +145,14 @@ def _partial(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     return PartialValue(arguments.positional[0], arguments.without_first())
 
 
+def _reduce(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    """``reduce``: what the function does to each element, nobody follows."""
+    for number, value in enumerate(arguments.positional):
+        consume(run, value, arguments.node(number, "") or node)
+    hand_over(run, arguments.all, node)
+    return UNKNOWN
+
+
 def _defaultdict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """A dict that is asked for keys which it does not have yet."""
     factory = arguments.positional[0] if arguments.positional else UNKNOWN
@@ -345,6 +353,7 @@ _SPECIAL: dict[str, Callable[[Interpreter, Arguments, cst.Call], Value]] = {
     "torchvision.models.feature_extraction.create_feature_extractor": share_module,
     "torchvision.models._utils.IntermediateLayerGetter": share_module,
     "functools.partial": _partial,
+    "functools.reduce": _reduce,
     "torch.autograd.grad": _gradients,
     "re.match": _match("match"),
     "re.search": _match("search"),

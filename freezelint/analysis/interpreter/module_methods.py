@@ -45,7 +45,7 @@ from freezelint.analysis.knowledge.modules import (
 )
 from freezelint.analysis.knowledge.peft import METHODS as ADAPTER_METHODS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import OF_CHILDREN, SOME, OwnTest, Predicate
+from freezelint.analysis.predicates import OF_CHILDREN, SOME, NameTest, OwnTest, Predicate
 from freezelint.analysis.values import (
     UNKNOWN,
     ComparisonValue,
@@ -56,6 +56,7 @@ from freezelint.analysis.values import (
     ModuleGroup,
     ModuleValue,
     ParameterSequence,
+    ParameterValue,
     Part,
     PartialValue,
     StateDictValue,
@@ -252,6 +253,17 @@ def _submodule(
     return value
 
 
+def _parameter(
+    run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call
+) -> Value:
+    """``get_parameter("layer.weight")``: one parameter, by its name if that is known."""
+    target = arguments.get(0, "target")
+    is_known = isinstance(target, Constant) and isinstance(target.value, str)
+    which = NameTest("equals", (target.value,)) if is_known else SOME  # type: ignore[union-attr]
+    run.prove(receiver)
+    return ParameterValue((Part(receiver.key, (which,)),))
+
+
 def _append(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node: cst.Call) -> Value:
     value = arguments.get(0, "module")
     if isinstance(value, ModuleValue):
@@ -353,6 +365,7 @@ _SPECIAL: dict[str, Special] = {
     "register_parameter": _register,
     "register_buffer": _buffer,
     "get_submodule": _submodule,
+    "get_parameter": _parameter,
     "append": _append,
     "extend": _extend,
     "insert": _extend,

@@ -45,9 +45,14 @@ def narrowed_by_type(
     name = test.args[0].value
     if not isinstance(test.func, cst.Name) or test.func.value != "isinstance":
         return None
-    if not isinstance(name, cst.Name):
-        return None
-    kind = evaluate(run, test.args[1].value)
+    return narrowed_to_kind(run, name, test.args[1].value) if isinstance(name, cst.Name) else None
+
+
+def narrowed_to_kind(
+    run: Interpreter, name: cst.Name, classes: cst.BaseExpression
+) -> tuple[tuple[int, str], Value] | None:
+    """What a name holds if it is a parameter or tensor: its binding and new value."""
+    kind = evaluate(run, classes)
     kinds = kind.items if isinstance(kind, SequenceValue) else (kind,)
     if not kinds or not all(
         isinstance(each, LibraryValue) and each.name in TENSOR_CLASSES for each in kinds

@@ -10,9 +10,11 @@ from freezelint.analysis import events
 from freezelint.analysis.interpreter import aliasing, assignment, branches, graphs, loops
 from freezelint.analysis.interpreter.adapted_methods import leave_context
 from freezelint.analysis.interpreter.conditions import judge, judge_constants
+from freezelint.analysis.interpreter.decorated import around
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.generators import run_in_context, run_in_own_context
+from freezelint.analysis.interpreter.matching import run_match
 from freezelint.analysis.interpreter.names import absolute, look_up
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import remove_child
@@ -218,7 +220,7 @@ def _try(run: Interpreter, node: cst.Try | cst.TryStar) -> Flow:
 
 
 def _match(run: Interpreter, node: cst.Match) -> Flow:
-    return branches.run_match(run, node, run_body)
+    return run_match(run, node, run_body)
 
 
 def _for(run: Interpreter, node: cst.For) -> Flow:
@@ -300,7 +302,9 @@ def _switch_gradients(run: Interpreter, context: LibraryInstance) -> None:
 def _define_function(run: Interpreter, node: cst.FunctionDef) -> Flow:
     chunk = run.frame.chunk
     assert chunk is not None
-    run.bind(node.name.value, FunctionValue(None, chunk, node, run.frame.key))
+    function = FunctionValue(None, chunk, node, run.frame.key)
+    wrapper = around(run, function, node, node) if node.decorators else None
+    run.bind(node.name.value, wrapper or function)
     return Flow.NEXT
 
 

@@ -264,7 +264,16 @@ def _entry(run: Interpreter, receiver: Value, index: Value) -> Value | None:
         return tensor_of(receiver)
     if isinstance(receiver, ParameterSequence) and receiver.form is Form.TABLE:
         return entry_of(run, receiver, index)
-    return receiver.get(ANY_KEY) if isinstance(receiver, MappingValue) else None
+    return _one_alike(run, receiver, index) if isinstance(receiver, MappingValue) else None
+
+
+def _one_alike(run: Interpreter, table: MappingValue, key: Value) -> Value | None:
+    """An entry of a dict whose values are all alike: one of them, and not all at once."""
+    alike = table.get(ANY_KEY)
+    if alike is None or isinstance(key, ParameterName):
+        return alike
+    known = table.get(key.value) if isinstance(key, Constant) else None
+    return known or narrow_to_some(run, alike)
 
 
 def _any_of(run: Interpreter, receiver: Value) -> Value:
@@ -346,6 +355,8 @@ def assign_subscript(run: Interpreter, target: cst.Subscript, value: Value) -> N
     """``receiver[index] = value``."""
     if _hide(run, target, value):
         return
+    if _exchanges_parameter(run, target):
+        return
     receiver = evaluate(run, target.value)
     path = dotted(target)
     if isinstance(receiver, (TensorValue, ParameterValue)):
@@ -380,6 +391,17 @@ def _hide(run: Interpreter, target: cst.Subscript, value: Value) -> bool:
         return False
     run.bindings[owner.key, str(key.value)] = value
     return True
+
+
+def _exchanges_parameter(run: Interpreter, target: cst.Subscript) -> bool:
+    """``module._parameters["weight"] = value``: the module has another parameter from here on."""
+    table = target.value
+    if not isinstance(table, cst.Attribute) or table.attr.value != "_parameters":
+        return False
+    owner = evaluate(run, table.value)
+    if isinstance(owner, ModuleValue):
+        hand_over(run, (owner,), target)
+    return isinstance(owner, ModuleValue)
 
 
 def _assign_elements(

@@ -140,6 +140,9 @@ class BoundMethodAsCondition(Rule):
             value.receiver, (ModuleValue, ParameterValue, TensorValue)
         ):
             code = event.place.chunk.code(node)
+            if not code.endswith("requires_grad_"):
+                # A name that holds the method, to be called if it is there.
+                return
             yield Report(
                 event.place,
                 f"`{code}` is a method, and a method is always true: "

@@ -12,7 +12,6 @@ from freezelint.analysis.events import (
     ForwardRan,
     MethodCalled,
     OptimizerBuilt,
-    OutputDetached,
     ParametersReplaced,
 )
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS
@@ -24,6 +23,7 @@ from freezelint.analysis.training import (
     without_flag_tests,
 )
 from freezelint.analysis.values import Part
+from freezelint.analysis.withheld import is_withheld
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -274,7 +274,8 @@ def _trains(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
 
 def _is_run(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
     """Whether a loss is differentiated that came out of the module, as far as is in sight."""
-    if any(module.key in each.keys for each in trace.all(OutputDetached)):
+    step = next(steps_after(trace, event, event.key), event)
+    if is_withheld(trace, module.key, step):
         return False
     own, around = [], []
     for forward in trace.after(event, ForwardRan):

@@ -126,6 +126,9 @@ class ComparisonInsteadOfAssignment(Rule):
         """Report a comparison of the flag that is a whole statement."""
         assert isinstance(event, ExpressionDiscarded)
         value, code = event.value, event.place.code
+        if type(event.expression).__name__ not in _COMPARING:
+            # A call may give back such an answer, and what is behind `or` is done without it.
+            return
         if isinstance(value, (ElementsValue, SequenceValue)) and code.startswith("["):
             # A list that is made for what its elements do.
             made = value.items if isinstance(value, SequenceValue) else (value.element,)
@@ -141,6 +144,9 @@ class ComparisonInsteadOfAssignment(Rule):
                 fix=_fix(event),
                 about=about_lost_flag(left.rpartition(".")[0], value.right),
             )
+
+
+_COMPARING = ("Comparison", "ListComp", "List")
 
 
 def _fix(event: ExpressionDiscarded) -> Fix | None:

@@ -12,7 +12,6 @@ from freezelint.analysis.events import (
     FlagWritten,
     ModeSet,
     OptimizerBuilt,
-    OutputDetached,
     Stepped,
 )
 from freezelint.analysis.knowledge.patterns import (
@@ -24,13 +23,15 @@ from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
+    filters_by_flag,
     forwards_between,
-    may_be_unknown,
     steps_after,
     trained_before,
+    was_out_of_sight,
     without_flag_tests,
 )
 from freezelint.analysis.values import Part
+from freezelint.analysis.withheld import is_withheld
 from freezelint.findings import Level
 from freezelint.records import NamedTuple
 from freezelint.rules.claims import Claim
@@ -235,7 +236,7 @@ def _trains(trace: Trace, event: ModeSet, built: _Taker, step: Stepped, since: E
         return False
     if _is_reverted(trace, event, step, is_whole=is_whole):
         return False
-    if any(key in each.keys for each in trace.all(OutputDetached)):
+    if is_withheld(trace, key, step):
         return False
     forwards = forwards_between(trace, key, since, step)
     return any(forward.grad_enabled is True for forward in forwards)
@@ -265,14 +266,16 @@ def _is_trainable(
         return True
     if flag.value is False or is_whole or flag.write is not None:
         return False
+    if any(filters_by_flag(part) for part in built.parts):
+        # Somebody froze something, and it is not in sight what.
+        return False
     # Flags of an argument are not known; a part that nobody touches follows the whole.
-    first = trace.events[0]
     touched = any(
         trace.overlaps(part, key, write.index)
         for write in trace.all(FlagWritten)
         for part in write.parts
     )
-    return not touched and not may_be_unknown(trace, event.part, first, until)
+    return not touched and not was_out_of_sight(trace, event.part, until)
 
 
 def _is_reverted(trace: Trace, event: ModeSet, step: Stepped, *, is_whole: bool) -> bool:

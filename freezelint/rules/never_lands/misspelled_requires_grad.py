@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
 from freezelint.analysis.events import AttributeWritten, Called, Event, MethodCalled
-from freezelint.analysis.values import ModuleValue, ParameterValue, TensorValue
+from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -150,7 +150,7 @@ class MisspelledRequiresGrad(Rule):
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a near miss that was assigned, called or passed as a keyword."""
         if isinstance(event, AttributeWritten):
-            if not event.declared:
+            if not event.declared and not _is_a_field(event, trace):
                 yield from self._report(event, trace, event.receiver, event.attribute, "stored")
         elif isinstance(event, MethodCalled):
             yield from self._report(event, trace, event.receiver, event.name, "called")
@@ -193,6 +193,16 @@ class MisspelledRequiresGrad(Rule):
             fix=_fix(event, meant),
             about=_about(event),
         )
+
+
+def _is_a_field(event: AttributeWritten, trace: Trace) -> bool:
+    """Whether a class of the file keeps an option under that name, or somebody reads it."""
+    if not isinstance(event.receiver, ModuleValue):
+        return False
+    if event.receiver_name == "self" and not isinstance(event.value, Constant):
+        return trace.objects.module(event.receiver.key).owner_class is not None
+    is_made = f"self.{event.attribute} =" in trace.file.text
+    return is_made and trace.file.reads_attribute(event.attribute)
 
 
 def _is_public(name: str) -> bool:
