@@ -17,6 +17,7 @@ from freezelint.analysis.events import (
     Stepped,
 )
 from freezelint.analysis.library_events import TrainerStarted
+from freezelint.analysis.module_hooks import may_set_modes
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.reach import family_of
 from freezelint.analysis.trace import implies
@@ -41,7 +42,7 @@ def training_passes(trace: Trace, part: Part, train: ModeSet) -> Iterator[tuple[
     """
     if train.training is not True or not _covers(trace, train, part):
         return
-    if _replaces_train(trace, part):
+    if _replaces_train(trace, part) or may_set_modes(trace, part):
         return
     for forward in trace.after(train, ForwardRan):
         if trace.objects.route(forward.key, part.key, forward.index) is None:
@@ -208,6 +209,8 @@ def lightning_passes(trace: Trace, part: Part, freeze: FlagWritten) -> Iterator[
     the class, or by other code of the file that may have it in hands.
     """
     if not _is_made_for_training(trace, part.key) or _replaces_train(trace, part):
+        return
+    if may_set_modes(trace, part):
         return
     for forward in trace.after(freeze, ForwardRan):
         if forward.scopes[:1] != ("training_step",) or forward.repeated:

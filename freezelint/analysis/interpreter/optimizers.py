@@ -196,6 +196,9 @@ def call_on_optimizer(
                 group=group,
             )
         )
+    elif name == "__init__":
+        # It starts anew, over whatever it is given.
+        run.announce(events.GroupAdded(place=place, keys=receiver.keys, parts=(), complete=False))
     elif name == "minimize":
         run.announce(events.Stepped(place=place, keys=receiver.keys))
     return UNKNOWN

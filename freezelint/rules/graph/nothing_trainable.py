@@ -22,6 +22,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
+from freezelint.analysis.module_hooks import may_exchange_values
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.training import (
@@ -38,7 +39,8 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.trace import Trace
+    from freezelint.analysis.module_hooks import may_exchange_values
+from freezelint.analysis.trace import Trace
 
 
 _BEFORE_TRAINING = frozenset(
@@ -122,8 +124,9 @@ class NothingTrainable(Rule):
     When it is silent:
         Inputs that require a gradient, as in attacks and style transfer, parts that are
         unfrozen, attached or handed to other code after the freeze, an `unfreeze` that
-        is defined beside it, models of which only a part is known, and networks that
-        were trained before the freeze, as in GANs.
+        is defined beside it, models of which only a part is known, networks that
+        were trained before the freeze, as in GANs, and modules with hooks that may put
+        something else in the place of what goes in or comes out.
 
     References:
         https://docs.pytorch.org/docs/stable/notes/autograd.html#setting-requires-grad
@@ -177,6 +180,7 @@ def _frozen_behind(trace: Trace, event: BackwardRan) -> int | None:
         return None
     if (
         trace.makes_leaves
+        or may_exchange_values(trace)
         or event.grad_enabled is not True
         or not needs_no_gradient(trace, loss, event)
     ):

@@ -112,8 +112,8 @@ class FrozenBatchnormDrifts(Rule):
 
     When it is silent:
         Parts without BatchNorm or of which nothing is known, FrozenBatchNorm, a part
-        that is put back into evaluation mode (after `train()`, in an override of it
-        or in `forward`), models that were never put into training mode explicitly
+        that is put back into evaluation mode (after `train()`, in an override of it,
+        in a hook or in `forward`), models that were never put into training mode explicitly
         (but for those that a LightningModule trains with, as they are made for it),
         parts that are frozen in some rounds of a loop, half-way or for a while,
         BatchNorms whose weights are trained or whose statistics an attribute keeps,

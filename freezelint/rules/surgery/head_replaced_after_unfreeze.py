@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, FlagWritten, SubmoduleReplaced
+from freezelint.analysis.events import (
+    Event,
+    FlagWritten,
+    GroupAdded,
+    OptimizerBuilt,
+    SubmoduleReplaced,
+)
 from freezelint.analysis.knowledge.patterns import FLAG_WRITES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.lost_freeze import is_loaded_anew
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.trace import compatible
-from freezelint.analysis.training import has_parameters, trained_before
+from freezelint.analysis.training import has_no_parameters, has_parameters, trained_before
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -119,7 +125,9 @@ class HeadReplacedAfterUnfreeze(Rule):
         freezing everything and then attaching a new head is the standard recipe. Only
         where nothing but the embeddings or the stem was frozen, their main layer counts.
         Submodules replaced before their flags are written, flags written again on the
-        new module, and replacements that keep the old module inside.
+        new module, replacements that keep the old module inside, and a new module in
+        the place of a frozen one where nothing else may train, or that an optimizer
+        gets by itself.
 
     References:
         https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.requires_grad_
@@ -176,6 +184,7 @@ class HeadReplacedAfterUnfreeze(Rule):
             write is not None
             and trained_before(trace, event, write) is None
             and not _is_said_again(trace, event, event.new, write)
+            and not _is_to_train(trace, event, event.old, event.new, write)
         ):
             done = "unfrozen" if write.value else "frozen"
             fresh = "trainable" if trace.objects.module(event.new).flag_at_birth else "frozen"
@@ -216,6 +225,25 @@ def _is_said_again(trace: Trace, event: SubmoduleReplaced, new: int, lost: FlagW
         write.value is not (not lost.value)
         and any(trace.parts_overlap(part, Part(new), write.index) for part in write.parts)
         for write in trace.after(event, FlagWritten)
+    )
+
+
+def _is_to_train(
+    trace: Trace, event: SubmoduleReplaced, old: int, new: int, lost: FlagWritten
+) -> bool:
+    """Whether a new module is what is to train: an optimizer gets just that, or nothing else may."""
+    if lost.value:
+        return False
+    takers = (*trace.all(OptimizerBuilt), *trace.all(GroupAdded))
+    if any(part.key == new for taker in takers for part in taker.parts):
+        return True
+    rest = [
+        key
+        for key in trace.objects.held_by(event.parent, event.index)
+        if key not in (old, new) and not has_no_parameters(trace, key)
+    ]
+    return bool(rest) and all(
+        trace.flag(Part(key), event.index, event.path).value is False for key in rest
     )
 
 
