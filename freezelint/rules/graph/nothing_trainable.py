@@ -39,8 +39,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from freezelint.analysis.module_hooks import may_exchange_values
-from freezelint.analysis.trace import Trace
+    from freezelint.analysis.trace import Trace
 
 
 _BEFORE_TRAINING = frozenset(

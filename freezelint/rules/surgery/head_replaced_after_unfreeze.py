@@ -234,7 +234,10 @@ def _is_to_train(
     """Whether a new module is what is to train: an optimizer gets just that, or nothing else may."""
     if lost.value:
         return False
-    takers = (*trace.all(OptimizerBuilt), *trace.all(GroupAdded))
+    takers: list[OptimizerBuilt | GroupAdded] = [
+        *trace.all(OptimizerBuilt),
+        *trace.all(GroupAdded),
+    ]
     if any(part.key == new for taker in takers for part in taker.parts):
         return True
     rest = [
