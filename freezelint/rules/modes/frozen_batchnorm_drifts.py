@@ -24,7 +24,7 @@ from freezelint.analysis.modes import (
 )
 from freezelint.analysis.normalization import STATISTICS_WORDS
 from freezelint.analysis.stand_ins import stand_ins
-from freezelint.analysis.trace import compatible, implies
+from freezelint.analysis.trace import implies
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -115,7 +115,8 @@ class FrozenBatchnormDrifts(Rule):
         that is put back into evaluation mode (after `train()`, in an override of it,
         in a hook or in `forward`), models that were never put into training mode explicitly
         (but for those that a LightningModule trains with, as they are made for it),
-        parts that are frozen in some rounds of a loop, half-way or for a while,
+        parts that are frozen in some rounds of a loop, half-way or for a while, parts
+        that run in training mode under another condition than that of the freeze,
         BatchNorms whose weights are trained or whose statistics an attribute keeps,
         momentum encoders and other copies, and code that adapts statistics without
         training anything.
@@ -285,9 +286,10 @@ def _is_frozen_whenever(freeze: FlagWritten, forward: ForwardRan) -> bool:
     """Whether the freeze holds for this forward pass, or for all runs with some option."""
     if implies(forward.path, freeze.path):
         return True
-    # What depends on the round of a loop is a schedule.
+    # What depends on the round of a loop is a schedule, and what depends on another condition may
+    # ask for the same in other words.
     is_option = not set(freeze.loops) & set(forward.loops)
-    return is_option and compatible(forward.path, freeze.path)
+    return is_option and implies(freeze.path, forward.path)
 
 
 def _is_pinned_once(trace: Trace, train: ModeSet, part: Part) -> bool:
