@@ -109,8 +109,12 @@ def _unpack(
         items = (value._replace(how=how),) * width
         if value.how in VALUES_WITH_INDICES:
             items = (value._replace(how=""), *items[1:])
-    elif isinstance(value, ElementsValue) and isinstance(value.element, TensorValue) and not stars:
-        # Of tensors, not of modules: each is another one.
+    elif (
+        isinstance(value, ElementsValue)
+        and not stars
+        and (isinstance(value.element, (TensorValue, LibraryInstance)))
+    ):
+        # Of tensors or groups, not of modules: each is another one.
         items = (value.element,) * width
     for number, element in enumerate(target.elements):
         inner = element if isinstance(element, cst.StarredElement) else element.value

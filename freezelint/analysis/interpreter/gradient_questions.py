@@ -45,7 +45,9 @@ def question(
                 return Question.IS_MISSING
             if isinstance(compared.operator, (cst.IsNot, cst.NotEqual)):
                 return Question.IS_THERE
-    return Question.UNCLEAR if _touches(test, gradients) else None
+    if _touches(test, gradients) or _passes(test, parameters):
+        return Question.UNCLEAR
+    return None
 
 
 def _of_both(
@@ -80,3 +82,13 @@ def _touches(test: cst.BaseExpression, gradients: set[str]) -> bool:
         or (isinstance(each, cst.Attribute) and "grad" in each.attr.value)
         for each in walk(test)
     )
+
+
+def _passes(test: cst.BaseExpression, parameters: set[str]) -> bool:
+    """Whether a condition passes a parameter to what may look at its gradient, or looks it up."""
+    passed = (
+        each.value if isinstance(each, cst.Arg) else each.left
+        for each in walk(test)
+        if isinstance(each, (cst.Arg, cst.Comparison))
+    )
+    return any(isinstance(each, cst.Name) and each.value in parameters for each in passed)

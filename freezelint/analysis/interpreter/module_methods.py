@@ -18,7 +18,7 @@ from freezelint.analysis.interpreter.following import follow
 from freezelint.analysis.interpreter.forward import run_forward
 from freezelint.analysis.interpreter.gradients import MASKED
 from freezelint.analysis.interpreter.graphs import take_up
-from freezelint.analysis.interpreter.iteration import element_module
+from freezelint.analysis.interpreter.iteration import element_module, element_of, items_of
 from freezelint.analysis.interpreter.lightning_modules import (
     call_on_lightning_module,
     is_lightning_module,
@@ -271,6 +271,8 @@ def _append(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node:
     else:
         forget_length(run, receiver.key)
         run.objects.module(receiver.key).is_complete = False
+        if isinstance(value, Unknown):
+            hand_over(run, (receiver,), node)
     return receiver
 
 
@@ -279,8 +281,12 @@ def _extend(run: Interpreter, receiver: ModuleValue, arguments: Arguments, node:
     forget_length(run, receiver.key)
     run.objects.module(receiver.key).is_complete = False
     for value in arguments.positional:
-        if isinstance(value, ModuleValue):
-            add_element(run, receiver.key, value, node)
+        joined = items_of(run, value) or (element_of(run, value),)
+        for each in (value,) if isinstance(value, ModuleValue) else joined:
+            if isinstance(each, ModuleValue):
+                add_element(run, receiver.key, each, node)
+            elif isinstance(each, Unknown):
+                hand_over(run, (receiver,), node)
     return receiver
 
 

@@ -83,6 +83,14 @@ class Names:
             isinstance(each, cst.Name) and each.value in self.numbers for each in walk(node)
         )
 
+    def asks_for_state(self, node: cst.CSTNode) -> bool:
+        """Whether this asks for what the optimizer remembers of a parameter."""
+        return any(
+            (isinstance(each, cst.Attribute) and dotted(each) == "self.state")
+            or (isinstance(each, cst.Name) and each.value in self.states)
+            for each in walk(node)
+        )
+
     def is_gradient(self, node: cst.BaseExpression) -> bool:
         """Whether this is the gradient of a parameter."""
         if isinstance(node, cst.Name):

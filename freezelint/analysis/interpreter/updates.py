@@ -105,6 +105,11 @@ class _Reader:
         asked = question(node.test, self._names.parameters, gradients)
         if asked is Question.UNCLEAR:
             return True
+        if self._names.asks_for_state(node.test):
+            # Only what had a gradient before has a state.
+            self._read_body(node, node.body, guarded=True)
+            self._read_else(node.orelse, guarded=True)
+            return guarded
         is_there, is_missing = guarded, guarded
         if asked is Question.IS_MISSING:
             self._read_body(node, node.body, guarded=guarded)

@@ -152,6 +152,8 @@ class DuplicateParamGroup(Rule):
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report a group that overlaps one that is there."""
+        if event.is_attempt:
+            return
         if isinstance(event, OptimizerBuilt):
             if event.library and not event.repeated:
                 yield from self._within(event, trace)

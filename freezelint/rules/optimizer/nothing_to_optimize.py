@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.events import Event, OptimizerBuilt
+import libcst as cst
+
+from freezelint.analysis.events import ConditionTested, Event, OptimizerBuilt
 from freezelint.analysis.knowledge.patterns import (
     FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
@@ -12,6 +15,7 @@ from freezelint.analysis.knowledge.patterns import (
 )
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.training import filters_by_flag, lasting_freeze
+from freezelint.analysis.values import ParameterSequence
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -98,7 +102,8 @@ class NothingToOptimize(Rule):
 
     When it is silent:
         A part that is unfrozen or attached after the freeze, subclasses and callers
-        that add a head, and filters by anything but the flag.
+        that add a head, filters by anything but the flag, and lists of which the code asks
+        first whether they are empty.
 
     References:
         https://docs.pytorch.org/docs/stable/optim.html
@@ -120,7 +125,9 @@ class NothingToOptimize(Rule):
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
         """Report an optimizer of which every filter lets nothing through."""
         assert isinstance(event, OptimizerBuilt)
-        if not event.complete or not event.parts:
+        if not event.complete or not event.parts or event.is_attempt:
+            return
+        if _is_asked(trace, event):
             return
         freezes = [_freeze_of(trace, event, part) for part in event.parts]
         if any(freeze is None for freeze in freezes):
@@ -143,6 +150,17 @@ def _filtered_for(event: OptimizerBuilt, trace: Trace) -> Place:
     if event.place.chunk in there:
         return event.place
     return next((each for each in event.stack if each.chunk in there), event.place)
+
+
+def _is_asked(trace: Trace, built: OptimizerBuilt) -> bool:
+    """Whether the code asks before whether there is anything in the list."""
+    name = built.argument.value if isinstance(built.argument, cst.Name) else None
+    for test in trace.before(built, ConditionTested):
+        if isinstance(test.value, ParameterSequence) and test.value.parts == built.parts:
+            return True
+        if name is not None and re.search(rf"\blen\({re.escape(name)}\)", test.place.code):
+            return True
+    return False
 
 
 def _freeze_of(trace: Trace, built: OptimizerBuilt, part: Part) -> FlagWritten | None:
