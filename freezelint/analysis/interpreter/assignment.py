@@ -404,7 +404,12 @@ def write_computed_flag(
         return
     verdict = judge(run, source) if isinstance(source, cst.BaseExpression) else None
     if isinstance(verdict, ElementTest) and isinstance(receiver, (ParameterValue, ModuleValue)):
-        write_flag(run, narrowed(receiver, verdict.when_true, run), True, node)
+        picked = narrowed(receiver, verdict.when_true, run)
+        if picked is receiver and verdict.when_true and verdict.when_false:
+            # One that stands for several: some are switched on, and the others off.
+            write_flag(run, receiver, None, node)
+            return
+        write_flag(run, picked, True, node)
         write_flag(run, narrowed(receiver, verdict.when_false, run), False, node)
     elif verdict is None and isinstance(value, Unknown) and isinstance(source, cst.BaseExpression):
         _write_optional_flag(run, receiver, node, source)
@@ -443,6 +448,8 @@ def write_flag(
         named = (Part(receiver.key),)
     else:
         return
+    if run.unpicked and any(_is_unpicked(run, part.key) for part in named):
+        flag = None
     parts = tuple(each for part in named for each in run.parts_of(part.key, part.predicate))
     if not parts:
         return
@@ -454,6 +461,11 @@ def write_flag(
     )
     if flag is not False and not run.guesses.isdisjoint(part.key for part in parts):
         note_doubt(run, label, node)
+
+
+def _is_unpicked(run: Interpreter, key: int) -> bool:
+    """Whether a module, or what it is in, stands for several of which only some are meant."""
+    return not run.unpicked.isdisjoint(run.objects.holders(key, run.trace.now))
 
 
 def augmented(run: Interpreter, node: cst.AugAssign) -> None:

@@ -203,11 +203,12 @@ def _over_elements(run: Interpreter, node: cst.For, element: Value, body: Body) 
     """One run of the body stands for all elements; conditions on them only narrow."""
     names = {each.value for each in walk(node.target) if isinstance(each, cst.Name)}
     run.element_names.append(names | assigned_names(node.body))
-    path = run.path
+    path, unpicked = run.path, run.unpicked
     try:
         flow = _contained(run, lambda: _bind_and_run(run, node, element, body))
     finally:
         run.element_names.pop()
+        run.unpicked = unpicked
     # Whether some element led to a return, the others do not.
     run.path = path
     return flow if flow is Flow.RETURN and not run.element_names else Flow.NEXT

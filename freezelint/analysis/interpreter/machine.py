@@ -44,6 +44,8 @@ class Interpreter:
         """Functions and methods that were run at least once."""
         self.guesses: set[int] = set()
         """Modules that may be a part of any other: nobody knows where they come from."""
+        self.unpicked: frozenset[int] = frozenset()
+        """Modules that stand for several, of which a condition picked nobody knows which."""
         self.backdated: int | None = None
         """While a constructor is caught up on: the moment at which it ran in truth."""
         self.scopes: tuple[str, ...] = ()
@@ -82,6 +84,7 @@ class Interpreter:
             list(self.element_names),
             self.backdated,
             self.selection,
+            self.unpicked,
         )
 
     @settings.setter
@@ -103,6 +106,7 @@ class Interpreter:
             self.element_names,
             self.backdated,
             self.selection,
+            self.unpicked,
         ) = saved
 
     @property

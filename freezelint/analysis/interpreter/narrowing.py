@@ -11,7 +11,14 @@ from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import narrowed
 from freezelint.analysis.knowledge.tensors import TENSOR_CLASSES
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.values import LibraryValue, ParameterValue, Part, SequenceValue, Value
+from freezelint.analysis.values import (
+    LibraryValue,
+    ModuleValue,
+    ParameterValue,
+    Part,
+    SequenceValue,
+    Value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +33,14 @@ def narrow(run: Interpreter, predicate: Predicate) -> dict[tuple[int, str], tupl
     Returns what was there before and what is now, by binding.
     """
     changed = {}
+    elements = run.element_names[-1] if run.element_names and predicate else ()
     for key, value in run.bindings.items():
         if key[0] == run.frame.key:
             smaller = narrowed(value, predicate, run)
             if smaller is not value:
                 changed[key] = (value, smaller)
+            elif isinstance(value, ModuleValue) and key[1] in elements:
+                run.unpicked |= {value.key}
     for key, (_, smaller) in changed.items():
         run.bindings[key] = smaller
     return changed
@@ -67,8 +77,10 @@ def narrowed_to_kind(
 @contextlib.contextmanager
 def refined(run: Interpreter, predicate: Predicate) -> Iterator[None]:
     """Narrow the loop variables for the length of a block."""
+    outer = run.unpicked
     changed = narrow(run, predicate)
     yield
+    run.unpicked = outer
     for key, (value, smaller) in changed.items():
         if run.bindings.get(key) is smaller:
             run.bindings[key] = value

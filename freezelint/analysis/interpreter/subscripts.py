@@ -157,6 +157,8 @@ def _sliced(run: Interpreter, receiver: Value, element: cst.Slice) -> Value:
     if isinstance(receiver, ModuleValue):
         return ModuleValue(_slice_of(run, receiver, _bounds(run, element)))
     if isinstance(receiver, ElementsValue):
+        if isinstance(receiver.element, ModuleValue):
+            run.unpicked |= {receiver.element.key}
         return receiver._replace(iterator=None)
     if isinstance(receiver, SequenceValue):
         return _cut(run, receiver, element)

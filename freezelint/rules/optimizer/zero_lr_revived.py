@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.events import Called, Event, GroupAdded, OptimizerBuilt, RateWritten
+from freezelint.analysis.events import (
+    Called,
+    Event,
+    GroupAdded,
+    OptimizerBuilt,
+    RateWritten,
+    Stepped,
+)
 from freezelint.analysis.gradients import option
 from freezelint.analysis.knowledge.optimizers import REVIVING_SCHEDULERS, traits_of
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
@@ -114,7 +121,7 @@ class ZeroLrRevived(Rule):
         others) keep 0 at 0. Also silent: a list of rates, one for each group; loops that
         compute the rate from the group, or ask which it is; an optimizer
         all of whose groups start at 0, as for a warm-up; parameters that are frozen
-        anyway; and rates that are not known.
+        anyway; schedulers for a second stage, after steps without one; and rates that are not known.
 
     References:
         https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
@@ -154,6 +161,8 @@ class ZeroLrRevived(Rule):
                 yield from self._judge(event, event, how, trace)
         elif isinstance(event, Called) and event.name in REVIVING_SCHEDULERS:
             built = _optimizer_of(event, trace)
+            if built is not None and _begins_a_stage(event, built, trace):
+                return
             if built is not None and (_raises_all(event) or _is_same_rate(event, built)):
                 scheduler = event.name.rpartition(".")[2]
                 how = (
@@ -230,6 +239,16 @@ def _optimizer_of(scheduler: Called, trace: Trace) -> OptimizerBuilt | None:
         return None
     made = (each for each in trace.before(scheduler, OptimizerBuilt) if each.key == value.keys[0])
     return next(made, None)
+
+
+def _begins_a_stage(scheduler: Called, built: OptimizerBuilt, trace: Trace) -> bool:
+    """Whether the optimizer has stepped without the scheduler before, and all is to train now.
+
+    What only averages the weights goes on with the same stage.
+    """
+    return not scheduler.name.endswith(".SWALR") and any(
+        built.key in each.keys for each in trace.between(built, scheduler, Stepped)
+    )
 
 
 def _sets_all_alike(place: Place) -> bool:

@@ -286,6 +286,8 @@ def _without_sources(trace: Trace, freeze: FlagWritten) -> list[Part]:
 
 
 def _is_used_between(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
+    if _is_last_of_several(trace, freeze, unfreeze):
+        return True
     for kind in (BackwardRan, Stepped):
         if any(True for _ in trace.between(freeze, unfreeze, kind)):
             return True
@@ -296,6 +298,18 @@ def _is_used_between(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -
         if any(trace.related(forward.key, part.key, forward.index) for part in freeze.parts):
             return True
     return any(may_be_unknown(trace, part, freeze, unfreeze) for part in freeze.parts)
+
+
+def _is_last_of_several(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
+    """Whether a loop freezes one after the other, and what it froze before was used by then."""
+    return any(
+        each.place.node is freeze.place.node
+        and each.activations == freeze.activations
+        and each.parts != freeze.parts
+        and any(True for _ in trace.between(each, freeze, BackwardRan))
+        for each in trace.before(freeze, FlagWritten)
+        if trace.parts_overlap(each.parts[0], unfreeze.parts[0], unfreeze.index)
+    )
 
 
 def _is_order_known(freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
