@@ -12,6 +12,7 @@ from freezelint.analysis.events import (
     ModeSet,
     OptimizerBuilt,
 )
+from freezelint.analysis.frozen_statistics import keeps_statistics
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_CONSTRUCTIONS, TRAINING_CALLS
 from freezelint.analysis.modes import (
@@ -258,7 +259,7 @@ def _effect(trace: Trace, event: ModeSet, forward: ForwardRan) -> _Effect | None
         return _Effect("their running statistics change with every batch")
     if not is_total(event.part.predicate) or not _is_left_alone(trace, event, forward):
         return None
-    if holds(trace, key, at, LayerKind.BATCH_NORM):
+    if keeps_statistics(trace, key, at):
         return _Effect("its running statistics change with every batch")
     drops = holds(trace, key, at, LayerKind.DROPOUT)
     if drops:

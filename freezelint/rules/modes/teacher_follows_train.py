@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freezelint.analysis.contents import holds
 from freezelint.analysis.events import Event, ModeSet, SubmoduleReplaced
 from freezelint.analysis.followers import follows_another
+from freezelint.analysis.frozen_statistics import keeps_statistics
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.patterns import FREEZES, TRAINER_CALL, TRAINING_CALLS
 from freezelint.analysis.knowledge.transformers import DROPPING_WORDS
@@ -172,7 +173,7 @@ def _same_before(trace: Trace, event: ModeSet) -> ModeSet | None:
 
 
 def _effect(trace: Trace, key: int, at: int) -> str | None:
-    if holds(trace, key, at, LayerKind.BATCH_NORM):
+    if keeps_statistics(trace, key, at):
         return "its BatchNorm normalises by the batch, and its running statistics change"
     if holds(trace, key, at, LayerKind.DROPOUT):
         return "its Dropout drops"
