@@ -18,6 +18,7 @@ from freezelint.analysis.events import (
     Stepped,
     SubmoduleReplaced,
 )
+from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.knowledge.layers import (
     CONTAINERS,
     LAYERS_THAT_NORMALIZE,
@@ -332,14 +333,18 @@ def freeze_of_all(trace: Trace, key: int, at: int, path: Path) -> FlagWritten | 
 def _is_all_in_sight(trace: Trace, key: int, at: int) -> bool:
     """Whether the code mentions every piece with parameters of a model that a library built."""
     place = known_place(trace, key)
-    names = None if place is None else place.parameter_names
-    if not names:
-        return False
+    known = transformers.facts(trace.objects.module(key).library or "")
     held = set(trace.objects.held_by(key, at))
     mentioned = {
         each.attribute for other, each in trace.objects.attachments_to(key) if other in held
     }
-    return mentioned.issuperset(name.partition(".")[0] for name in names)
+    if place is not None:
+        names = {name.partition(".")[0] for name in place.parameter_names or ()}
+    elif known is not None and mentioned & {known.get("base"), "base_model"}:
+        names = set(known.get("heads", ()))
+    else:
+        return False
+    return bool(names) and names <= mentioned
 
 
 def _is_an_option(owner: ModuleObject, kept: ModuleObject) -> bool:
