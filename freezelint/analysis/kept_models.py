@@ -112,4 +112,5 @@ def _is_read_elsewhere(trace: Trace, alias: Aliased) -> bool:
 def _as_read(name: str) -> str:
     """A pattern for a name, or for an attribute of whatever holds the object."""
     owner, _, last = name.rpartition(".")
-    return rf"\.{last}" if owner else rf"(?<![\w.]){re.escape(name)}"
+    last = re.escape(last).replace("'", '"').replace('"', "[\"']")
+    return rf"\.{last}" if owner else rf"(?<![\w.]){last}"

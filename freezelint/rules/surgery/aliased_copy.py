@@ -69,6 +69,17 @@ _BEST_MODELS = (
 )
 """Names for the model at its best, without a copy."""
 
+_RECORDS = tuple(
+    LinePattern(
+        sign,
+        rf"[ \t]{{4,}}(?:el)?if [^\n]*{sign}[^\n]*:[ \t]*(?:#.*)?\n(?:[ \t]+[^\n]*\n){{0,4}}?[ \t]+"
+        rf"(?!(?:self\.)?(\w+) = (?:self\.)?\1)[\w.\[\]\"']+ = (?:self\.)?{_MODELS}\w*"
+        r"(?:\.(?:eval|cpu|to|cuda|train)\([^()\n]*\))?[ \t]*(?:#.*)?\n",
+    )
+    for sign in (" > ", " < ", " >= ", " <= ")
+)
+"""The same, whatever the name: it is given below a comparison."""
+
 
 class AliasedCopy(Rule):
     """Finds a target network that is the trained network itself.
@@ -154,7 +165,7 @@ class AliasedCopy(Rule):
         ("parameters(", *OPTIMIZER_WORDS),
     )
     trigger_patterns = (
-        (*_COPIED_OVER, *FLAG_WRITES, *_SECOND_NAMES, *_BEST_MODELS),
+        (*_COPIED_OVER, *FLAG_WRITES, *_SECOND_NAMES, *_BEST_MODELS, *_RECORDS),
         (*_COPIED_OVER, *OPTIMIZER_CONSTRUCTIONS),
         (*_COPIED_OVER, r"\.step\("),
     )
