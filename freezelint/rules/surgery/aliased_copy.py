@@ -72,7 +72,7 @@ _BEST_MODELS = (
 _RECORDS = tuple(
     LinePattern(
         sign,
-        rf"[ \t]{{4,}}(?:el)?if [^\n]*{sign}[^\n]*:[ \t]*(?:#.*)?\n(?:[ \t]+[^\n]*\n){{0,4}}?[ \t]+"
+        rf"[ \t]{{4,}}(?:el)?if [^\n]*{sign}[^\n]*:[ \t]*(?:#.*)?\n(?:[^\n]*\n){{0,4}}?[ \t]+"
         rf"(?!(?:self\.)?(\w+) = (?:self\.)?\1)[\w.\[\]\"']+ = (?:self\.)?{_MODELS}\w*"
         r"(?:\.(?:eval|cpu|to|cuda|train)\([^()\n]*\))?[ \t]*(?:#.*)?\n",
     )
