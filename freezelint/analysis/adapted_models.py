@@ -51,6 +51,8 @@ def _trainings(
     """The trainers and optimizers that take the model after an event, earliest first."""
     starts = [*trace.after(event, TrainerStarted), *trace.after(event, OptimizerBuilt)]
     for each in sorted(starts, key=lambda start: start.index):
+        if trace.may_exclude(event, each):
+            continue
         if isinstance(each, TrainerStarted):
             if each.builds_optimizer and _is_trained_by(trace, each, subject):
                 yield each

@@ -39,6 +39,25 @@ class FlagState(NamedTuple):
     """The write that set them all, if there was one."""
 
 
+class Subject(NamedTuple):
+    """What a condition asks about: a name of a frame, or a field of it, as it is then."""
+
+    frame: int
+    version: int
+    path: str
+
+    def overlaps(self, other: Subject) -> bool:
+        """Whether one is the other, or a field of it."""
+        if (self.frame, self.version) != (other.frame, other.version):
+            return False
+        longer, shorter = sorted((self.path, other.path), key=len, reverse=True)
+        return longer.startswith(shorter) and longer[len(shorter) : len(shorter) + 1] in (
+            "",
+            ".",
+            "[",
+        )
+
+
 class Trace:
     """Events in the order in which the code would cause them."""
 
@@ -53,6 +72,8 @@ class Trace:
         self.look_inside = look_inside
         self.events: list[Event] = []
         self._by_kind: dict[str, list[Event]] = {}
+        self.subjects: dict[int, frozenset[Subject]] = {}
+        """What the conditions ask about that decide which path is taken."""
         self.open_ends: dict[int, int] = {}
         """How many values lead back to a module, perhaps, and were not taken up by anything."""
         self.makes_leaves = False
@@ -106,6 +127,21 @@ class Trace:
                 compatible(each.path, first.path) and compatible(each.path, last.path)
             ):
                 yield each
+
+    def may_exclude(self, first: Event, second: Event) -> bool:
+        """Whether two events hang on different questions about one thing.
+
+        What the code means by ``stage == "head"`` may be the opposite of ``not in ("head", "all")``,
+        so that no run has both events.
+        """
+        mine, theirs = ({point for point, _ in each.path} for each in (first, second))
+        return any(
+            one.overlaps(another)
+            for point in mine - theirs
+            for other in theirs - mine
+            for one in self.subjects.get(point, ())
+            for another in self.subjects.get(other, ())
+        )
 
     def overlaps(self, part: Part, key: int, at: int) -> bool:
         """Whether the part may hold parameters of the module ``key`` at a moment."""

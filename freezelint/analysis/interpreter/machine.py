@@ -62,7 +62,7 @@ class Interpreter:
         self.frame = self.module_frame
         self.statement: cst.CSTNode | None = None
         self.budget = Budget()
-        self.points = BranchingPoints()
+        self.points = BranchingPoints(self.trace.subjects)
 
     @property
     def settings(self) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from freezelint.analysis.interpreter.matching import run_match
 from freezelint.analysis.interpreter.names import absolute, look_up
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import remove_child
+from freezelint.analysis.interpreter.turns import keep_meaning
 from freezelint.analysis.knowledge.calls import GRAD_SWITCHES, INFERENCE_SWITCHES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.values import (
@@ -129,6 +130,7 @@ def _assign(run: Interpreter, node: cst.Assign) -> Flow:
             key = (run.frame.key, name)
             assignment.announce_rebinding(run, name, key, value, target.target)
         assignment.assign(run, target.target, value, node.value)
+        keep_meaning(run, target.target, value, node.value)
     return Flow.NEXT
 
 

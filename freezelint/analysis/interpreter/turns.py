@@ -9,14 +9,18 @@ import libcst as cst
 
 from freezelint.analysis.events import EQUALS_ZERO
 from freezelint.analysis.syntax import walk
+from freezelint.analysis.trace import Subject, implies
+from freezelint.analysis.values import Constant, ModuleValue
 from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from freezelint.analysis.events import Path
+    from freezelint.analysis.interpreter.frames import Frame
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.syntax import Chunk
+    from freezelint.analysis.values import Value
 
 _NEGATED: dict[type[cst.BaseCompOp], type[cst.BaseCompOp]] = {
     cst.NotEqual: cst.Equal,
@@ -31,9 +35,12 @@ _NEGATED: dict[type[cst.BaseCompOp], type[cst.BaseCompOp]] = {
 class BranchingPoints:
     """Identities of conditions: one has the same as long as what it reads is the same."""
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, subjects: dict[int, frozenset[Subject]]) -> None:
+        """Start with none, and note there what each asks about."""
         self._count = 0
+        self.subjects = subjects
+        self.meanings: dict[tuple[int, str, int], tuple[Path, tuple[Path, Path]]] = {}
+        """Of what a name was given the answer to: on which path, and its turns."""
         self._versions: dict[tuple[int, str], int] = {}
         self._known: dict[tuple[object, ...], int] = {("literal 0",): EQUALS_ZERO}
 
@@ -41,6 +48,10 @@ class BranchingPoints:
         """A point that is no other."""
         self._count += 1
         return self._count
+
+    def version(self, frame: int, name: str) -> int:
+        """How often a name has changed."""
+        return self._versions.get((frame, name), 0)
 
     def touch(self, frame: int, name: str) -> None:
         """Note that a name, or something behind it, has changed: conditions on it may too."""
@@ -64,6 +75,8 @@ class _Condition(NamedTuple):
 
     is_positive: bool
     names: frozenset[str]
+    subjects: frozenset[str]
+    """The names, and the fields of theirs, that it asks about."""
     text: str | None
     """Its code without a negation; None where a call may answer otherwise the next time."""
     compared: tuple[str, str] | None
@@ -77,10 +90,11 @@ class _Condition(NamedTuple):
             return words.sub(lambda found: paths[found[0]], text)
 
         text = None if self.text is None else rename(self.text)
+        subjects = frozenset(map(rename, self.subjects))
         if self.compared is None:
-            return self._replace(text=text)
+            return self._replace(text=text, subjects=subjects)
         subject, literal = self.compared
-        return self._replace(text=text, compared=(rename(subject), literal))
+        return self._replace(text=text, subjects=subjects, compared=(rename(subject), literal))
 
 
 def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
@@ -93,8 +107,12 @@ def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
     if run.frame.passed:
         condition, reads = _as_passed(run, condition)
     else:
-        reads = [(run.frame.key, name) for name in condition.names]
+        reads = [(_home(run, run.frame, name), name) for name in condition.names]
+    meaning = _meaning(run, condition, reads)
+    if meaning is not None:
+        return meaning if condition.is_positive else (meaning[1], meaning[0])
     point = run.points.new() if condition.text is None else run.points.of(condition.text, reads)
+    run.points.subjects[point] = frozenset(_subjects(run, condition, reads))
     taken: Path = ((point, 0),)
     if condition.compared is not None:
         subject, literal = condition.compared
@@ -102,6 +120,51 @@ def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
         taken = (*taken, (run.points.of(f"{subject} ==", reads), answer))
     passed: Path = ((point, 1),)
     return (taken, passed) if condition.is_positive else (passed, taken)
+
+
+def keep_meaning(
+    run: Interpreter, target: cst.BaseExpression, value: Value, source: cst.CSTNode
+) -> None:
+    """Note that a name was just given the answer to a condition, so that it means the same."""
+    if not isinstance(target, cst.Name) or not isinstance(source, _ANSWERS):
+        return
+    name, text = target.value, run.index.text
+    if isinstance(value, (Constant, ModuleValue)):
+        return
+    if f"if {name}" in text or f"not {name}" in text:
+        key = (run.frame.key, name, run.points.version(run.frame.key, name))
+        run.points.meanings[key] = run.path, arms_of(run, source)
+
+
+_ANSWERS = (cst.Comparison, cst.UnaryOperation, cst.Attribute, cst.Subscript)
+
+
+def _meaning(
+    run: Interpreter, condition: _Condition, reads: list[tuple[int, str]]
+) -> tuple[Path, Path] | None:
+    if len(reads) != 1 or condition.text != reads[0][1]:
+        return None
+    path, turns = run.points.meanings.get(
+        (*reads[0], run.points.version(*reads[0])), (run.path, None)
+    )
+    return turns if implies(run.path, path) else None
+
+
+def _home(run: Interpreter, frame: Frame, name: str) -> int:
+    """The frame in which a name is bound; that of the file for what is bound nowhere."""
+    while (frame.key, name) not in run.bindings and frame.parent is not None:
+        frame = frame.parent
+    return frame.key
+
+
+def _subjects(
+    run: Interpreter, condition: _Condition, reads: list[tuple[int, str]]
+) -> Iterator[Subject]:
+    homes = {name: frame for frame, name in reads}
+    for path in condition.subjects:
+        root = re.split(r"[.\[]", path, maxsplit=1)[0]
+        if root in homes:
+            yield Subject(homes[root], run.points.version(homes[root], root), path)
 
 
 def _as_passed(run: Interpreter, condition: _Condition) -> tuple[_Condition, list[tuple[int, str]]]:
@@ -115,7 +178,7 @@ def _as_passed(run: Interpreter, condition: _Condition) -> tuple[_Condition, lis
             frame, passed = frame.passed[root]
             path = f"{passed}.{rest}" if rest else passed
             root, _, rest = path.partition(".")
-        reads.append((frame.key, root))
+        reads.append((_home(run, frame, root), root))
         if path != name:
             paths[name] = path
     return condition.renamed(paths) if paths else condition, reads
@@ -132,17 +195,35 @@ def _read(chunk: Chunk, test: cst.BaseExpression) -> _Condition:
         names = frozenset(
             each.value for each in nodes if type(each) is cst.Name and id(each) not in attributes
         )
-        calls = any(type(each) is cst.Call for each in nodes)
+        text = _LOOK_UP.sub(r"[\1]", _FIELD.sub(r"\1.\2", _plain_code(chunk, plain)))
         literal = _compared_literal(plain) if isinstance(plain, cst.Comparison) else None
         known = chunk.facts[fact] = _Condition(
             positive,
             names,
-            None if calls else chunk.code(plain).replace(" is ", " == "),
+            frozenset(_PATH.findall(_QUOTED.sub(_without_words, text))),
+            None if _CALL.search(text) else text,
             None
             if literal is None or not isinstance(plain, cst.Comparison)
-            else (chunk.code(plain.left), literal),
+            else (_plain_code(chunk, plain.left), literal),
         )
     return known
+
+
+_FIELD = re.compile(r"\bgetattr\(([\w.]+), \"(\w+)\"(?:, [\w.]+)?\)")
+_LOOK_UP = re.compile(r"\.get\((\"\w+\")(?:, [\w.]+)?\)")
+_CALL = re.compile(r"[\w\])]\(")
+_QUOTED = re.compile(r"\[\"\w+\"\]|\"[^\"]*\"")
+_PATH = re.compile(r"(?<![\w.\]])[A-Za-z_]\w*(?:\.\w+(?!\w*\()|\[\"\w+\"\])*")
+
+
+def _without_words(quoted: re.Match[str]) -> str:
+    """Keep what names a field of a mapping, and no other text."""
+    return quoted[0] if quoted[0].startswith("[") else '""'
+
+
+def _plain_code(chunk: Chunk, node: cst.BaseExpression) -> str:
+    """The code of a condition, written in one of several ways to say the same."""
+    return chunk.code(node).replace(" is ", " == ").replace("'", '"')
 
 
 def without_negation(test: cst.BaseExpression) -> tuple[bool, cst.BaseExpression]:
@@ -155,7 +236,22 @@ def without_negation(test: cst.BaseExpression) -> tuple[bool, cst.BaseExpression
         opposite = _NEGATED.get(type(comparison.operator))
         if opposite is not None:
             plain = comparison.with_changes(operator=opposite())
-            return False, test.with_changes(comparisons=[plain])
+            positive, inner = without_negation(test.with_changes(comparisons=[plain]))
+            return not positive, inner
+        answer = comparison.comparator
+        if isinstance(comparison.operator, (cst.Equal, cst.Is)) and isinstance(answer, cst.Name):
+            if answer.value == "False":
+                positive, inner = without_negation(test.left)
+                return not positive, inner
+            if answer.value == "True":
+                return without_negation(test.left)
+    if (
+        isinstance(test, cst.Call)
+        and isinstance(test.func, cst.Name)
+        and test.func.value == "bool"
+        and len(test.args) == 1
+    ):
+        return without_negation(test.args[0].value)
     return True, test
 
 

@@ -207,7 +207,7 @@ def _lost_write(trace: Trace, event: SubmoduleReplaced, old: int, new: int) -> F
     born = trace.objects.module(new).flag_at_birth
     kept: FlagWritten | None = None
     for write in trace.before(event, FlagWritten):
-        if write.value is None or not write.certain:
+        if write.value is None or not write.certain or trace.may_exclude(write, event):
             continue
         if not _is_about(trace, write, old) and not _is_of_its_stem(trace, write, event):
             continue

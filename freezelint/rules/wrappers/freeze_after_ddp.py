@@ -137,6 +137,8 @@ class FreezeAfterDdp(Rule):
         if event.value is None or not event.certain or event.repeated or event.is_attempt:
             return
         for wrapped in trace.before(event, Wrapped):
+            if trace.may_exclude(wrapped, event):
+                continue
             if wrapped.wrapper in DATA_PARALLEL and _is_last(trace, event, wrapped):
                 is_missed = _is_missed_freeze if event.value is False else _is_missed_unfreeze
                 if any(is_missed(trace, event, part, wrapped) for part in event.parts):
