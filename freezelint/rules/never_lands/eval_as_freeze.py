@@ -223,6 +223,8 @@ def _trains(trace: Trace, event: ModeSet, built: _Taker, step: Stepped, since: E
     """Whether the module is, on this path, trained by the optimizer after all."""
     if not compatible(event.path, built.event.path) or not compatible(event.path, step.path):
         return False
+    if trace.may_exclude(event, built.event):
+        return False
     key = event.part.key
     holds = [
         part

@@ -182,6 +182,8 @@ class ExhaustedParameterIterator(Rule):
         if len(earlier) != 1:
             return
         first = earlier[0]
+        if trace.may_exclude(first, event):
+            return
         label = event.label
         place, taken = trace.meeting_place(event, first), trace.meeting_place(first, event)
         if taken.node is place.node:

@@ -174,6 +174,8 @@ class FilteredTooEarly(Rule):
                 continue
             if freeze.repeated or not compatible(freeze.path, built.path):
                 continue
+            if any(trace.may_exclude(each, freeze) for each in (built, trace.events[test.at - 1])):
+                continue
             if is_said_before(trace, freeze, test.at) or _is_asked_again(held, test, freeze):
                 continue
             inside = [

@@ -146,6 +146,8 @@ class OptimizerBeforeFreeze(Rule):
         for freeze in trace.after(event, FlagWritten):
             if freeze.value is not False or not freeze.certain:
                 continue
+            if trace.may_exclude(event, freeze):
+                continue
             for part in freeze.parts:
                 if any(not test.value for test in flag_tests(part.predicate)):
                     # What had its flag off gets it off again.

@@ -294,6 +294,8 @@ def _contains(trace: Trace, new: int, old: int, at: int) -> bool:
 def _builder_of(trace: Trace, event: Event, key: int) -> OptimizerBuilt | None:
     """The latest optimizer that was built over a module before an event."""
     for built in trace.before(event, OptimizerBuilt):
+        if trace.may_exclude(built, event):
+            continue
         if any(trace.covers(part, key, built.index) for part in built.parts):
             return built
         if any(

@@ -159,6 +159,8 @@ class ParameterReplacedAfterFreeze(Rule):
         freeze = latest_freeze(trace, event, old)
         if freeze is None or trained_before(trace, event, freeze) is not None:
             return
+        if trace.may_exclude(freeze, event):
+            return
         if is_decided_again(trace, event, piece) or _is_handed_by_name(trace, event):
             return
         built = takers(trace, event, piece)

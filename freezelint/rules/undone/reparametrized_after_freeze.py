@@ -136,6 +136,8 @@ class ReparametrizedAfterFreeze(Rule):
         freeze = _freeze_of(trace, event, part)
         if freeze is None or trained_before(trace, event, freeze) is not None:
             return
+        if trace.may_exclude(freeze, event):
+            return
         if is_decided_again(trace, event, part):
             return
         built = takers(trace, event, part)
