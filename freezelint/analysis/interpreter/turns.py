@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.events import EQUALS_ZERO
+from freezelint.analysis.lasting_fields import is_lasting
 from freezelint.analysis.syntax import walk
 from freezelint.analysis.trace import Subject, implies
-from freezelint.analysis.values import Constant, ModuleValue
+from freezelint.analysis.values import Constant, InstanceValue, ModuleValue
 from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class BranchingPoints:
         self.subjects = subjects
         self.meanings: dict[tuple[int, str, int], tuple[Path, tuple[Path, Path]]] = {}
         """Of what a name was given the answer to: on which path, and its turns."""
+        self._kept: dict[str, bool] = {}
         self._versions: dict[tuple[int, str], int] = {}
         self._known: dict[tuple[object, ...], int] = {("literal 0",): EQUALS_ZERO}
 
@@ -61,6 +63,12 @@ class BranchingPoints:
     def is_untouched(self, frame: int, name: str) -> bool:
         """Whether a name still holds what it held at first."""
         return (frame, name) not in self._versions
+
+    def keeps(self, text: str, path: str) -> bool:
+        """Whether a field of an object never changes after its construction."""
+        if path not in self._kept:
+            self._kept[path] = is_lasting(text, path)
+        return self._kept[path]
 
     def of(self, text: str, reads: Iterable[tuple[int, str]]) -> int:
         """The point of a condition with this text that reads these names of frames."""
@@ -107,7 +115,7 @@ def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
     if run.frame.passed:
         condition, reads = _as_passed(run, condition)
     else:
-        reads = [(_home(run, run.frame, name), name) for name in condition.names]
+        reads = [(_home(run, run.frame, name, condition), name) for name in condition.names]
     meaning = _meaning(run, condition, reads)
     if meaning is not None:
         return meaning if condition.is_positive else (meaning[1], meaning[0])
@@ -150,10 +158,25 @@ def _meaning(
     return turns if implies(run.path, path) else None
 
 
-def _home(run: Interpreter, frame: Frame, name: str) -> int:
-    """The frame in which a name is bound; that of the file for what is bound nowhere."""
+def _home(run: Interpreter, frame: Frame, name: str, condition: _Condition) -> int:
+    """Where a name belongs: to the frame that binds it, or that of the file if none does.
+
+    What a constructor set once and for all belongs to the object: all its methods see the same.
+    """
     while (frame.key, name) not in run.bindings and frame.parent is not None:
         frame = frame.parent
+    receiver = frame.receiver
+    if (
+        name == "self"
+        and isinstance(receiver, (InstanceValue, ModuleValue))
+        and all(
+            run.points.keeps(run.index.text, path)
+            for path in condition.subjects
+            if path.startswith("self")
+        )
+    ):
+        # Keys of objects and of frames must not meet.
+        return -1 - receiver.key
     return frame.key
 
 
@@ -178,7 +201,7 @@ def _as_passed(run: Interpreter, condition: _Condition) -> tuple[_Condition, lis
             frame, passed = frame.passed[root]
             path = f"{passed}.{rest}" if rest else passed
             root, _, rest = path.partition(".")
-        reads.append((_home(run, frame, root), root))
+        reads.append((_home(run, frame, root, condition), root))
         if path != name:
             paths[name] = path
     return condition.renamed(paths) if paths else condition, reads
