@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place, root_of
+from freezelint.analysis.events import HandedOver, Wrapped
 from freezelint.analysis.knowledge.layers import (
     CONTAINERS,
     COPYING_CONTAINERS,
@@ -59,7 +60,7 @@ def _names(trace: Trace, key: int, at: int, depth: int) -> Names | None:
     module = trace.objects.module(key)
     if module.origin is Origin.PARAMETER:
         return ("",)
-    if depth == 0:
+    if depth == 0 or _is_renamed(trace, key, at):
         return None
     place = known_place(trace, key)
     if place is not None and place.parameter_names is not None:
@@ -79,6 +80,18 @@ def _names(trace: Trace, key: int, at: int, depth: int) -> Names | None:
     trace.look_inside(key)
     changes = _changes(trace, key, at, made=True)
     return _all_below(trace, changes, at, depth) if module.was_complete(at) else None
+
+
+def _is_renamed(trace: Trace, key: int, at: int) -> bool:
+    """Whether a module may have other parameters, as a parametrization gives them other names."""
+    is_parametrized = any(
+        each.key == key and each.index < at and each.wrapper.startswith("torch.nn.utils.")
+        for each in trace.all(Wrapped)
+    )
+    return is_parametrized or any(
+        key in each.keys and each.index < at and not each.keeps_layers
+        for each in trace.all(HandedOver)
+    )
 
 
 def _of_layer(trace: Trace, module: ModuleObject, at: int, depth: int) -> Names | None:

@@ -69,7 +69,8 @@ class Selector(NamedTuple):
 
 def selectors(trace: Trace, event: FlagWritten, part: Part) -> Iterator[Selector]:
     """The tests of names that led to a write of some flags."""
-    possible = _possible_names(trace, event, part.key)
+    is_listed = listing(trace, event, part.key) is not None
+    possible = _possible_names(trace, event, part.key) if is_listed else None
     names = parameter_names(trace, part.key, event.index) if possible is not None else None
     prefixes = _prefixes(trace, event, part.key)
     for test in _name_tests(part.predicate):

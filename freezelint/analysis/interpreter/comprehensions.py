@@ -16,6 +16,7 @@ from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted, walk
 from freezelint.analysis.values import (
     ANY_KEY,
+    UNKNOWN,
     Constant,
     ElementsValue,
     Form,
@@ -215,7 +216,11 @@ def collect(run: Interpreter, results: list[Value], *, complete: bool, is_lazy: 
     if results and all(each is not None for each in parameters):
         parts = tuple(part for each in parameters if each is not None for part in each.parts)
         parts = tuple(dict.fromkeys(parts))
-        named = all(isinstance(each, SequenceValue) for each in results)
+        named = all(map(_has_name, results))
+        if not named and all(isinstance(each, SequenceValue) for each in results):
+            # Pairs with something else than their names, such as a name with a prefix.
+            pair = SequenceValue((UNKNOWN, ParameterValue(parts, is_element=True)))
+            return ElementsValue(pair, run.objects.new_key() if is_lazy else None)
         if is_lazy:
             key = run.objects.new_key()
             return ParameterSequence(parts, Form.ITERATOR, named, complete, iterator=key)
@@ -229,6 +234,10 @@ def collect(run: Interpreter, results: list[Value], *, complete: bool, is_lazy: 
     if len(results) == 1 and not complete:
         return ElementsValue(results[0])
     return SequenceValue(tuple(results), complete=complete)
+
+
+def _has_name(value: Value) -> bool:
+    return isinstance(value, SequenceValue) and value.items[0] == ParameterName(0)
 
 
 def _parameter_in(value: Value) -> ParameterValue | None:

@@ -53,7 +53,7 @@ _LOOPS = frozenset({cst.For, cst.While})
 def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
     """Run a ``for`` loop over whatever it iterates over."""
     iterable = evaluate(run, node.iter)
-    once = consume(run, iterable, node.iter)
+    once = consume(run, _left_open(run, node, iterable), node.iter)
     items = items_of(run, once)
     if items is not None and _worth_unrolling(once, items, node):
         return _unroll(run, node, items, body)
@@ -69,6 +69,18 @@ def run_for(run: Interpreter, node: cst.For, body: Body) -> Flow:
         return body(run, node.body)
 
     return repeat(run, iteration, lambda: _other_rounds(run, node))
+
+
+def _left_open(run: Interpreter, node: cst.For, iterable: Value) -> Value:
+    """What a loop goes over; an iterator with a name is not used up where it may stop early.
+
+    Who goes over that again gets what is left.
+    """
+    if not isinstance(iterable, ParameterSequence) or iterable.iterator is None:
+        return iterable
+    has_name = isinstance(node.iter, (cst.Name, cst.Attribute))
+    is_left = has_name and _may_end_early(run, node.body)
+    return iterable._replace(iterator=None) if is_left else iterable
 
 
 def _other_rounds(run: Interpreter, node: cst.For) -> Path:

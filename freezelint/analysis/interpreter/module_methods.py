@@ -51,6 +51,7 @@ from freezelint.analysis.values import (
     ComparisonValue,
     Constant,
     Counted,
+    ElementsValue,
     Form,
     FunctionValue,
     ModuleGroup,
@@ -59,6 +60,7 @@ from freezelint.analysis.values import (
     ParameterValue,
     Part,
     PartialValue,
+    SequenceValue,
     StateDictValue,
     TensorValue,
     TypedValue,
@@ -83,7 +85,13 @@ def call_on_module(
 ) -> Value:
     """A method of ``nn.Module``, or one that cannot be followed."""
     if name in MODULE_ITERATORS:
-        return parameters_of(run, receiver, name, arguments)
+        parameters = parameters_of(run, receiver, name, arguments)
+        prefix = arguments.get(0, "prefix") if name == "named_parameters" else None
+        if prefix not in (None, Constant("")):
+            # Names that nothing in the model has.
+            named = SequenceValue((UNKNOWN, ParameterValue(parameters.parts, is_element=True)))
+            return ElementsValue(named, parameters.iterator)
+        return parameters
     if name in SUBMODULE_ITERATORS:
         run.prove(receiver)
         predicate: Predicate = (OF_CHILDREN,) if name.endswith("children") else ()

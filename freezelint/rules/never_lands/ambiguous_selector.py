@@ -18,7 +18,7 @@ from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.selectors import Selector
@@ -152,7 +152,7 @@ class AmbiguousSelector(Rule):
             for selector in _undivided(tests, part.predicate):
                 for text in selector.test.texts:
                     longer = _longer(selector, text) - _asked_for(trace, event, part.key)
-                    if longer and not _is_set_again(trace, event, part.key):
+                    if longer and not _is_set_again(trace, event, part.key, longer):
                         yield _report(event, selector, text, longer)
                         break
 
@@ -319,6 +319,9 @@ def _met(selector: Selector, text: str) -> tuple[set[str], set[str]]:
 
 def _fitted(selector: Selector, pattern: str) -> tuple[set[str], set[str]]:
     """The names in which a match of a pattern ends with a number, and where it cuts one off."""
+    if pattern.endswith(_ANY_DIGIT):
+        # Whatever number follows is meant.
+        return set(), set()
     compiled = re.compile(pattern)
     fit = compiled.match if selector.test.kind == "match" else compiled.search
     exact: set[str] = set()
@@ -330,6 +333,10 @@ def _fitted(selector: Selector, pattern: str) -> tuple[set[str], set[str]]:
                 is_cut = found.string[found.end() :][:1].isdigit()
                 (longer if is_cut else exact).add(name)
     return exact, longer - exact
+
+
+_ANY_DIGIT = (r"\d", "[0-9]")
+"""How patterns end that ask for some number, and for none in particular."""
 
 
 def _longer(selector: Selector, text: str) -> set[str]:
@@ -361,11 +368,22 @@ def _met_exactly(selector: Selector) -> set[str]:
     return set().union(*(_met(selector, text)[0] for text in selector.test.texts))
 
 
-def _is_set_again(trace: Trace, event: FlagWritten, key: int) -> bool:
+def _is_set_again(trace: Trace, event: FlagWritten, key: int, names: Iterable[str] = ()) -> bool:
     """Whether a later loop, or write, may give the longer names the other flag."""
-    return any(
-        later.value is not event.value
-        and any(trace.objects.route(part.key, key, later.index) is not None for part in later.parts)
-        and listing(trace, later, key) is not listing(trace, event, key)
-        for later in trace.after(event, FlagWritten)
-    )
+    for later in trace.after(event, FlagWritten):
+        if later.value is event.value:
+            continue
+        is_other_loop = listing(trace, later, key) is not listing(trace, event, key)
+        for part in later.parts:
+            if trace.objects.route(part.key, key, later.index) is not None:
+                if is_other_loop:
+                    return True
+            elif _is_among(trace, part, key, names, later.index):
+                return True
+    return False
+
+
+def _is_among(trace: Trace, part: Part, key: int, names: Iterable[str], at: int) -> bool:
+    """Whether a part lies inside a module, where it has parameters of these names."""
+    prefix = trace.objects.route(key, part.key, at)
+    return prefix is not None and any(f"{name}.".startswith(f"{prefix}.") for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.architectures import known_place, own_parameters
@@ -9,6 +10,7 @@ from freezelint.analysis.events import Event, FlagWritten, MethodCalled, Optimiz
 from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import OF_CHILDREN, SOME, AllButLast, NameTest, is_total
+from freezelint.analysis.search import attribute_named
 from freezelint.analysis.training import (
     may_be_unknown,
     steps_after,
@@ -22,6 +24,7 @@ from freezelint.rules.rule import Report, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezelint.analysis.objects import ModuleObject
     from freezelint.analysis.predicates import Predicate
     from freezelint.analysis.trace import Trace
 
@@ -207,10 +210,24 @@ def _missed(trace: Trace, freeze: FlagWritten, key: int, built: OptimizerBuilt) 
     if known_place(trace, key) is not None:
         names = own_parameters(trace, key, freeze.index) or ()
         return () if any(map(trace.file.mentions, names)) else names
+    module = trace.objects.module(key)
     loaded = _loaded_at(trace, key, built)
-    if loaded is None or trace.objects.module(key).is_subject:
+    if loaded is None or loaded > freeze.index or module.is_subject:
+        # What is loaded after the freeze may be what was trained so far.
         return ()
-    return own_parameters(trace, key, loaded) or ()
+    names = own_parameters(trace, key, loaded) or ()
+    return () if _are_meant_to_train(trace, module, names) else names
+
+
+def _are_meant_to_train(trace: Trace, module: ModuleObject, names: tuple[str, ...]) -> bool:
+    """Whether the class itself goes over its children, or others speak of what it owns besides."""
+    if module.owner_class is None:
+        return False
+    inside = module.owner_class.definition.text
+    return "children()" in inside or any(
+        trace.file.mentions_attribute(name) > len(re.findall(attribute_named(name), inside))
+        for name in names
+    )
 
 
 def _is_written_otherwise(trace: Trace, freeze: FlagWritten, key: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.abouts import about_lost_flag
-from freezelint.analysis.events import AttributeWritten, Event, FlagWritten
+from freezelint.analysis.events import AttributeWritten, Event, FlagWritten, HandedOver
 from freezelint.analysis.knowledge.layers import MODULE_CONTAINERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.values import Constant, ModuleValue, ParameterValue, Part
@@ -152,6 +152,8 @@ class ForeignFreezeAttribute(Rule):
             return
         if trace.file.reads_attribute(event.attribute) or _is_a_note(trace, parts):
             return
+        if _goes_elsewhere(trace, event, parts):
+            return
         method = isinstance(event.receiver, ModuleValue)
         if value is None:
             yield Report(
@@ -225,6 +227,17 @@ def _is_a_note(trace: Trace, parts: tuple[Part, ...]) -> bool:
         trace.parts_overlap(mine, part, write.index)
         for write in trace.all(FlagWritten)
         for mine in write.parts
+        for part in parts
+    )
+
+
+def _goes_elsewhere(trace: Trace, event: AttributeWritten, parts: tuple[Part, ...]) -> bool:
+    """Whether code of the project, out of sight, gets the model and may read what was stored."""
+    return any(
+        trace.related(key, part.key, later.index)
+        for later in trace.after(event, HandedOver)
+        if not later.keeps_layers
+        for key in later.keys
         for part in parts
     )
 
