@@ -125,7 +125,8 @@ class FrozenRoleInOptimizer(Rule):
                 learner.target.load_state_dict(learner.online.state_dict())
 
     When it is silent:
-        Targets that are frozen, run under `no_grad` or whose output is detached; networks
+        Targets that are frozen, run under `no_grad`, whose output is detached, or that learn from
+        labels too; networks
         that are copied but never updated from the original (they may well train: online
         distillation, cloned branches); optimizers over the online network only; and
         whatever is not in view in one scope or class.
@@ -168,6 +169,8 @@ class FrozenRoleInOptimizer(Rule):
         if pair is None or not _are_twins(*pair, trace):
             return
         target, source = pair
+        if _has_a_loss_of_its_own(target, source, trace):
+            return
         for built in trace.all(OptimizerBuilt):
             if not _holds_both(built, target, source, trace):
                 continue
@@ -268,6 +271,21 @@ def _learns_itself(key: int, trace: Trace) -> bool:
         library = trace.objects.module(run.key).library or ""
         taken = run.arguments[:1] if library.startswith("torch.nn.") else run.arguments
         if takes(taken):
+            return True
+    return False
+
+
+def _has_a_loss_of_its_own(key: int, other: int, trace: Trace) -> bool:
+    """Whether the output of a network is compared with labels, not with another's output."""
+    for called in trace.all(Called):
+        if "loss" not in called.name and "entropy" not in called.name:
+            continue
+        sides = [
+            {source for each in tensors_in((side,)) for source in graph_sources(each)}
+            for side in called.arguments[:2]
+        ]
+        is_compared = len(sides) == len(("input", "target")) and not sides[1]
+        if is_compared and key in sides[0] and other not in sides[0]:
             return True
     return False
 

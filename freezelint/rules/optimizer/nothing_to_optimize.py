@@ -156,11 +156,22 @@ def _is_asked(trace: Trace, built: OptimizerBuilt) -> bool:
     """Whether the code asks before whether there is anything in the list."""
     name = built.argument.value if isinstance(built.argument, cst.Name) else None
     for test in trace.before(built, ConditionTested):
+        code = test.place.code
         if isinstance(test.value, ParameterSequence) and test.value.parts == built.parts:
             return True
-        if name is not None and re.search(rf"\blen\({re.escape(name)}\)", test.place.code):
+        if name is not None and re.search(rf"\blen\({re.escape(name)}\)", code):
+            return True
+        if re.search(r"\bany\([^\n]*requires_grad", code) or _is_of_a_count(code, trace):
             return True
     return False
+
+
+def _is_of_a_count(code: str, trace: Trace) -> bool:
+    """Whether a condition asks how many parameters some line has counted by their flags."""
+    name = re.fullmatch(r"(?:not )?(\w+)(?: ?(?:==|!=|[<>]=?) ?[01])?", code)
+    return name is not None and bool(
+        re.search(rf"\b{name[1]} = [^\n]*\.requires_grad\b", trace.file.text)
+    )
 
 
 def _freeze_of(trace: Trace, built: OptimizerBuilt, part: Part) -> FlagWritten | None:

@@ -156,7 +156,7 @@ class TrainableNotOptimized(Rule):
         for key in dict.fromkeys(sources):
             is_loss = key in event.loss.modules and _is_a_loss_that_trains(key, event, trace)
             if is_loss or _is_between(key, event, trace) or _is_lone(key, event, trace):
-                if _is_written(key, trace, since=event.index):
+                if _is_written(key, trace, since=event.index) or "_foreach_" in trace.file.text:
                     # By hand, as an optimizer would.
                     continue
                 built = _optimizer_after(event, key, trace)

@@ -155,7 +155,7 @@ class BlanketUnfreeze(Rule):
         for freeze in trace.before(event, FlagWritten):
             if freeze.value is not False or not freeze.certain:
                 continue
-            if _is_asked_back(event, freeze):
+            if _is_asked_back(trace, event, freeze):
                 continue
             is_undone = not is_chosen and _undoes(trace, event, freeze)
             if is_undone or _is_toggled_away(trace, event, freeze):
@@ -185,21 +185,36 @@ def _is_chosen_by_a_table(trace: Trace, unfreeze: FlagWritten) -> bool:
     )
 
 
-def _is_asked_back(unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
-    """Whether who had an object built switches on just what its constructor had frozen.
+def _is_asked_back(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
+    """Whether who had an object built switches on what its constructor had frozen.
 
-    That is how it came, and not what was asked for, unless a flag was passed.
+    Just that, or by a method of the object: that is how it came, and not what was asked for,
+    unless a flag was passed.
     """
-    if unfreeze.parts != freeze.parts or not shares_activation(freeze, unfreeze):
+    if not shares_activation(freeze, unfreeze):
         return False
     level = sum(
         one == other for one, other in zip(freeze.activations, unfreeze.activations, strict=False)
     )
-    offset = len(freeze.scopes) - len(freeze.stack)
-    made = freeze.stack[level - 1 : level]
-    return freeze.scopes[level - 1 + offset : level + offset] == ("__init__",) and not any(
-        re.search(PASSED_FLAG, place.code) for place in made
-    )
+    if _called_from(freeze, level) != "__init__":
+        return False
+    if any(re.search(PASSED_FLAG, place.code) for place in freeze.stack[level - 1 : level]):
+        return False
+    if unfreeze.parts == freeze.parts:
+        return True
+    method = _called_from(unfreeze, level)
+    said = (unfreeze.place.statement_code, *(each.code for each in unfreeze.stack[level - 1 :]))
+    if not any(re.search(r"\bTrue\b|requires_grad_\(\)", each) for each in said):
+        # A mode that is set, of which the flags are a part.
+        return False
+    owners = (trace.objects.module(part.key).owner_class for part in unfreeze.parts)
+    return any(owner is not None and method in owner.definition.methods for owner in owners)
+
+
+def _called_from(event: FlagWritten, level: int) -> str:
+    """The function in which something happened, as called by the one at a level of the stack."""
+    at = level - 1 + len(event.scopes) - len(event.stack)
+    return event.scopes[at] if at < len(event.scopes) else ""
 
 
 def _undoes(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
