@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     from freezelint.analysis.interpreter.machine import Interpreter
 
 _HARMLESS_DECORATORS = frozenset({"staticmethod", "classmethod"})
+
+
+_TAKES_TURNS = re.compile(
+    r"requires_grad_\(|requires_grad = |\.step\(|add_param_group|\boptim\.[A-Z]"
+)
+"""What a generator does that has to do with when its caller does the rest."""
 
 
 def is_generator(function: FunctionValue, code: cst.FunctionDef | cst.Lambda) -> bool:
@@ -77,7 +84,13 @@ def run_generator(
     path, depth = run.path, len(run.loops)
     loops: list[cst.Yield] = []
 
+    takes_turns = function.definition is not None and _TAKES_TURNS.search(function.definition.text)
+
     def keep(value: Value, source: cst.Yield) -> None:
+        if takes_turns:
+            # In between, its caller trains with what it has set up so far.
+            own = [held for (frame, _), held in run.bindings.items() if frame == run.frame.key]
+            hand_over(run, [value, *arguments.all, *own], source)
         values: tuple[Value, ...] = (value,)
         if isinstance(source.value, cst.From):
             items = items_of(run, value)

@@ -301,7 +301,7 @@ def _without_sources(trace: Trace, freeze: FlagWritten) -> list[Part]:
 
 
 def _is_used_between(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
-    if _is_last_of_several(trace, freeze, unfreeze):
+    if _is_last_of_several(trace, freeze, unfreeze) or _is_next_turn(trace, freeze, unfreeze):
         return True
     for kind in (BackwardRan, Stepped):
         if any(True for _ in trace.between(freeze, unfreeze, kind)):
@@ -325,6 +325,13 @@ def _is_last_of_several(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten
         for each in trace.before(freeze, FlagWritten)
         if trace.parts_overlap(each.parts[0], unfreeze.parts[0], unfreeze.index)
     )
+
+
+def _is_next_turn(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
+    """Whether a generator gives something in between, with which its caller trains."""
+    first, second = trace.common_place(freeze, unfreeze), trace.common_place(unfreeze, freeze)
+    lines = trace.file.text.split("\n")[first.span.line : second.span.line]
+    return bool(freeze.scopes) and any(re.search(r"^\s+.*\byield\b", line) for line in lines)
 
 
 def _is_order_known(freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
