@@ -11,7 +11,7 @@ from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.following import code_of, follow, is_short
 from freezelint.analysis.interpreter.graphs import derived, replace, with_ancestry
 from freezelint.analysis.interpreter.names import look_up
-from freezelint.analysis.interpreter.optimizers import add_group_to_any
+from freezelint.analysis.interpreter.optimizers import add_group_to_any, gives_parameters
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.knowledge.layers import INDEXED, LAYERS_WITHOUT_PARAMETERS
@@ -146,7 +146,7 @@ def _call_attribute(
     assert attribute.parent is not None
     assert attribute.attribute is not None
     values = arguments.all
-    if attribute.attribute == "add_param_group":
+    if gives_parameters(node):
         add_group_to_any(run, arguments, node)
         return
     if attribute.attribute in transformers.FREEZING_METHODS and _is_of_transformers(run, attribute):

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _GROUP = "torch.optim.Optimizer.param_groups"
 
+_GIVING = (".setup_optimizers", ".strategy.setup")
+
 _LIST_CHANGES = frozenset({"append", "clear", "extend", "insert", "pop", "remove"})
 """Methods by which ``optimizer.param_groups`` gets other elements."""
 
@@ -278,6 +280,16 @@ def _is_an_option(target: cst.Subscript) -> bool:
     if not isinstance(index, cst.Index) or not isinstance(index.value, cst.SimpleString):
         return False
     return index.value.raw_value != "params"
+
+
+def gives_parameters(call: cst.Call) -> bool:
+    """Whether an optimizer that only its owner knows may hold others after a call.
+
+    Lightning builds all of them anew in ``trainer.strategy.setup_optimizers(trainer)``.
+    """
+    return (dotted(call.func) or "").endswith(_GIVING) or (
+        isinstance(call.func, cst.Attribute) and call.func.attr.value == "add_param_group"
+    )
 
 
 def add_group_to_any(run: Interpreter, arguments: Arguments, node: cst.Call) -> None:

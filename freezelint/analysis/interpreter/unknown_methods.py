@@ -14,6 +14,7 @@ from freezelint.analysis.interpreter.module_methods import parameters_of
 from freezelint.analysis.interpreter.names import guessed_module
 from freezelint.analysis.interpreter.optimizers import (
     add_group_to_any,
+    gives_parameters,
     note_edited_groups,
 )
 from freezelint.analysis.interpreter.out_of_sight import hand_over
@@ -131,7 +132,7 @@ def call_on_unknown(
         flag = arguments.get(0, "requires_grad")
         note_doubtful_write(run, function.value, flag, node)
         return UNKNOWN
-    if name == "add_param_group":
+    if gives_parameters(node):
         add_group_to_any(run, arguments, node)
         return UNKNOWN
     if name not in _HARMLESS and not (name == "__get__" and _binds_saving(run, node)):
