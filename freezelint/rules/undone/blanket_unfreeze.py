@@ -10,18 +10,17 @@ from freezelint.analysis.events import (
     BackwardRan,
     Event,
     FlagWritten,
-    ForwardRan,
     HandedOver,
     OptimizerBuilt,
     Stepped,
 )
 from freezelint.analysis.gradients import gets_gradients
-from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.patterns import (
     FREEZES,
     OPTIMIZER_CONSTRUCTIONS,
     TRAINER_CALL,
 )
+from freezelint.analysis.short_freezes import is_used_between
 from freezelint.analysis.trace import PASSED_FLAG
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -224,7 +223,7 @@ def _undoes(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
     )
     if not covered or not happens_whenever(unfreeze, freeze):
         return False
-    if _is_used_between(trace, freeze, unfreeze) or _is_frozen_again(trace, unfreeze, freeze):
+    if is_used_between(trace, freeze, unfreeze) or _is_frozen_again(trace, unfreeze, freeze):
         return False
     return any(
         True
@@ -298,48 +297,6 @@ def _without_sources(trace: Trace, freeze: FlagWritten) -> list[Part]:
     """What was frozen; a container made of another model's submodules stands for those."""
     sources = {trace.objects.module(part.key).source for part in freeze.parts}
     return [part for part in freeze.parts if part.key not in sources]
-
-
-def _is_used_between(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
-    if _is_last_of_several(trace, freeze, unfreeze) or _is_next_turn(trace, freeze, unfreeze):
-        return True
-    for kind in (BackwardRan, Stepped):
-        if any(True for _ in trace.between(freeze, unfreeze, kind)):
-            return True
-    for built in trace.between(freeze, unfreeze, OptimizerBuilt):
-        if any(map(filters_by_flag, built.parts)) or not _is_order_known(freeze, unfreeze):
-            return True
-    for forward in trace.between(freeze, unfreeze, ForwardRan):
-        if any(trace.related(forward.key, part.key, forward.index) for part in freeze.parts):
-            return True
-    return any(may_be_unknown(trace, part, freeze, unfreeze) for part in freeze.parts)
-
-
-def _is_last_of_several(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
-    """Whether a loop freezes one after the other, and what it froze before was used by then."""
-    return any(
-        each.place.node is freeze.place.node
-        and each.activations == freeze.activations
-        and each.parts != freeze.parts
-        and any(True for _ in trace.between(each, freeze, BackwardRan))
-        for each in trace.before(freeze, FlagWritten)
-        if trace.parts_overlap(each.parts[0], unfreeze.parts[0], unfreeze.index)
-    )
-
-
-def _is_next_turn(trace: Trace, freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
-    """Whether a generator gives something in between, with which its caller trains."""
-    first, second = trace.common_place(freeze, unfreeze), trace.common_place(unfreeze, freeze)
-    lines = trace.file.text.split("\n")[first.span.line : second.span.line]
-    return bool(freeze.scopes) and any(re.search(r"^\s+.*\byield\b", line) for line in lines)
-
-
-def _is_order_known(freeze: FlagWritten, unfreeze: FlagWritten) -> bool:
-    """Whether it is not others that call the methods, as the stages of a schedule.
-
-    A script knows its order, and so does Lightning of what it calls before the first epoch.
-    """
-    return shares_activation(freeze, unfreeze) or unfreeze.scopes[0] in LIGHTNING.start
 
 
 def _is_frozen_again(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
