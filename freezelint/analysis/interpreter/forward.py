@@ -13,12 +13,14 @@ from freezelint.analysis.interpreter.graphs import derived, replace, with_ancest
 from freezelint.analysis.interpreter.names import look_up
 from freezelint.analysis.interpreter.optimizers import add_group_to_any, gives_parameters
 from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.submodules import LENGTH
 from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.knowledge.layers import INDEXED, LAYERS_WITHOUT_PARAMETERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.tensors import sources_of, tensors_in
 from freezelint.analysis.values import (
+    Constant,
     FunctionValue,
     ModuleValue,
     TensorKind,
@@ -48,14 +50,17 @@ def run_forward(
     if known.origin is Origin.ELEMENT and not known.proof:
         _call_on_element(run, arguments, node)
     method = _own_forward(run, known, module, arguments)
+    layers = _layers_in_order(run, known, arguments) if method is None else ()
     run.announce(
         events.ForwardRan(
             place=run.place(node),
             key=module.key,
             arguments=arguments.all,
-            is_followed=method is not None and code_of(method) not in run.active,
+            is_followed=bool(layers) or (method is not None and code_of(method) not in run.active),
         )
     )
+    if layers:
+        return _passed_through(run, module, _run_in_turn(run, layers, arguments, node))
     if method is not None:
         result = follow(run, method, arguments, node)
         if not isinstance(result, Unknown):
@@ -90,12 +95,35 @@ def _own_forward(
     return method if is_worth_it else None
 
 
+def _layers_in_order(
+    run: Interpreter, known: ModuleObject, arguments: Arguments
+) -> tuple[ModuleValue, ...]:
+    """The layers of an ``nn.Sequential``, if something happens in one that rules look at."""
+    if known.library != "torch.nn.Sequential" or known.origin is not Origin.BUILT:
+        return ()
+    if len(arguments.positional) != 1 or arguments.keywords or not arguments.complete:
+        return ()
+    length = run.bindings.get((known.key, LENGTH))
+    if not known.is_complete or not isinstance(length, Constant) or not _is_loud_inside(run, known):
+        return ()
+    layers = (run.child(known.key, f"[{number}]") for number in range(length.value))
+    return tuple(each for each in layers if isinstance(each, ModuleValue))
+
+
+def _run_in_turn(
+    run: Interpreter, layers: tuple[ModuleValue, ...], arguments: Arguments, node: cst.Call
+) -> Value:
+    """What the last of some layers gives, each called with what the one before it gave."""
+    for layer in layers:
+        result = run_forward(run, layer, arguments, node)
+        arguments = arguments._replace(positional=(result,))
+    return arguments.positional[0]
+
+
 def _is_loud_inside(run: Interpreter, module: ModuleObject) -> bool:
     """Whether in the forward pass of a submodule something happens that rules look at."""
     loud = run.index.classes_with_loud_forward
-    if not loud or module.owner_class is None:
-        return False
-    if loud <= {module.owner_class.definition}:
+    if not loud or (module.owner_class is not None and loud <= {module.owner_class.definition}):
         return False
     pending, seen = [module.key], {module.key}
     while pending:
