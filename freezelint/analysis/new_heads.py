@@ -15,13 +15,12 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.layers import MODULE_CONTAINERS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.training import is_born_trainable, trained_before
-from freezelint.analysis.values import ModuleValue
+from freezelint.analysis.values import ModuleValue, Part
 from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
-    from freezelint.analysis.values import Part
 
 _NEW = (Origin.BUILT, Origin.OWN_CLASS)
 
@@ -34,6 +33,29 @@ class Head(NamedTuple):
     place: Place | None
     attached: SubmoduleReplaced | None = None
     """What put it there, unless that was a constructor in which nothing else happens."""
+    joined: int | None = None
+    """What stands for the model that it is in and for others, whichever of them is made."""
+
+    @property
+    def held_as(self) -> int:
+        """What to ask for where the model goes on."""
+        return self.key if self.joined is None else self.joined
+
+
+def head_in(trace: Trace, freeze: FlagWritten, part: Part) -> Head | None:
+    """A fresh module below a part; of one of several models, if each of them has one."""
+    module = trace.objects.module(part.key)
+    if module.origin is not Origin.JOINED:
+        return new_head(trace, freeze, part) or head_of_class(trace, freeze, part)
+    if _may_be_loaded(trace, part.key, module.born, freeze):
+        return None
+    heads = [
+        new_head(trace, freeze, Part(key))
+        for key in module.alternatives
+        if trace.objects.module(key).origin is not Origin.JOINED
+    ]
+    found = [each for each in heads if each is not None]
+    return found[0]._replace(joined=part.key) if found and len(found) == len(heads) else None
 
 
 def new_head(trace: Trace, freeze: FlagWritten, part: Part) -> Head | None:

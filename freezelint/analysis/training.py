@@ -386,9 +386,12 @@ def lasting_freeze(trace: Trace, key: int, at: int, event: Event) -> FlagWritten
     for change in trace.before(event, SubmoduleReplaced):
         if change.new is None or has_no_parameters(trace, change.new):
             continue
+        inside = trace.objects.container_of(change.parent)
         if not (
-            trace.objects.route(key, trace.objects.container_of(change.parent), change.index)
-            is not None
+            any(
+                trace.objects.route(each, inside, change.index) is not None
+                for each in (key, *module.alternatives)
+            )
             or trace.objects.route(change.new, key, event.index) is not None
         ):
             continue

@@ -233,8 +233,12 @@ def _report_without_graph(event: BackwardRan, trace: Trace) -> Report:
 
 def _is_changed(trace: Trace, key: int, event: BackwardRan) -> bool:
     """Whether a head was exchanged, which other rules judge, or unknown methods may do more."""
+    models = (key, *trace.objects.module(key).alternatives)
     return any(
-        change.old is not None and trace.objects.route(key, change.parent, change.index) is not None
+        change.old is not None
+        and any(
+            trace.objects.route(each, change.parent, change.index) is not None for each in models
+        )
         for change in trace.before(event, SubmoduleReplaced)
     ) or any(
         isinstance(call.receiver, ModuleValue)

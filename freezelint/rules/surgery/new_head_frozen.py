@@ -19,7 +19,7 @@ from freezelint.analysis.knowledge.patterns import (
     TRAINER_CALL,
 )
 from freezelint.analysis.library_events import TrainerStarted
-from freezelint.analysis.new_heads import head_of_class, new_head
+from freezelint.analysis.new_heads import head_in
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.training import (
     flag_changes_after,
@@ -152,8 +152,8 @@ class NewHeadFrozen(Rule):
         for part in event.parts:
             if not is_total(part.predicate):
                 continue
-            head = new_head(trace, event, part) or head_of_class(trace, event, part)
-            if head is not None and _stays_frozen(trace, event, part, head.key):
+            head = head_in(trace, event, part)
+            if head is not None and _stays_frozen(trace, event, part, head.held_as):
                 attached = head.attached
                 place = head.place
                 if attached is not None:
