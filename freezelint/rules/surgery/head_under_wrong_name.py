@@ -128,7 +128,10 @@ class HeadUnderWrongName(Rule):
         assert isinstance(event, SubmoduleReplaced)
         if event.new is None or event.repeated:
             return
-        if trace.objects.module(event.new).origin not in _NEW:
+        new = trace.objects.module(event.new)
+        place = (event.parent, event.attribute)
+        if new.origin not in _NEW or any(each[:2] != place for each in new.attachments):
+            # What hangs elsewhere too is only called by one more name.
             return
         heads = _heads_of_another_name(trace, event)
         if heads is None:
@@ -199,7 +202,7 @@ def _trained_by(trace: Trace, event: SubmoduleReplaced, new: int) -> Event | Non
         steps = any(True for key in keys for _ in steps_after(trace, each, key))
         if steps and any(
             trace.parts_overlap(part, Part(new), each.index)
-            or event.parent in trace.objects.module(part.key).alternatives
+            or _is_in_one_of_several(trace, event, part)
             for part in each.parts
         ):
             return each
@@ -207,6 +210,14 @@ def _trained_by(trace: Trace, event: SubmoduleReplaced, new: int) -> Event | Non
         if trace.objects.route(started.key, new, started.index) is not None:
             return started
     return None
+
+
+def _is_in_one_of_several(trace: Trace, event: SubmoduleReplaced, part: Part) -> bool:
+    """Whether a part is one of several models, or what each has under the same attribute."""
+    module = trace.objects.module(part.key)
+    if module.parent is not None and module.attribute == event.attribute:
+        module = trace.objects.module(module.parent)
+    return event.parent in module.alternatives
 
 
 def _runs_whole(trace: Trace, event: SubmoduleReplaced) -> bool:
