@@ -162,7 +162,7 @@ class GradientPathCut(Rule):
             training = _Training(trace, event, built, step)
             if event.loss.cut_from is not None:
                 yield from training.without_graph(keys)
-            elif _has_known_graph(event.loss, trace):
+            elif _has_known_graph(event.loss, trace) or _is_all(trace, built, keys):
                 others = (*training.parameters_in(keys), *training.kept_elsewhere(keys))
                 for key in (*keys, *others):
                     yield from training.behind_cut(key)
@@ -172,6 +172,20 @@ class GradientPathCut(Rule):
 def _has_known_graph(loss: TensorValue, trace: Trace) -> bool:
     """Whether it is known what else trains; the module may be part of what is not known."""
     return any(not has_no_parameters(trace, key) for key in graph_sources(loss))
+
+
+def _is_all(trace: Trace, built: OptimizerBuilt, keys: tuple[int, ...]) -> bool:
+    """Whether an optimizer holds nothing but modules behind a cut, which the code made itself.
+
+    What came from elsewhere may have its share in anything else that did.
+    """
+    modules = {key: trace.objects.module(key) for key in keys}
+    made = {
+        Part(key)
+        for key, each in modules.items()
+        if each.origin in (Origin.BUILT, Origin.OWN_CLASS) and each.place is not None
+    }
+    return bool(built.parts) and made.issuperset(built.parts)
 
 
 def _is_made_leaf(event: BackwardRan, trace: Trace) -> bool:
