@@ -172,8 +172,11 @@ def _is_missed_freeze(trace: Trace, event: FlagWritten, part: Part, wrapped: Wra
 
 def _is_missed_unfreeze(trace: Trace, event: FlagWritten, part: Part, wrapped: Wrapped) -> bool:
     """Whether something trains from here on for which the wrapper averages nothing."""
-    if SOME in part.predicate or not trace.related(wrapped.key, part.key, event.index):
+    if not trace.related(wrapped.key, part.key, event.index):
         return False
+    if SOME in part.predicate:
+        # Whichever these are, none of them was counted, if everything was frozen.
+        return trace.flag(Part(part.key), wrapped.index, wrapped.path).value is False
     return any(
         freeze.value is False
         and freeze.certain
