@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import (
@@ -43,6 +44,9 @@ _REAL = frozenset(
 """Methods whose result has a graph wherever the tensor has one; "" for those that say nothing."""
 
 _TRUE, _FALSE = Constant(True), Constant(False)
+
+_OF_A_LAYER = re.compile(r"self\.(\w+)\(\w+\)(?:\.(?:flatten|squeeze|unsqueeze|view)\([^()]*\))?")
+"""What a layer computes of one tensor, in whatever shape."""
 
 
 class FlagOnNonLeaf(Rule):
@@ -152,7 +156,9 @@ def _judge(event: Event, receiver: Value, flag: Value, trace: Trace) -> Iterator
         return
     if receiver.kind is TensorKind.PIECE:
         yield from _judge_piece(event, receiver, flag)
-    elif flag == _FALSE and _is_real_output(receiver):
+    elif flag == _FALSE and (
+        _is_real_output(receiver) or _is_one_of_real_outputs(trace, receiver, event)
+    ):
         yield from _judge_output(event, receiver, trace)
 
 
@@ -227,3 +233,39 @@ def _is_real_output(value: Value) -> TypeGuard[TensorValue]:
         and value.how in _REAL
         and value.cut_from is None
     )
+
+
+def _is_one_of_real_outputs(trace: Trace, output: TensorValue, event: Event) -> bool:
+    """Whether a class of the file returns several tensors, each from a layer of its that trains."""
+    if output.kind is not TensorKind.OUTPUT or output.how != "[...]" or output.cut_from is not None:
+        return False
+    (key, *more) = output.modules or (-1,)
+    owner = None if more or key < 0 else trace.objects.module(key).owner_class
+    method = None if owner is None else owner.definition.methods.get("forward")
+    returned = [] if method is None else re.findall(r"\breturn (.+)", method.text)
+    if method is None or len(returned) != 1 or "no_grad" in method.text:
+        return False
+    layers = {
+        each.attribute: other
+        for other, each in trace.objects.attachments_to(key)
+        if each.until is None
+    }
+    for name in map(str.strip, returned[0].split(",")):
+        called = _OF_A_LAYER.fullmatch(_given(name, method.text))
+        layer = None if called is None else layers.get(called[1])
+        if (
+            layer is None
+            or not (trace.objects.module(layer).library or "").startswith("torch.nn.")
+            or not is_known_to_have_parameters(trace, layer, event.index)
+        ):
+            return False
+    return True
+
+
+def _given(name: str, text: str) -> str:
+    """What a name stands for that a function gives to nothing else; what is no name, for itself."""
+    if not name.isidentifier():
+        return name
+    given = re.findall(rf"\b{name}\b[^=\n(]*=(?!=)", text)
+    alone = re.search(rf"^[ \t]*{name} = (.+)", text, re.MULTILINE)
+    return alone[1] if alone is not None and len(given) == 1 else ""
