@@ -168,8 +168,9 @@ class TrainerUnfreeze(Rule):
         ("requires_grad",),
         ("Trainer(", "Trainer)"),
         (".train(",),
+        ("transformers",),
     )
-    trigger_patterns = (FLAG_WRITES, (r"transformers",))
+    trigger_patterns = (FLAG_WRITES,)
     events = ("FlagWritten",)
 
     def check(self, event: Event, trace: Trace) -> Iterator[Report]:
