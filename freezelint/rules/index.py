@@ -262,5 +262,5 @@ RULES = (
     IndexedRule('FZ805', Level.ERROR, 'adapters.merged_stays_frozen', (_160, _172, _164, _162, ), ()),
     IndexedRule('FZ806', Level.WARNING, 'adapters.adapter_switch_unfreezes', (_160, _173, _52, ), (_27, )),
     IndexedRule('FZ811', Level.WARNING, 'frameworks.lightning_train_bn', (_174, _49, ), (_175, )),
-    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _176, _177, ), (_11, _141, )),
+    IndexedRule('FZ812', Level.ERROR, 'frameworks.trainer_unfreeze', (_0, _176, _177, _141, ), (_11, )),
 )
