@@ -50,6 +50,15 @@ def picked_batch_norms(predicate: Predicate) -> frozenset[str]:
     return frozenset()
 
 
+def picks_layers_with_modes(predicate: Predicate) -> bool:
+    """Whether a test by class picks BatchNorms, and nothing beside them but Dropout."""
+    for atom in predicate:
+        kinds = [name.rpartition(".")[2] for name in _names(atom)]
+        if any(map(is_batch_norm, _names(atom))):
+            return all(kind in BATCH_NORM_CLASSES or "Dropout" in kind for kind in kinds)
+    return False
+
+
 def _names(atom: Atom) -> tuple[str, ...]:
     """The classes of ``isinstance(m, (A, B))``, or of ``isinstance(m, A) or isinstance(m, B)``."""
     if isinstance(atom, TypeTest) and not atom.negated:

@@ -22,9 +22,10 @@ PLAIN_ARGUMENTS = frozenset(
     {
         *("weights", "weights_backbone", "pretrained", "pretrained_backbone", "progress"),
         *("num_classes", "num_keypoints", "trainable_backbone_layers", "min_size", "max_size"),
+        *("aux_logits", "transform_input", "init_weights"),
     }
 )
-"""Arguments of builders that leave alone which layers a model has."""
+"""Arguments of builders that leave alone which layers a model has, or may have."""
 
 _PACKAGES = frozenset({"detection", "optical_flow", "quantization", "segmentation", "video"})
 """Parts of a dotted name that choose among models of one name."""

@@ -22,7 +22,7 @@ from freezelint.analysis.modes import (
     trainer_of,
     training_passes,
 )
-from freezelint.analysis.normalization import MODE_WORDS, picked_batch_norms
+from freezelint.analysis.normalization import MODE_WORDS, picks_layers_with_modes
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.training import may_be_unknown, trained_before
@@ -253,7 +253,7 @@ def _index(event: Event) -> int:
 def _effect(trace: Trace, event: ModeSet, forward: ForwardRan) -> _Effect | None:
     """What the mode changes in the part, if the part is meant to stay as it is."""
     key, at = event.part.key, event.index
-    if picked_batch_norms(event.part.predicate):
+    if picks_layers_with_modes(event.part.predicate):
         if sets_statistics_aside(trace, event.part):
             return None
         return _Effect("their running statistics change with every batch")
