@@ -159,6 +159,22 @@ def passed_names(
             yield parameter.name.value, path
 
 
+def passed_nodes(
+    function: FunctionValue, parameters: cst.Parameters, arguments: Arguments
+) -> Iterator[tuple[str, cst.BaseExpression]]:
+    """For parameters, what is written in the call for them."""
+    skipped = 0 if function.receiver is None else 1
+    given = (*parameters.posonly_params, *parameters.params)[skipped:]
+    for number, parameter in enumerate(given):
+        node = arguments.node(number, parameter.name.value)
+        if node is not None:
+            yield parameter.name.value, node
+    for parameter in parameters.kwonly_params:
+        node = arguments.node(len(given) + len(arguments.positional), parameter.name.value)
+        if node is not None:
+            yield parameter.name.value, node
+
+
 def _by_keyword(
     run: Interpreter, function: FunctionValue, parameter: cst.Param, arguments: Arguments
 ) -> Value:

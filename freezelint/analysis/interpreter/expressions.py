@@ -202,16 +202,22 @@ def _comparison(run: Interpreter, node: cst.Comparison) -> Value:
 
 def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
     from freezelint.analysis.interpreter.conditions import judge
+    from freezelint.analysis.interpreter.turns import arms_of
+    from freezelint.analysis.trace import compatible
 
     verdict = judge(run, node.test)
     if verdict is True:
         return evaluate(run, node.body)
     if verdict is False:
         return evaluate(run, node.orelse)
-    path, point = run.path, run.points.new()
-    run.path = (*path, (point, 0))
+    path, (taken, passed) = run.path, arms_of(run, node.test)
+    if not compatible(path, passed):
+        return evaluate(run, node.body)
+    if not compatible(path, taken):
+        return evaluate(run, node.orelse)
+    run.path = (*path, *taken)
     first = evaluate(run, node.body)
-    run.path = (*path, (point, 1))
+    run.path = (*path, *passed)
     second = evaluate(run, node.orelse)
     run.path = path
     joined = join_values(run, first, second)

@@ -12,6 +12,7 @@ from freezelint.analysis.interpreter.arguments import (
     annotate_parameters,
     bind_parameters,
     passed_names,
+    passed_nodes,
 )
 from freezelint.analysis.interpreter.classes import find_method
 from freezelint.analysis.interpreter.element_tests import element_parameters
@@ -20,6 +21,7 @@ from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.graphs import replace, take_up
 from freezelint.analysis.interpreter.joining import join, join_values
 from freezelint.analysis.interpreter.out_of_sight import hand_over
+from freezelint.analysis.interpreter.turns import keep_passed_meaning
 from freezelint.analysis.knowledge.calls import GRAD_SWITCHES, INFERENCE_SWITCHES
 from freezelint.analysis.syntax import dotted
 from freezelint.analysis.tensors import sources_of, tensors_in
@@ -181,6 +183,9 @@ def activate(
         run.element_names = [names_of_elements]
     for name, path in passed_names(function, code.params, arguments):
         frame.passed[name] = outer, path
+    for name, passed in passed_nodes(function, code.params, arguments):
+        if name not in frame.passed and outer.chunk is not None:
+            keep_passed_meaning(run, frame, name, passed)
     take_up(run, arguments.all)
     run.frame = frame
     run.active.append(code)

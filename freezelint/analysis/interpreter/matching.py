@@ -12,12 +12,14 @@ from freezelint.analysis.interpreter.called_conditions import judge_isinstance
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.narrowing import narrowed_to_kind
+from freezelint.analysis.interpreter.turns import arms_of_case
 from freezelint.analysis.syntax import walk
 from freezelint.analysis.values import UNKNOWN, Constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.branches import Body
     from freezelint.analysis.interpreter.machine import Interpreter
     from freezelint.analysis.values import Value
@@ -27,18 +29,24 @@ def run_match(run: Interpreter, node: cst.Match, body: Body) -> Flow:
     """Run the case that the subject meets, or each that it may meet."""
     subject = evaluate(run, node.subject)
     arms: list[Callable[[], Flow]] = []
+    turns: list[Path] = []
+    before: Path = ()
     exhaustive = False
     for case in node.cases:
         verdict = _judge_case(run, node.subject, subject, case)
         if verdict is False:
             continue
         arms.append(lambda case=case: _run_case(run, node.subject, subject, case, body))  # type: ignore[misc]
+        taken, passed = ((), ()) if verdict else arms_of_case(run, node.subject, case)
+        turns.append((*before, *taken))
+        before = (*before, *passed)
         if verdict:
             exhaustive = True
             break
     if not exhaustive:
         arms.append(lambda: Flow.NEXT)
-    return arms[0]() if len(arms) == 1 else branch(run, arms)
+        turns.append(before)
+    return arms[0]() if len(arms) == 1 else branch(run, arms, turns)
 
 
 def _judge_case(
@@ -47,9 +55,8 @@ def _judge_case(
     """Whether the subject meets a case; None where that is not known."""
     pattern = case.pattern
     verdict = None
-    if isinstance(pattern, cst.MatchValue) and isinstance(subject, Constant):
-        value = evaluate(run, pattern.value)
-        verdict = value == subject if isinstance(value, Constant) else None
+    if isinstance(pattern, (cst.MatchValue, cst.MatchOr)) and isinstance(subject, Constant):
+        verdict = _is_met(run, pattern, subject)
     elif isinstance(pattern, cst.MatchAs) and pattern.pattern is None:
         verdict = True
     elif isinstance(pattern, cst.MatchClass):
@@ -58,6 +65,15 @@ def _judge_case(
         if found is False or (found is True and is_plain):
             verdict = found
     return None if verdict and case.guard is not None else verdict
+
+
+def _is_met(run: Interpreter, pattern: cst.MatchPattern, subject: Constant) -> bool | None:
+    """Whether a constant meets a value, or one of several; None where that is not known."""
+    if isinstance(pattern, cst.MatchOr):
+        verdicts = {_is_met(run, each.pattern, subject) for each in pattern.patterns}
+        return True if True in verdicts else (None if None in verdicts else False)
+    value = evaluate(run, pattern.value) if isinstance(pattern, cst.MatchValue) else None
+    return value == subject if isinstance(value, Constant) else None
 
 
 def _run_case(

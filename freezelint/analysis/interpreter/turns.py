@@ -11,7 +11,7 @@ from freezelint.analysis.events import EQUALS_ZERO
 from freezelint.analysis.lasting_fields import is_lasting
 from freezelint.analysis.syntax import walk
 from freezelint.analysis.trace import Subject, implies
-from freezelint.analysis.values import Constant, InstanceValue, ModuleValue
+from freezelint.analysis.values import UNKNOWN, Constant, InstanceValue, ModuleValue
 from freezelint.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class BranchingPoints:
         self.subjects = subjects
         self.meanings: dict[tuple[int, str, int], tuple[Path, tuple[Path, Path]]] = {}
         """Of what a name was given the answer to: on which path, and its turns."""
+        self.choices: dict[tuple[int, str, int], frozenset[Subject]] = {}
+        """What the value of a name was chosen by."""
         self._kept: dict[str, bool] = {}
         self._versions: dict[tuple[int, str], int] = {}
         self._known: dict[tuple[object, ...], int] = {("literal 0",): EQUALS_ZERO}
@@ -130,21 +132,60 @@ def arms_of(run: Interpreter, test: cst.BaseExpression) -> tuple[Path, Path]:
     return (taken, passed) if condition.is_positive else (passed, taken)
 
 
+def arms_of_case(
+    run: Interpreter, subject: cst.BaseExpression, case: cst.MatchCase
+) -> tuple[Path, Path]:
+    """What a case of a ``match``, and its being passed over, add to the path."""
+    chunk, pattern = run.place(subject).chunk, case.pattern
+    is_value = isinstance(pattern, cst.MatchValue) and case.guard is None
+    fact = ("case", id(case))
+    if fact not in chunk.facts:
+        value = pattern.value if isinstance(pattern, cst.MatchValue) else cst.Name("None")
+        chunk.facts[fact] = cst.Comparison(subject, [cst.ComparisonTarget(cst.Equal(), value)])
+    taken, passed = arms_of(run, chunk.facts[fact])
+    if is_value:
+        return taken, passed
+    # One of several values, or of some shape: a question of its own about the same.
+    point = run.points.new()
+    run.points.subjects[point] = run.points.subjects.get(passed[0][0], frozenset())
+    return ((point, 0),), ((point, 1),)
+
+
 def keep_meaning(
     run: Interpreter, target: cst.BaseExpression, value: Value, source: cst.CSTNode
 ) -> None:
     """Note that a name was just given the answer to a condition, so that it means the same."""
-    if not isinstance(target, cst.Name) or not isinstance(source, _ANSWERS):
+    if isinstance(target, cst.Name):
+        _keep_meaning(run, run.frame, target.value, value, source)
+
+
+def keep_passed_meaning(run: Interpreter, frame: Frame, name: str, source: cst.CSTNode) -> None:
+    """Note that a parameter of what is about to run was passed the answer to a condition."""
+    _keep_meaning(run, frame, name, run.bindings.get((frame.key, name), UNKNOWN), source)
+
+
+def _keep_meaning(
+    run: Interpreter, frame: Frame, name: str, value: Value, source: cst.CSTNode
+) -> None:
+    if isinstance(value, (Constant, ModuleValue)) or not isinstance(source, _ANSWERS + _CHOICES):
         return
-    name, text = target.value, run.index.text
-    if isinstance(value, (Constant, ModuleValue)):
+    text = run.index.text
+    if not any(asked in text for asked in (f"if {name}", f"not {name}", f"{name} ==")):
         return
-    if f"if {name}" in text or f"not {name}" in text:
-        key = (run.frame.key, name, run.points.version(run.frame.key, name))
+    key = (frame.key, name, run.points.version(frame.key, name))
+    if isinstance(source, (cst.Attribute, cst.Subscript)):
+        ((point, _), *_), _ = arms_of(run, source)
+        run.points.choices[key] = run.points.subjects.get(point, frozenset())
+    if isinstance(source, _ANSWERS):
         run.points.meanings[key] = run.path, arms_of(run, source)
+    elif isinstance(source, (cst.IfExp, cst.BooleanOperation)):
+        test = source.test if isinstance(source, cst.IfExp) else source
+        ((point, _), *_), _ = arms_of(run, test)
+        run.points.choices[key] = run.points.subjects.get(point, frozenset())
 
 
 _ANSWERS = (cst.Comparison, cst.UnaryOperation, cst.Attribute, cst.Subscript)
+_CHOICES = (cst.IfExp, cst.BooleanOperation)
 
 
 def _meaning(
@@ -187,7 +228,13 @@ def _subjects(
     for path in condition.subjects:
         root = re.split(r"[.\[]", path, maxsplit=1)[0]
         if root in homes:
-            yield Subject(homes[root], run.points.version(homes[root], root), path)
+            version = run.points.version(homes[root], root)
+            holder, _, field = path.rpartition(".")
+            is_computed = "property" in run.index.text and re.search(
+                rf"property\s+def {field}\b", run.index.text
+            )
+            yield Subject(homes[root], version, holder if holder and is_computed else path)
+            yield from run.points.choices.get((homes[root], root, version), ())
 
 
 def _as_passed(run: Interpreter, condition: _Condition) -> tuple[_Condition, list[tuple[int, str]]]:

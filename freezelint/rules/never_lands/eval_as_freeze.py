@@ -20,6 +20,7 @@ from freezelint.analysis.knowledge.patterns import (
     TRAINER_CALL,
 )
 from freezelint.analysis.library_events import TrainerStarted
+from freezelint.analysis.listings import is_listed_apart
 from freezelint.analysis.predicates import SOME, is_total
 from freezelint.analysis.trace import compatible
 from freezelint.analysis.training import (
@@ -223,9 +224,9 @@ def _trains(trace: Trace, event: ModeSet, built: _Taker, step: Stepped, since: E
     """Whether the module is, on this path, trained by the optimizer after all."""
     if not compatible(event.path, built.event.path) or not compatible(event.path, step.path):
         return False
-    if trace.may_exclude(event, built.event):
-        return False
     key = event.part.key
+    if trace.may_exclude(event, built.event) or is_listed_apart(trace, built.event, key, event):
+        return False
     holds = [
         part
         for part in built.parts

@@ -15,6 +15,7 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
+from freezelint.analysis.listings import is_listed_apart
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import (
     ConditionTest,
@@ -196,7 +197,7 @@ class DuplicateParamGroup(Rule):
                 # One of several rounds, which may be the only one that gets there.
                 continue
             shared = _shared(trace, other, group, event, added)
-            if shared is not None:
+            if shared is not None and not is_listed_apart(trace, event, shared.key, added):
                 optimizer = trace.objects.optimizer(key).label or built.name
                 label = trace.objects.label(shared.key)
                 yield Report(

@@ -14,6 +14,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
+from freezelint.analysis.listings import is_listed_apart
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.remainders import with_wholes
 from freezelint.analysis.toggles import is_left_off
@@ -151,6 +152,8 @@ class OptimizerBeforeFreeze(Rule):
             for part in freeze.parts:
                 if any(not test.value for test in flag_tests(part.predicate)):
                     # What had its flag off gets it off again.
+                    continue
+                if is_listed_apart(trace, event, part.key, freeze):
                     continue
                 if any(region_inside(trace, mine, part, freeze.index) for mine in held):
                     report = self._judge(event, freeze, part, trace)

@@ -22,6 +22,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
+from freezelint.analysis.listings import is_listed_apart
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.rounds import leaves_its_loop
 from freezelint.analysis.training import (
@@ -294,7 +295,7 @@ def _contains(trace: Trace, new: int, old: int, at: int) -> bool:
 def _builder_of(trace: Trace, event: Event, key: int) -> OptimizerBuilt | None:
     """The latest optimizer that was built over a module before an event."""
     for built in trace.before(event, OptimizerBuilt):
-        if trace.may_exclude(built, event):
+        if trace.may_exclude(built, event) or is_listed_apart(trace, built, key, event):
             continue
         if any(trace.covers(part, key, built.index) for part in built.parts):
             return built
