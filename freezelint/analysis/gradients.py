@@ -196,6 +196,13 @@ def holders_of(trace: Trace, key: int) -> list[Part] | None:
         return None
     held = [(part, each.index) for each in built for part in each.parts]
     held += [(part, each.index) for each in added for part in each.parts]
+    if any(
+        trace.related(each, key, at)
+        for part, at in held
+        for each in trace.objects.module(part.key).alternatives
+    ):
+        # A condition chose which of several modules an optimizer got.
+        return None
     return [part for part, at in held if trace.parts_overlap(part, Part(key), at)]
 
 

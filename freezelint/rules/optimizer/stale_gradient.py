@@ -22,6 +22,7 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS_OR_NAMES,
 )
+from freezelint.analysis.listings import is_listed_apart
 from freezelint.analysis.training import (
     is_cleared,
     is_rebuilt,
@@ -147,7 +148,11 @@ class StaleGradient(Rule):
         if event.value is not False or not event.certain:
             return
         for built in trace.before(event, OptimizerBuilt):
+            if trace.may_exclude(built, event):
+                continue
             for part in event.parts:
+                if is_listed_apart(trace, built, part.key, event):
+                    continue
                 if any(region_inside(trace, mine, part, event.index) for mine in built.parts):
                     report = self._judge(event, built, part, trace)
                     if report is not None:
