@@ -182,7 +182,7 @@ class FilteredTooEarly(Rule):
                 part
                 for part in freeze.parts
                 if region_inside(trace, region, part, freeze.index)
-                and not trace.is_frozen(part, test.at, built.path)
+                and not trace.is_frozen(part, test.at, (*built.path, *freeze.path))
             ]
             if not inside or is_written_again(trace, freeze, True, trace.now):
                 continue
