@@ -31,6 +31,7 @@ from freezelint.analysis.values import (
     LibraryInstance,
     LibraryValue,
     ModuleValue,
+    ParameterSequence,
     ParameterValue,
     Unknown,
     Value,
@@ -210,6 +211,9 @@ def _delete(run: Interpreter, node: cst.Del) -> Flow:
             owner = evaluate(run, target.value)
             if isinstance(owner, ModuleValue):
                 remove_child(run, owner, evaluate(run, target))
+            elif isinstance(owner, ParameterSequence) and isinstance(target.value, cst.Name):
+                # Which are left of the list is not known.
+                run.bind(target.value.value, UNKNOWN)
     return Flow.NEXT
 
 

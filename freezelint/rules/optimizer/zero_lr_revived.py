@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
+
+_HELD_BY_HAND = r"\[[\"']lr[\"']\]\s*=\s*0(?:\.0*)?[ \t]*(?:#.*)?(?:\n|$)"
+"""A rate is set to 0 again, whatever a scheduler made of it."""
 
 _TABLE_OF_RATES = r"[ \t]*[\w.]*(?:LR|lrs)\w* ?= ?\{[^\n]*: 0(?:\.0*)?[\s,}]"
 
@@ -161,6 +165,8 @@ class ZeroLrRevived(Rule):
                 yield from self._judge(event, event, how, trace)
         elif isinstance(event, Called) and event.name in REVIVING_SCHEDULERS:
             built = _optimizer_of(event, trace)
+            if re.search(_HELD_BY_HAND, trace.file.text):
+                return
             if built is not None and _begins_a_stage(event, built, trace):
                 return
             if built is not None and (_raises_all(event) or _is_same_rate(event, built)):
