@@ -150,8 +150,10 @@ def _called(call: Place) -> str | None:
 
 
 def _is_shortcut(alias: Aliased) -> bool:
-    """``net = self.net``: a shorter name for use nearby."""
-    return "." in alias.other and "." not in alias.name
+    """``net = self.net``: a shorter name for use nearby, or the same one, as of ``self.net = net``."""
+    if "." not in alias.other:
+        return alias.name == f"self.{alias.other}"
+    return "." not in alias.name
 
 
 def _is_stored(alias: Aliased) -> bool:

@@ -40,6 +40,32 @@ def is_left_off(trace: Trace, built: OptimizerBuilt, step: Stepped) -> FlagWritt
     return left
 
 
+def is_toggled(trace: Trace, unfreeze: FlagWritten, since: int) -> bool:
+    """Whether the same function switches the same parts off as well, for another's backward pass.
+
+    Args:
+        trace: What happened.
+        unfreeze: What switches them on.
+        since: Index of the moment from which on it counts.
+    """
+    return any(
+        off.index > since
+        and off.value is False
+        and off.certain
+        and off.parts == unfreeze.parts
+        and off.path == unfreeze.path
+        and off.loops == unfreeze.loops
+        and unfreeze.activations[:-1] in (off.activations[:-1], off.activations)
+        and _is_backward_between(trace, off, unfreeze)
+        for off in trace.all(FlagWritten)
+    )
+
+
+def _is_backward_between(trace: Trace, one: FlagWritten, other: FlagWritten) -> bool:
+    first, last = (one, other) if one.index < other.index else (other, one)
+    return any(True for _ in trace.between(first, last, BackwardRan))
+
+
 def step_in_between(trace: Trace, freeze: FlagWritten, step: Stepped) -> Stepped:
     """The step of another optimizer that a freeze was made for."""
     other = _other_step(trace, freeze, step)

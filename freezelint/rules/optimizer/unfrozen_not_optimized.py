@@ -20,6 +20,7 @@ from freezelint.analysis.knowledge.patterns import (
 )
 from freezelint.analysis.predicates import NameTest, is_total
 from freezelint.analysis.remainders import left_out
+from freezelint.analysis.toggles import is_toggled
 from freezelint.analysis.training import (
     filters_by_flag,
     flag_changes_after,
@@ -190,7 +191,7 @@ class UnfrozenNotOptimized(Rule):
             return None
         if holders:
             until = steps[0].index if steps else trace.now
-            if _is_changed(trace, unfreeze, part, until):
+            if _is_changed(trace, unfreeze, part, until) or is_toggled(trace, unfreeze, 0):
                 return None
             return _of_a_piece(self._report(unfreeze, built, steps, trace), unfreeze)
         return self._report(unfreeze, built, steps, trace)

@@ -21,6 +21,7 @@ from freezelint.analysis.knowledge.patterns import (
     TRAINER_CALL,
 )
 from freezelint.analysis.short_freezes import is_used_between
+from freezelint.analysis.toggles import is_toggled
 from freezelint.analysis.trace import PASSED_FLAG
 from freezelint.analysis.training import (
     filters_by_flag,
@@ -233,20 +234,20 @@ def _undoes(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
 
 
 def _is_toggled_away(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
-    """Whether a network is switched off and on again, with a part that its constructor froze.
+    """Whether a network is switched off and on again, with a part that was frozen for good.
 
     And the next step moves that part: its optimizer was given all of the network.
     """
     frozen = _without_sources(trace, freeze)
     toggled = {part.key for part in unfreeze.parts}
-    if "__init__" not in freeze.scopes or "__init__" in unfreeze.scopes or not frozen:
+    if not frozen or not _is_for_good(unfreeze, freeze):
         return False
     if any(part.key in toggled for part in frozen) or not all(
         any(trace.part_covers(whole, part, unfreeze.index) for whole in unfreeze.parts)
         for part in frozen
     ):
         return False
-    if not happens_whenever(unfreeze, freeze) or not _is_on_again(trace, unfreeze, freeze):
+    if not happens_whenever(unfreeze, freeze) or not is_toggled(trace, unfreeze, freeze.index):
         return False
     for built in trace.before(unfreeze, OptimizerBuilt):
         step = next(
@@ -260,18 +261,13 @@ def _is_toggled_away(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -
     return False
 
 
-def _is_on_again(trace: Trace, unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
-    """Whether the same function switched the same parts off before, for a backward pass."""
-    return any(
-        off.value is False
-        and off.certain
-        and off.parts == unfreeze.parts
-        and off.path == unfreeze.path
-        and off.loops == unfreeze.loops
-        and unfreeze.activations[:-1] in (off.activations[:-1], off.activations)
-        and any(True for _ in trace.between(off, unfreeze, BackwardRan))
-        for off in trace.between(freeze, unfreeze, FlagWritten)
-    )
+def _is_for_good(unfreeze: FlagWritten, freeze: FlagWritten) -> bool:
+    """Whether a constructor freezes, or the loop in which it is undone comes only then."""
+    if "__init__" in freeze.scopes:
+        return "__init__" not in unfreeze.scopes
+    outer = len(freeze.loops)
+    is_before = len(unfreeze.loops) > outer and unfreeze.loops[:outer] == freeze.loops
+    return is_before and shares_activation(freeze, unfreeze)
 
 
 def _is_moved(
