@@ -22,6 +22,9 @@ _ASKED = frozenset(
 )
 """What is set, or asked for a count or a message: neither needs the tensor itself."""
 
+_FILLED = frozenset({"copy_", "fill_", "zero_", "normal_", "uniform_"})
+"""What gives a tensor other values, which the parameter shares: its flag has no part in that."""
+
 _TABLE_METHODS = frozenset({"items", "values", "keys"})
 
 _GOING_OVER = frozenset({"list", "tuple", "sorted", "reversed", "iter", "enumerate", "set", "len"})
@@ -302,7 +305,7 @@ def _harmless_uses(
     """What stands below a node in a place where it is not put to use."""
     if isinstance(node, cst.Attribute):
         value, attribute = node.value, node.attr.value
-        if attribute in _TABLE_METHODS or attribute in _ASKED:
+        if attribute in _TABLE_METHODS or attribute in _ASKED or attribute in _FILLED:
             return [value.value if isinstance(value, cst.Subscript) else value]
         return []
     if isinstance(node, cst.Call):

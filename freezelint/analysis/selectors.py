@@ -11,7 +11,7 @@ from freezelint.analysis.events import MethodCalled, NamesTested, NumbersTested,
 from freezelint.analysis.knowledge.shapes import NUMBER, REST
 from freezelint.analysis.parameter_names import parameter_names, possible_names
 from freezelint.analysis.predicates import PATTERNS, NameTest, NotAll, fits_pattern
-from freezelint.analysis.syntax import assigned_names, dotted
+from freezelint.analysis.syntax import assigned_names, dotted, inner_nodes
 from freezelint.analysis.trace import implies
 from freezelint.analysis.values import ModuleValue
 from freezelint.records import NamedTuple
@@ -288,8 +288,7 @@ def _is_passed_on(trace: Trace, call: MethodCalled, wrapped: Wrapped) -> bool:
 
 def _is_called_on(trace: Trace, call: MethodCalled, wrapped: Wrapped) -> bool:
     """Whether the names were asked of the very variable that the wrapper was assigned to."""
-    target, _, value = wrapped.place.chunk.code(wrapped.place.statement).partition("=")
-    attribute = target.strip()
+    attribute, value = _assigned(wrapped)
     if attribute == call.label and attribute.startswith("self."):
         # An attribute is the same in all methods, if nothing else is assigned to it later.
         values = re.findall(rf"{re.escape(attribute)} *=(?!=) *(.*)", trace.file.text)
@@ -297,11 +296,36 @@ def _is_called_on(trace: Trace, call: MethodCalled, wrapped: Wrapped) -> bool:
         is_whole = " if " not in value and _TAKES_OUT.search(trace.file.text) is None
         return is_last and is_whole and implies(call.path, wrapped.path)
     return (
-        target.strip() == call.label
+        attribute == call.label
         and not value.startswith("=")
         and ".module" not in value
         and "_orig_mod" not in value
         and "disable" not in value
         and wrapped.activations == call.activations
-        and implies(call.path, wrapped.path)
+        and (implies(call.path, wrapped.path) or _is_wrapped_otherwise_too(trace, call, wrapped))
+    )
+
+
+def _assigned(wrapped: Wrapped) -> tuple[str, str]:
+    """What is assigned where a model is wrapped, and to what."""
+    target, _, value = wrapped.place.chunk.code(wrapped.place.statement).partition("=")
+    return target.strip(), value
+
+
+def _is_wrapped_otherwise_too(trace: Trace, call: MethodCalled, wrapped: Wrapped) -> bool:
+    """Whether a condition decides only how the model is wrapped, as for one device or several."""
+    turns = set(wrapped.path) - set(call.path)
+    if len(turns) != 1 or any(
+        isinstance(each, cst.Match) for each in inner_nodes(wrapped.place.chunk.module)
+    ):
+        return False
+    ((point, arm),) = turns
+    prefix = PREFIXES[wrapped.wrapper.rpartition(".")[2]]
+    return any(
+        set(other.path) - set(call.path) == {(point, 1 - arm)}
+        and other.key == wrapped.key
+        and other.activations == wrapped.activations
+        and PREFIXES.get(other.wrapper.rpartition(".")[2]) == prefix
+        and _assigned(other)[0] == call.label
+        for other in trace.before(call, Wrapped)
     )
