@@ -60,6 +60,7 @@ _LOUD = AnyOf(
     ("eft", r"eft(?<=[pP]eft)_?[mM]odel"),
     (".momentum", r"\.momentum ?="),
     (").data", r"\)\.data\b"),
+    (".grad", r"\.grad(?:\.data)?(?:\[[^\n]*\])?(?:\.[a-z_]+_\(| ?\*?= ?[^=])"),
     ("ckpt(", r"ckpt\((?<!\wckpt\()"),
     *((f".{head} = ", rf"\.\w+\.{head} = ") for head in ("fc", "head", "heads", "classifier")),
     ("checkpoint", r"checkpoint(?<!\wcheckpoint)(?:_sequential)?\("),

@@ -138,15 +138,29 @@ _LITERAL = re.compile(r"\^?((?:[\w-]|\\\.)*)(?![*?{|\w-])")
 
 def _may_begin(kind: str, text: str, beginning: str) -> bool:
     """Whether a name of which the beginning is known may pass a test."""
-    if kind == "match" and "|" not in text:
-        literal = _LITERAL.match(text)
-        kind, text = "startswith", literal[1].replace("\\.", ".") if literal else ""
+    if kind == "match":
+        return any(
+            _may_begin("startswith", literal[1].replace("\\.", ".") if literal else "", beginning)
+            for literal in map(_LITERAL.match, _alternatives(text))
+        )
     if kind == "child":
         text += "."
     elif kind not in ("startswith", "equals"):
         return True
     text, beginning = (_ANY_NUMBER.sub(NUMBER, each) for each in (text, beginning))
     return text.startswith(beginning) or beginning.startswith(text)
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The patterns of which a regular expression fits any, as far as these are told apart."""
+    group = _GROUP.match(pattern)
+    if group is not None:
+        return [f"{each}{group[2]}" for each in group[1].split("|")]
+    return [""] if "(" in pattern and "|" in pattern else pattern.split("|")
+
+
+_GROUP = re.compile(r"\^?\((?:\?:)?([^()]*)\)(?![*?{])([^|]*)\Z")
+"""A regular expression that begins with a choice."""
 
 
 def _numbered(name: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from freezelint.analysis.interpreter.gradients import (
 )
 from freezelint.analysis.values import (
     FunctionValue,
+    LibraryValue,
     ParameterValue,
     PartialValue,
     TensorKind,
@@ -37,6 +38,8 @@ def hook_on_parameter(
     if isinstance(function, PartialValue):
         first: Arguments = function.arguments
         function, passed = function.function, first.followed_by(passed)
+    if isinstance(function, LibraryValue) and function.name == "torch.zeros_like":
+        announce_masked(run, parameter, ZEROED, node, by_hook=True)
     if not isinstance(function, FunctionValue):
         return
     result = follow(run, function, passed, node.func)

@@ -124,7 +124,7 @@ def call_on_tensor(
         result = receiver._replace(how=how, made=None)
     elif name in ("detach", "clone"):
         result = TensorValue(TensorKind.TEMPORARY, name, parts=receiver.parts)
-    elif receiver.is_fresh:
+    elif receiver.is_fresh or (name.endswith("_") and receiver.kind is TensorKind.TEMPORARY):
         result = receiver
     result = derived(run, result, (receiver, *operands), is_discrete=is_discrete)
     if receiver.is_inference and name in VIEW_METHODS:

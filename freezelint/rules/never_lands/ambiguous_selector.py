@@ -143,18 +143,39 @@ class AmbiguousSelector(Rule):
         if event.value is None or not event.certain:
             return
         for part in event.parts:
-            if (
-                trace.flag(part._replace(predicate=()), event.index, event.path).value
-                is event.value
-            ):
-                continue
+            before = trace.flag(part._replace(predicate=()), event.index, event.path).value
             tests = [_with_blocks(trace, part.key, each) for each in selectors(trace, event, part)]
+            if before is event.value and not _is_all_but(trace, event, part.key, tests):
+                continue
             for selector in _undivided(tests, part.predicate):
                 for text in selector.test.texts:
                     longer = _longer(selector, text) - _asked_for(trace, event, part.key)
                     if longer and not _is_set_again(trace, event, part.key, longer):
                         yield _report(event, selector, text, longer)
                         break
+
+
+def _is_all_but(trace: Trace, event: FlagWritten, key: int, tests: list[Selector]) -> bool:
+    """Whether the same loop gives the other flag to all that none of the tests meets."""
+    texts = {text for each in tests for text in each.test.texts}
+    return any(
+        bool(texts)
+        and other.value is (not event.value)
+        and other.certain
+        and part.key == key
+        and texts <= _refused(part)
+        and listing(trace, other, key) is listing(trace, event, key)
+        for other in trace.all(FlagWritten)
+        for part in other.parts
+    )
+
+
+def _refused(part: Part) -> set[str]:
+    """The texts that no name of a part may meet, where nothing else is asked of it."""
+    tests = [each for each in part.predicate if isinstance(each, NameTest) and each.negated]
+    if len(tests) < len(part.predicate):
+        return set()
+    return {text for each in tests for text in each.texts}
 
 
 def _check_counting(event: ElementCounted, trace: Trace) -> Iterator[Report]:

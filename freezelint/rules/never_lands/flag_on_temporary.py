@@ -135,6 +135,12 @@ class FlagOnTemporary(Rule):
                 r"\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)"
                 r"\([^()\n]*\)\.requires_grad",
             ),
+            # It goes into a list or a dict, or is filled on the way.
+            LinePattern(
+                ").requires_grad",
+                r"[ \t]*\w+(?: = [\[{]|\[[^\]\n]*\] = )[^\n]*\.detach\(\)\.requires_grad_\("
+                r"|[^\n]*\.data\.\w+_\([^\n]*\)\.requires_grad",
+            ),
         ),
     )
     is_local = True

@@ -22,7 +22,7 @@ from freezelint.analysis.predicates import is_total
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.slices import is_computed_from
 from freezelint.analysis.syntax import Place, walk
-from freezelint.analysis.values import Constant, OptimizerValue, TypedValue
+from freezelint.analysis.values import ChoiceValue, Constant, OptimizerValue, TypedValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule
@@ -198,11 +198,15 @@ class ZeroLrRevived(Rule):
             for added in trace.between(built, event, GroupAdded)
             if added.keys == (built.key,) and added.group is not None
         ]
-        rates = [_rate(built, group) for _, group in groups]
-        if all(rate == 0 for rate in rates):
+        rates = [_rates(built, group) for _, group in groups]
+        if all(rate == 0 for choices in rates for rate in choices):
             return
-        for (place, group), rate in zip(groups, rates, strict=True):
-            if rate == 0 and "lr" in group.options and not _is_still(group, event, trace):
+        for (place, group), choices in zip(groups, rates, strict=True):
+            if (
+                any(rate == 0 for rate in choices)
+                and "lr" in group.options
+                and not _is_still(group, event, trace)
+            ):
                 label = ", ".join(
                     dict.fromkeys(trace.objects.label(part.key) for part in group.parts)
                 )
@@ -224,12 +228,14 @@ def _passed_optimizer(event: Event) -> str:
     return first.value if isinstance(first, cst.Name) else ""
 
 
-def _rate(built: OptimizerBuilt, group: ParameterGroup) -> object:
-    """The learning rate of a group; of an option, what it is when nobody sets it."""
+def _rates(built: OptimizerBuilt, group: ParameterGroup) -> tuple[object, ...]:
+    """The learning rate of a group, or of several; of an option, what it is if nobody sets it."""
     given = group.options.get("lr")
+    if isinstance(given, ChoiceValue):
+        return tuple(each.value for each in given.choices if isinstance(each, Constant))
     if isinstance(given, TypedValue) and given.default is not None:
-        return given.default.value
-    return option(built, group, "lr", None)
+        return (given.default.value,)
+    return (option(built, group, "lr", None),)
 
 
 def _is_still(group: ParameterGroup, event: Event, trace: Trace) -> bool:
