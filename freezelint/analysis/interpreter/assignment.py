@@ -38,9 +38,11 @@ from freezelint.analysis.knowledge.tensors import VALUES_WITH_INDICES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.syntax import dotted
+from freezelint.analysis.trace import compatible
 from freezelint.analysis.values import (
     UNKNOWN,
     ClassValue,
+    ComparisonValue,
     Constant,
     Counted,
     ElementsValue,
@@ -65,6 +67,9 @@ from freezelint.analysis.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freezelint.analysis.events import Path
     from freezelint.analysis.interpreter.machine import Interpreter
 
 
@@ -394,6 +399,7 @@ def write_computed_flag(
     """Set the flag to the value of an expression, which may differ from element to element."""
     from freezelint.analysis.interpreter.conditions import judge
     from freezelint.analysis.interpreter.element_tests import ElementTest
+    from freezelint.analysis.interpreter.turns import arms_of
 
     if isinstance(value, Constant):
         write_flag(run, receiver, value.value if isinstance(value.value, bool) else None, node)
@@ -413,6 +419,8 @@ def write_computed_flag(
         write_flag(run, narrowed(receiver, verdict.when_false, run), False, node)
     elif verdict is None and isinstance(value, Unknown) and isinstance(source, cst.BaseExpression):
         _write_optional_flag(run, receiver, node, source)
+    elif _is_of_a_counter(value) and isinstance(source, cst.BaseExpression) and verdict is None:
+        _write_in_turns(run, receiver, node, zip((True, False), arms_of(run, source), strict=True))
     else:
         write_flag(run, receiver, verdict if isinstance(verdict, bool) else None, node)
 
@@ -423,14 +431,27 @@ def _write_optional_flag(
     """Set the flag to an option: True in the runs that have it, False in all others."""
     from freezelint.analysis.interpreter.optional_flags import arms_of_option
 
-    path = run.path
     arms = list(arms_of_option(run, source))
-    for flag, arm in arms:
-        run.path = (*path, *(each for each in arm if each not in path))
-        write_flag(run, receiver, flag, node)
-    run.path = path
     if not arms:
         write_flag(run, receiver, None, node)
+    _write_in_turns(run, receiver, node, arms)
+
+
+def _write_in_turns(
+    run: Interpreter, receiver: Value, node: cst.CSTNode, arms: Iterable[tuple[bool, Path]]
+) -> None:
+    """Set the flag to each of several values, on the way on which it has that value."""
+    path = run.path
+    for flag, arm in arms:
+        if compatible(path, arm):
+            run.path = (*path, *(each for each in arm if each not in path))
+            write_flag(run, receiver, flag, node)
+    run.path = path
+
+
+def _is_of_a_counter(value: Value) -> bool:
+    """Whether a value says how far the rounds of a loop are: False in some and True in others."""
+    return isinstance(value, ComparisonValue) and isinstance(value.left, Counted)
 
 
 def write_flag(

@@ -10,6 +10,7 @@ from freezelint.analysis.events import (
     Event,
     FlagWritten,
     ForwardRan,
+    HandedOver,
     MethodCalled,
     OptimizerBuilt,
     ParametersPaired,
@@ -352,7 +353,8 @@ def _holds_both(built: OptimizerBuilt, target: int, source: int, trace: Trace) -
 
 def _trains(built: OptimizerBuilt, target: int, sync: Event, trace: Trace) -> bool:
     """Whether the target certainly gets gradients, and steps apply them."""
-    if trace.flag(Part(target), built.index, built.path).value is not True:
+    flag = trace.flag(Part(target), built.index, built.path).value
+    if flag is not True and not (flag is None and _is_copied_as_passed(target, trace)):
         return False
     if any(
         trace.parts_overlap(mine, Part(target), write.index)
@@ -363,3 +365,15 @@ def _trains(built: OptimizerBuilt, target: int, sync: Event, trace: Trace) -> bo
     if not any(steps_after(trace, built, built.key)) and not is_handed_on(trace, built, built.key):
         return False
     return gets_gradients(trace, target, trace.events[-1]) or gets_gradients(trace, target, sync)
+
+
+def _is_copied_as_passed(target: int, trace: Trace) -> bool:
+    """Whether a target is a copy of what a class was passed, and nobody else may freeze it.
+
+    The original trains, or the target would not be updated from it, and the copy began like it.
+    """
+    return trace.objects.module(target).origin is Origin.COPY and not any(
+        trace.related(key, target, each.index)
+        for each in trace.all(HandedOver)
+        for key in each.keys
+    )
