@@ -235,8 +235,10 @@ class Index:
         if name in _COMMON_METHODS:
             return 1
         if name not in self._call_sites:
-            calls = re.findall(rf"(?<!def )\b{re.escape(name)}\(", self.text)
-            self._call_sites[name] = len(calls)
+            calls = re.findall(rf"(?<!def )\b((?:\w+\.)*){re.escape(name)}\(", self.text)
+            # ``torch.load(...)`` is no call of a ``load`` of the file.
+            own = [each for each in calls if each.partition(".")[0] not in self.imports]
+            self._call_sites[name] = len(own)
         return self._call_sites[name]
 
     def mentions(self, word: str) -> bool:
