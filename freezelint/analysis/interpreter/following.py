@@ -80,7 +80,11 @@ def follow(
         wrapper = decorated.around(run, function, code, node)
         if wrapper is not None:
             run.entered.add(function.definition)
-            return follow(run, wrapper, decorated.with_receiver(function, arguments), node)
+            passed = decorated.with_receiver(function, arguments)
+            if isinstance(wrapper, FunctionValue):
+                return follow(run, wrapper, passed, node)
+            hand_over(run, passed.all, node)
+            return UNKNOWN
     if isinstance(node, cst.Call):
         from freezelint.analysis.interpreter.generators import is_generator, run_generator
 

@@ -14,7 +14,7 @@ from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.narrowing import narrowed_to_kind
 from freezelint.analysis.interpreter.turns import arms_of_case
 from freezelint.analysis.syntax import walk
-from freezelint.analysis.values import UNKNOWN, Constant
+from freezelint.analysis.values import UNKNOWN, Constant, ModuleValue, ParameterValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,27 +53,32 @@ def _judge_case(
     run: Interpreter, tested: cst.BaseExpression, subject: Value, case: cst.MatchCase
 ) -> bool | None:
     """Whether the subject meets a case; None where that is not known."""
-    pattern = case.pattern
-    verdict = None
-    if isinstance(pattern, (cst.MatchValue, cst.MatchOr)) and isinstance(subject, Constant):
-        verdict = _is_met(run, pattern, subject)
-    elif isinstance(pattern, cst.MatchAs) and pattern.pattern is None:
-        verdict = True
-    elif isinstance(pattern, cst.MatchClass):
-        found = judge_isinstance(run, tested, tested, pattern.cls)
-        is_plain = not pattern.patterns and not pattern.kwds
-        if found is False or (found is True and is_plain):
-            verdict = found
+    verdict = _judge_pattern(run, tested, subject, case.pattern)
     return None if verdict and case.guard is not None else verdict
 
 
-def _is_met(run: Interpreter, pattern: cst.MatchPattern, subject: Constant) -> bool | None:
-    """Whether a constant meets a value, or one of several; None where that is not known."""
+def _judge_pattern(
+    run: Interpreter, tested: cst.BaseExpression, subject: Value, pattern: cst.MatchPattern
+) -> bool | None:
+    if isinstance(pattern, cst.MatchAs):
+        inner = pattern.pattern
+        return True if inner is None else _judge_pattern(run, tested, subject, inner)
     if isinstance(pattern, cst.MatchOr):
-        verdicts = {_is_met(run, each.pattern, subject) for each in pattern.patterns}
+        verdicts = {_judge_pattern(run, tested, subject, each.pattern) for each in pattern.patterns}
         return True if True in verdicts else (None if None in verdicts else False)
-    value = evaluate(run, pattern.value) if isinstance(pattern, cst.MatchValue) else None
-    return value == subject if isinstance(value, Constant) else None
+    if isinstance(pattern, cst.MatchValue) and isinstance(subject, Constant):
+        value = evaluate(run, pattern.value)
+        return value == subject if isinstance(value, Constant) else None
+    if isinstance(pattern, cst.MatchClass):
+        found = judge_isinstance(run, tested, tested, pattern.cls)
+        is_plain = not pattern.patterns and not pattern.kwds
+        return found if found is False or (found is True and is_plain) else None
+    is_one_thing = isinstance(subject, (ModuleValue, ParameterValue))
+    return False if is_one_thing and isinstance(pattern, _OTHER_THINGS) else None
+
+
+_OTHER_THINGS = (cst.MatchList, cst.MatchTuple, cst.MatchMapping, cst.MatchSingleton)
+"""Patterns that no module or parameter meets."""
 
 
 def _run_case(

@@ -310,7 +310,7 @@ def _define_function(run: Interpreter, node: cst.FunctionDef) -> Flow:
     assert chunk is not None
     function = FunctionValue(None, chunk, node, run.frame.key)
     wrapper = around(run, function, node, node) if node.decorators else None
-    run.bind(node.name.value, wrapper or function)
+    run.bind(node.name.value, function if wrapper is None else wrapper)
     return Flow.NEXT
 
 

@@ -163,6 +163,8 @@ class BoolTypedFreezeOption(Rule):
         assert isinstance(event, OptionTypedAsBool)
         if not event.is_argparse and not _parses_like_argparse(trace):
             return
+        if _REGISTERED.search(trace.file.text):
+            return
         if _is_about_freezing(event.option):
             yield Report(
                 event.place,
@@ -170,6 +172,10 @@ class BoolTypedFreezeOption(Rule):
                 "True, so this option cannot be switched off",
                 "write `action=argparse.BooleanOptionalAction` instead of `type=bool`",
             )
+
+
+_REGISTERED = re.compile(r"\.register\(\s*[\"']type[\"'],\s*bool\b")
+"""A parser is told what to do with `type=bool`."""
 
 
 def _parses_like_argparse(trace: Trace) -> bool:

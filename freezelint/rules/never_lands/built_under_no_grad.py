@@ -20,6 +20,7 @@ from freezelint.analysis.training import (
     filters_by_flag,
     is_handed_on,
     steps_after,
+    was_out_of_sight,
     without_flag_tests,
 )
 from freezelint.analysis.values import Part
@@ -275,7 +276,7 @@ def _trains(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
 def _is_run(trace: Trace, event: OptimizerBuilt, module: ModuleObject) -> bool:
     """Whether a loss is differentiated that came out of the module, as far as is in sight."""
     step = next(steps_after(trace, event, event.key), event)
-    if is_withheld(trace, module.key, step):
+    if is_withheld(trace, module.key, step) or was_out_of_sight(trace, Part(module.key), step):
         return False
     own, around = [], []
     for forward in trace.after(event, ForwardRan):

@@ -14,6 +14,7 @@ from freezelint.analysis.events import (
     OptimizerBuilt,
     Stepped,
 )
+from freezelint.analysis.knowledge.layers import LAYERS_THAT_NORMALIZE
 from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_CONSTRUCTIONS,
     OPTIMIZER_WORDS,
@@ -31,7 +32,7 @@ from freezelint.analysis.training import (
     was_out_of_sight,
     without_flag_tests,
 )
-from freezelint.analysis.values import Part
+from freezelint.analysis.values import Constant, Part
 from freezelint.analysis.withheld import is_withheld
 from freezelint.findings import Level
 from freezelint.records import NamedTuple
@@ -154,6 +155,10 @@ class EvalAsFreeze(Rule):
         assert isinstance(event, ModeSet)
         if event.training is not False or event.repeated or not _is_whole_module(trace, event):
             return
+        _, _, layer = (trace.objects.module(event.part.key).library or "").rpartition(".")
+        if layer in LAYERS_THAT_NORMALIZE:
+            # Whoever asks for that layer alone asks for its statistics.
+            return
         is_own = event.scopes[-1:] == (MODE_OVERRIDES["train"],)
         said = event.place.chunk.text if is_own else event.place.comments
         if _SAYS_PINNED.search(said) or event.label.startswith("super("):
@@ -231,6 +236,7 @@ def _trains(trace: Trace, event: ModeSet, built: _Taker, step: Stepped, since: E
         part
         for part in built.parts
         if trace.covers(without_flag_tests(part), key, built.event.index)
+        and not _stands_still(built.event, part)
     ]
     if not holds or any(built.key in each.keys for each in trace.before(since, Stepped)):
         return False
@@ -243,6 +249,16 @@ def _trains(trace: Trace, event: ModeSet, built: _Taker, step: Stepped, since: E
         return False
     forwards = forwards_between(trace, key, since, step)
     return any(forward.grad_enabled is True for forward in forwards)
+
+
+def _stands_still(built: Event, part: Part) -> bool:
+    """Whether a part is in a group of an optimizer whose learning rate is 0."""
+    if not isinstance(built, OptimizerBuilt):
+        return False
+    groups = [each for each in built.groups if part in each.parts]
+    return bool(groups) and all(
+        isinstance(rate := each.options.get("lr"), Constant) and rate.value == 0 for each in groups
+    )
 
 
 def _is_trainable(

@@ -150,6 +150,10 @@ class SelectorMatchesNothing(Rule):
         for selector in _that_meet_nothing(trace, event):
             if selector.place is None or not selector.test.texts or _another_fits(trace, event):
                 continue
+            from freezelint.analysis.provisions import is_provided_for
+
+            if is_provided_for(event, selector.place.place, selector.test.texts, trace.file):
+                continue
             texts = ", ".join(f"`{text}`" for text in selector.test.texts)
             done = "freezes" if event.value is False else "unfreezes"
             effect = f"{done} every parameter" if selector.test.negated else f"{done} nothing"
