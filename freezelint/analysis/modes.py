@@ -183,6 +183,14 @@ def is_teacher(trace: Trace, key: int) -> bool:
     )
 
 
+def may_run_inside(trace: Trace, key: int) -> bool:
+    """Whether a module may run in the forward pass of one around it, which nobody looked into."""
+    return any(
+        not each.is_followed and each.key != key and trace.objects.route(each.key, key, each.index)
+        for each in trace.all(ForwardRan)
+    )
+
+
 def _only_computes(trace: Trace, key: int, at: int) -> bool:
     """Whether a module has nothing to train, as losses have not."""
     if has_no_parameters(trace, key):

@@ -11,7 +11,12 @@ from freezelint.analysis.frozen_statistics import keeps_statistics
 from freezelint.analysis.knowledge.layers import LayerKind
 from freezelint.analysis.knowledge.patterns import FREEZES, TRAINER_CALL, TRAINING_CALLS
 from freezelint.analysis.knowledge.transformers import DROPPING_WORDS
-from freezelint.analysis.modes import is_teacher, trainer_of, training_passes
+from freezelint.analysis.modes import (
+    is_teacher,
+    may_run_inside,
+    trainer_of,
+    training_passes,
+)
 from freezelint.analysis.normalization import MODE_WORDS
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
@@ -151,7 +156,9 @@ class TeacherFollowsTrain(Rule):
             if event.repeated and (before is None or module.born < before.index):
                 # What was there before was looked at then.
                 continue
-            if not is_teacher(trace, module.key) or follows_another(trace, module.key):
+            if not is_teacher(trace, module.key) or may_run_inside(trace, module.key):
+                continue
+            if follows_another(trace, module.key):
                 continue
             passed = next(training_passes(trace, teacher, event), None)
             if passed is None:
