@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Event, HandedOver, MethodCalled, OptimizerBuilt
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
+from freezelint.analysis.trainability import has_no_parameters
 from freezelint.analysis.training import (
     flag_changes_after,
-    has_no_parameters,
     is_handed_on,
     steps_after,
     trained_before,

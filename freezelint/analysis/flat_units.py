@@ -11,7 +11,7 @@ from freezelint.analysis.knowledge.peft import HEADS, MODELS_WITH_HEADS
 from freezelint.analysis.library_events import AdaptersAdded
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
-from freezelint.analysis.training import has_parameters
+from freezelint.analysis.trainability import has_parameters
 from freezelint.analysis.values import (
     ClassValue,
     Constant,

@@ -26,7 +26,8 @@ from freezelint.analysis.library_events import FlagsSetByLibrary
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources
 from freezelint.analysis.trace import compatible
-from freezelint.analysis.training import freeze_of_all, has_no_parameters, region_inside
+from freezelint.analysis.trainability import freeze_of_all, has_no_parameters
+from freezelint.analysis.training import region_inside
 from freezelint.analysis.values import (
     BoundMethod,
     Constant,

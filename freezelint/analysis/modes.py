@@ -21,7 +21,8 @@ from freezelint.analysis.module_hooks import may_set_modes
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.reach import family_of
 from freezelint.analysis.trace import implies
-from freezelint.analysis.training import has_no_parameters, may_be_unknown
+from freezelint.analysis.trainability import has_no_parameters
+from freezelint.analysis.training import may_be_unknown
 from freezelint.analysis.values import ModuleValue, Part
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.layers import MODULE_CONTAINERS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.training import is_born_trainable, trained_before
+from freezelint.analysis.trainability import is_born_trainable
+from freezelint.analysis.training import trained_before
 from freezelint.analysis.values import ModuleValue, Part
 from freezelint.records import NamedTuple
 

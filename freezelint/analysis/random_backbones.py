@@ -16,7 +16,7 @@ from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.tensors import sources_of, tensors_in
-from freezelint.analysis.training import has_no_parameters, has_parameters
+from freezelint.analysis.trainability import has_no_parameters, has_parameters
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:

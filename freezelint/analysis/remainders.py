@@ -9,7 +9,8 @@ from freezelint.analysis.events import SubmoduleReplaced
 from freezelint.analysis.knowledge import transformers
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import Atom, NameTest, NotAll, is_met_by
-from freezelint.analysis.training import has_no_parameters, has_parameters, without_flag_tests
+from freezelint.analysis.trainability import has_no_parameters, has_parameters
+from freezelint.analysis.training import without_flag_tests
 from freezelint.analysis.values import Part
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter import annotated_names
 from freezelint.analysis.interpreter.classes import some_object
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.iteration import items_of
@@ -258,6 +258,6 @@ def annotate_parameters(run: Interpreter, parameters: cst.Parameters) -> None:
         if isinstance(value, LibraryInstance):
             judge_instance(run, value, run.frame.uses_of(parameter.name.value))
         if parameter.annotation is not None and isinstance(value, Unknown):
-            run.bindings[key] = assignment.by_annotation(
+            run.bindings[key] = annotated_names.by_annotation(
                 run, value, parameter.annotation.annotation, parameter.name
             )

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.events import ConditionTested, ParametersPaired
-from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter import assignment, concatenation
 from freezelint.analysis.interpreter.attributes import read_attribute
 from freezelint.analysis.interpreter.element_tests import IDENTITY
-from freezelint.analysis.interpreter.expressions import added, arithmetic, by_path
+from freezelint.analysis.interpreter.expressions import by_path
 from freezelint.analysis.interpreter.functional import filter_elements, map_elements
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.iteration import (
@@ -22,6 +22,7 @@ from freezelint.analysis.interpreter.iteration import (
     parameters_in,
     stands_for_several,
 )
+from freezelint.analysis.interpreter.operators import added, arithmetic
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.sequences import as_table
 from freezelint.analysis.interpreter.somewhere import put_somewhere
@@ -192,7 +193,7 @@ def _sum(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     if len(arguments.positional) == 2 and isinstance(consumed, SequenceValue):
         joined: Value = arguments.positional[1]
         for item in consumed.items:
-            joined = assignment.concatenated(run, joined, item, node)
+            joined = concatenation.concatenated(run, joined, item, node)
         return joined
     if isinstance(consumed, ElementsValue):
         # Each of them is like this one; a sum begins with 0.

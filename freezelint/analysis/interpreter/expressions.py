@@ -10,7 +10,6 @@ from freezelint.analysis.interpreter import texts
 from freezelint.analysis.interpreter.frames import is_module_use, is_optimizer_use
 from freezelint.analysis.interpreter.graphs import (
     compared,
-    derived,
     hand_out,
     lone_parameter,
     replace,
@@ -19,9 +18,9 @@ from freezelint.analysis.interpreter.graphs import (
 from freezelint.analysis.interpreter.iteration import element_of, items_of
 from freezelint.analysis.interpreter.joining import join_values
 from freezelint.analysis.interpreter.names import by_use, judge_by_use, look_up, uses_of
+from freezelint.analysis.interpreter.operators import _is_number, added, arithmetic, bitwise
 from freezelint.analysis.predicates import SOME, conjunction
 from freezelint.analysis.syntax import dotted
-from freezelint.analysis.tensors import sources_of
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
@@ -36,9 +35,7 @@ from freezelint.analysis.values import (
     ModuleValue,
     ParameterValue,
     SequenceValue,
-    TensorKind,
     TensorValue,
-    TypedValue,
     Unknown,
     Value,
 )
@@ -233,7 +230,7 @@ def _lambda(run: Interpreter, node: cst.Lambda) -> Value:
 
 
 def _collection(run: Interpreter, node: cst.List | cst.Tuple | cst.Set) -> Value:
-    from freezelint.analysis.interpreter.assignment import concatenated
+    from freezelint.analysis.interpreter.concatenation import concatenated
 
     items: list[Value] = []
     spread: list[Value] = []
@@ -284,7 +281,7 @@ def _is_text(value: Value) -> bool:
 
 
 def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
-    from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
+    from freezelint.analysis.interpreter.concatenation import as_parameters, concatenated
     from freezelint.analysis.interpreter.gradients import complement, is_gradient, product
 
     left, right = evaluate(run, node.left), evaluate(run, node.right)
@@ -313,55 +310,8 @@ def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
     if isinstance(node.operator, cst.Multiply) and (is_gradient(left) or is_gradient(right)):
         return product(left, right)
     if isinstance(node.operator, (cst.BitAnd, cst.BitOr, cst.BitXor)):
-        return _bitwise(run, left, right, node)
+        return bitwise(run, left, right, node)
     return arithmetic(run, left, right)
-
-
-def _bitwise(run: Interpreter, left: Value, right: Value, node: cst.BinaryOperation) -> Value:
-    """Of tensors it is one of truth values or whole numbers, which has no graph."""
-    from freezelint.analysis.interpreter.assignment import concatenated
-
-    if not any(isinstance(each, (TensorValue, ComparisonValue)) for each in (left, right)):
-        is_or = isinstance(node.operator, cst.BitOr)
-        return concatenated(run, left, right, node) if is_or else arithmetic(run, left, right)
-    return arithmetic(run, left, right, is_discrete=True)
-
-
-def added(run: Interpreter, left: Value, right: Value) -> Value:
-    """What a sum of two operands gives: a term may have a graph where another has none."""
-    result = arithmetic(run, left, right)
-    if not isinstance(result, TensorValue) or result.cut_from is not None:
-        return result
-    terms = [each for each in (left, right) if isinstance(each, TensorValue)]
-    idle = (key for each in terms for key in (*each.idle, *(each.cut_from or ())))
-    return result._replace(idle=tuple(dict.fromkeys(idle)))
-
-
-def arithmetic(run: Interpreter, left: Value, right: Value, *, is_discrete: bool = False) -> Value:
-    """What a computation with two operands gives."""
-    # An attribute that is read and not called, such as `.values`, is a tensor too.
-    operands = [each.receiver if isinstance(each, BoundMethod) else each for each in (left, right)]
-    operands = [
-        (compared(run, each) or each) if isinstance(each, ComparisonValue) else each
-        for each in operands
-    ]
-    tensors = [each for each in operands if isinstance(each, TensorValue)]
-    graphs = [each.modules for each in tensors if each.cut_from is None]
-    modules = tuple(dict.fromkeys(key for keys in graphs for key in keys))
-    kind = TensorKind.OUTPUT if modules else TensorKind.PLAIN
-    result = derived(run, TensorValue(kind, modules=modules), operands, is_discrete=is_discrete)
-    is_traced = modules or result.cut_from is not None or sources_of(result)
-    if not is_traced and _is_any_number(left) and _is_any_number(right):
-        return TypedValue("float")
-    return result if is_traced else UNKNOWN
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, Constant) and type(value.value) in (int, float)
-
-
-def _is_any_number(value: Value) -> bool:
-    return _is_number(value) or (isinstance(value, TypedValue) and value.type in ("int", "float"))
 
 
 def _subscript(run: Interpreter, node: cst.Subscript) -> Value:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter.adapters import ADAPTER_CALLS, configure
-from freezelint.analysis.interpreter.assignment import concatenated
 from freezelint.analysis.interpreter.building import (
     build_layer,
     build_model,
@@ -16,6 +15,7 @@ from freezelint.analysis.interpreter.building import (
     share_module,
 )
 from freezelint.analysis.interpreter.command_line import OPTION_CALLS
+from freezelint.analysis.interpreter.concatenation import concatenated
 from freezelint.analysis.interpreter.gradients import chosen, is_gradient
 from freezelint.analysis.interpreter.graphs import derived, take_up
 from freezelint.analysis.interpreter.iteration import consume, items_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter import flag_writes
 from freezelint.analysis.interpreter.classes import is_lightning_class
 from freezelint.analysis.interpreter.training_loop import run_backward
 from freezelint.analysis.values import (
@@ -74,7 +74,7 @@ def _optimizers(run: Interpreter) -> Value:
 
 
 def _set(run: Interpreter, module: ModuleValue, flag: bool, node: cst.Call) -> None:
-    assignment.write_flag(run, module, flag, node)
+    flag_writes.write_flag(run, module, flag, node)
     for part in run.parts_of(module.key)[:1]:
         run.announce(
             events.ModeSet(

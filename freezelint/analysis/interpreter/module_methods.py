@@ -8,7 +8,7 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.architectures import known_place
-from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter import flag_writes
 from freezelint.analysis.interpreter.adapted_methods import call_on_adapted
 from freezelint.analysis.interpreter.arguments import Arguments, passing
 from freezelint.analysis.interpreter.calls import apply
@@ -23,10 +23,7 @@ from freezelint.analysis.interpreter.lightning_modules import (
     call_on_lightning_module,
     is_lightning_module,
 )
-from freezelint.analysis.interpreter.module_tables import (
-    TABLE_METHODS,
-    call_on_table,
-)
+from freezelint.analysis.interpreter.module_tables import TABLE_METHODS, call_on_table
 from freezelint.analysis.interpreter.optimizers import clears_to_none
 from freezelint.analysis.interpreter.out_of_sight import hand_over
 from freezelint.analysis.interpreter.submodules import (
@@ -143,7 +140,7 @@ def _change(
         choice = arguments.get(0, "requires_grad")
         source = arguments.node(0, "requires_grad")
         value = Constant(True) if choice is None else choice
-        assignment.write_computed_flag(run, receiver, value, node, source)
+        flag_writes.write_computed_flag(run, receiver, value, node, source)
     elif name == "apply" and arguments.positional:
         _apply(run, receiver, arguments.positional[0], node)
 

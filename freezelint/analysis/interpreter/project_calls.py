@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freezelint.analysis.interpreter.assignment import write_flag
 from freezelint.analysis.interpreter.building import build_model
+from freezelint.analysis.interpreter.flag_writes import write_flag
 from freezelint.analysis.interpreter.optimizers import build_optimizer
 from freezelint.analysis.values import (
     UNKNOWN,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from freezelint.analysis.interpreter.assignment import as_parameters, concatenated
+from freezelint.analysis.interpreter.concatenation import as_parameters, concatenated
 from freezelint.analysis.interpreter.element_tests import ElementTest
 from freezelint.analysis.interpreter.hidden import note_collection
 from freezelint.analysis.interpreter.iteration import (

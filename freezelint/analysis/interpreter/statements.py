@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter import aliasing, assignment, branches, graphs, loops
+from freezelint.analysis.interpreter import (
+    aliasing,
+    annotated_names,
+    assignment,
+    branches,
+    graphs,
+    loops,
+)
 from freezelint.analysis.interpreter.adapted_methods import leave_context
 from freezelint.analysis.interpreter.conditions import judge, judge_constants
 from freezelint.analysis.interpreter.decorated import around
@@ -137,7 +144,7 @@ def _assign(run: Interpreter, node: cst.Assign) -> Flow:
 
 def _annotated_assign(run: Interpreter, node: cst.AnnAssign) -> Flow:
     value = UNKNOWN if node.value is None else evaluate(run, node.value)
-    value = assignment.by_annotation(run, value, node.annotation.annotation, node.target)
+    value = annotated_names.by_annotation(run, value, node.annotation.annotation, node.target)
     if node.value is not None:
         graphs.store(run, [node.target], value)
         assignment.assign(run, node.target, value, node.value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis import events
-from freezelint.analysis.interpreter import assignment
+from freezelint.analysis.interpreter import flag_writes
 from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
 from freezelint.analysis.interpreter.gradients import call_on_gradient, kept_mask
 from freezelint.analysis.interpreter.graphs import (
@@ -47,11 +47,11 @@ def call_on_parameter(
         choice = arguments.get(0, "requires_grad")
         source = arguments.node(0, "requires_grad")
         value = Constant(True) if choice is None else choice
-        assignment.write_computed_flag(run, receiver, value, node, source)
+        flag_writes.write_computed_flag(run, receiver, value, node, source)
         return receiver
     if name == "detach_":
         # It clears the flag, but to make a leaf of it: that is no freeze.
-        assignment.write_flag(run, receiver, False, node, certain=False)
+        flag_writes.write_flag(run, receiver, False, node, certain=False)
         return receiver
     if name == "register_hook":
         hook_on_parameter(run, receiver, arguments, node)
@@ -105,7 +105,7 @@ def call_on_tensor(
     if name == "requires_grad_":
         if arguments.get(0, "requires_grad") == Constant(False):
             return receiver
-        return assignment.make_leaf(run, receiver, _receiver_node(node))
+        return flag_writes.make_leaf(run, receiver, _receiver_node(node))
     if name in ("item", "tolist", "numpy", "size", "dim", "numel", "shape"):
         take_up(run, (receiver,))
         # The numbers of what was cut from its graph are as good as the tensor.

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import Event, FlagWritten, MethodCalled, OptimizerBuilt, Stepped
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS_OR_NAMES,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS_OR_NAMES
 from freezelint.analysis.library_events import AdaptersAdded, FlagsSetByLibrary
 from freezelint.analysis.predicates import NameTest, flag_tests
+from freezelint.analysis.trainability import is_born_trainable
 from freezelint.analysis.training import (
     filters_by_flag,
-    is_born_trainable,
     may_be_unknown,
     steps_after,
     without_flag_tests,

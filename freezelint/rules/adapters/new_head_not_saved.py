@@ -23,14 +23,8 @@ from freezelint.analysis.knowledge.peft import HEADS, MODELS_WITH_HEADS, SAYS_HE
 from freezelint.analysis.library_events import AdaptersAdded, TrainerStarted
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
-from freezelint.analysis.training import is_born_trainable
-from freezelint.analysis.values import (
-    Constant,
-    LibraryValue,
-    ModuleValue,
-    Part,
-    SequenceValue,
-)
+from freezelint.analysis.trainability import is_born_trainable
+from freezelint.analysis.values import Constant, LibraryValue, ModuleValue, Part, SequenceValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule

@@ -14,11 +14,8 @@ from freezelint.analysis.events import (
 )
 from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.library_events import FlagsSetByLibrary, TrainerStarted
-from freezelint.analysis.training import (
-    is_frozen_but_for_pieces,
-    is_written_again,
-    steps_after,
-)
+from freezelint.analysis.trainability import is_frozen_but_for_pieces
+from freezelint.analysis.training import is_written_again, steps_after
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
 from freezelint.rules.rule import Report, Rule

@@ -15,7 +15,7 @@ from freezelint.analysis.events import (
 from freezelint.analysis.knowledge.patterns import QUOTED_FLAG
 from freezelint.analysis.knowledge.transformers import REAL_OUTPUTS
 from freezelint.analysis.trace import implies
-from freezelint.analysis.training import has_no_parameters, is_known_to_have_parameters
+from freezelint.analysis.trainability import has_no_parameters, is_known_to_have_parameters
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,

@@ -36,13 +36,8 @@ from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.tensors import cut_sources, graph_sources, sources_of, tensors_in
-from freezelint.analysis.training import (
-    happens_whenever,
-    has_no_parameters,
-    has_parameters,
-    steps_after,
-    without_flag_tests,
-)
+from freezelint.analysis.trainability import has_no_parameters, has_parameters
+from freezelint.analysis.training import happens_whenever, steps_after, without_flag_tests
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
 from freezelint.findings import About, Level
 from freezelint.records import NamedTuple

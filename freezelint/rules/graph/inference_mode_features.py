@@ -8,7 +8,7 @@ from freezelint.analysis.events import BackwardRan, Called, Event, ForwardRan
 from freezelint.analysis.knowledge.layers import LAYERS_KEEPING_INPUT, LOSSES_KEEPING_TARGET
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.tensors import graph_sources, sources_of, tensors_in
-from freezelint.analysis.training import has_parameters
+from freezelint.analysis.trainability import has_parameters
 from freezelint.analysis.values import BoundMethod, Part, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

@@ -25,12 +25,8 @@ from freezelint.analysis.knowledge.patterns import (
 from freezelint.analysis.module_hooks import may_exchange_values
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources
-from freezelint.analysis.training import (
-    filters_by_flag,
-    lasting_freeze,
-    shares_activation,
-    steps_after,
-)
+from freezelint.analysis.trainability import lasting_freeze
+from freezelint.analysis.training import filters_by_flag, shares_activation, steps_after
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

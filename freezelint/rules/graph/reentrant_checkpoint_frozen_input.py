@@ -8,7 +8,7 @@ from freezelint.analysis.events import BackwardRan, Called, Event, MethodCalled
 from freezelint.analysis.gradients import needs_no_gradient
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.training import is_known_to_have_parameters
+from freezelint.analysis.trainability import is_known_to_have_parameters
 from freezelint.analysis.values import Constant, ModuleValue, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

@@ -17,7 +17,7 @@ from freezelint.analysis.knowledge.patterns import FREEZES
 from freezelint.analysis.modes import put_into_evaluation, step_of
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, tensors_in
-from freezelint.analysis.training import is_born_trainable
+from freezelint.analysis.trainability import is_born_trainable
 from freezelint.analysis.values import Constant, LibraryValue, ModuleValue, Part, Value
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

@@ -11,7 +11,7 @@ from freezelint.analysis.modes import put_into_training, step_of
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.self_updating import Update, update_in_forward
 from freezelint.analysis.trace import compatible
-from freezelint.analysis.training import freeze_of_all
+from freezelint.analysis.trainability import freeze_of_all
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

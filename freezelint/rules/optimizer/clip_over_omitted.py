@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, GradientsCleared, Stepped
 from freezelint.analysis.gradients import gets_gradients, holders_of
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS_OR_NAMES,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS_OR_NAMES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import is_total
 from freezelint.analysis.remainders import has_more
-from freezelint.analysis.training import is_born_trainable, without_flag_tests
+from freezelint.analysis.trainability import is_born_trainable
+from freezelint.analysis.training import without_flag_tests
 from freezelint.analysis.values import ParameterSequence, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

@@ -17,21 +17,11 @@ from freezelint.analysis.knowledge.frameworks import LIGHTNING
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.listings import is_listed_apart
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.predicates import (
-    ConditionTest,
-    FlagTest,
-    Some,
-    flag_tests,
-    is_total,
-)
+from freezelint.analysis.predicates import ConditionTest, FlagTest, Some, flag_tests, is_total
 from freezelint.analysis.rounds import comes_back
 from freezelint.analysis.trace import implies
-from freezelint.analysis.training import (
-    filters_by_flag,
-    has_parameters,
-    shares_activation,
-    without_flag_tests,
-)
+from freezelint.analysis.trainability import has_parameters
+from freezelint.analysis.training import filters_by_flag, shares_activation, without_flag_tests
 from freezelint.analysis.values import Part
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

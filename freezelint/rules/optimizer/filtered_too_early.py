@@ -18,12 +18,12 @@ from freezelint.analysis.knowledge.patterns import (
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.syntax import walk
 from freezelint.analysis.trace import compatible
+from freezelint.analysis.trainability import lasting_freeze
 from freezelint.analysis.training import (
     is_dropped,
     is_rebuilt,
     is_said_before,
     is_written_again,
-    lasting_freeze,
     region_inside,
     shares_activation,
     steps_after,

@@ -14,7 +14,8 @@ from freezelint.analysis.knowledge.patterns import (
     OPTIMIZER_WORDS_OR_NAMES,
 )
 from freezelint.analysis.predicates import flag_tests
-from freezelint.analysis.training import filters_by_flag, lasting_freeze
+from freezelint.analysis.trainability import lasting_freeze
+from freezelint.analysis.training import filters_by_flag
 from freezelint.analysis.values import ParameterSequence
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

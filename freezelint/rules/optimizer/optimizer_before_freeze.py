@@ -18,13 +18,13 @@ from freezelint.analysis.listings import is_listed_apart
 from freezelint.analysis.predicates import flag_tests
 from freezelint.analysis.remainders import with_wholes
 from freezelint.analysis.toggles import is_left_off
+from freezelint.analysis.trainability import lasting_freeze
 from freezelint.analysis.training import (
     filters_by_flag,
     is_dropped,
     is_rebuilt,
     is_said_before,
     is_written_again,
-    lasting_freeze,
     may_be_unknown,
     region_inside,
     shares_activation,

@@ -22,11 +22,8 @@ from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTI
 from freezelint.analysis.loss_weights import weighs_losses
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.tensors import graph_sources, tensors_in
-from freezelint.analysis.training import (
-    draws_parameters,
-    has_parameters,
-    shares_activation,
-)
+from freezelint.analysis.trainability import draws_parameters, has_parameters
+from freezelint.analysis.training import shares_activation
 from freezelint.analysis.values import ModuleValue, Part, TensorValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

@@ -21,10 +21,10 @@ from freezelint.analysis.knowledge.patterns import (
 from freezelint.analysis.predicates import NameTest, is_total
 from freezelint.analysis.remainders import left_out
 from freezelint.analysis.toggles import is_toggled
+from freezelint.analysis.trainability import is_frozen_but_for_pieces
 from freezelint.analysis.training import (
     filters_by_flag,
     flag_changes_after,
-    is_frozen_but_for_pieces,
     is_handed_on,
     is_rebuilt,
     is_written_again,

@@ -17,7 +17,8 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.search import LinePattern
 from freezelint.analysis.trace import compatible
-from freezelint.analysis.training import has_no_parameters, has_parameters, trained_before
+from freezelint.analysis.trainability import has_no_parameters, has_parameters
+from freezelint.analysis.training import trained_before
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

@@ -20,7 +20,8 @@ from freezelint.analysis.knowledge.patterns import (
 from freezelint.analysis.knowledge.shapes import Heads, heads_of
 from freezelint.analysis.library_events import TrainerStarted
 from freezelint.analysis.objects import Origin
-from freezelint.analysis.training import is_born_trainable, may_be_unknown, steps_after
+from freezelint.analysis.trainability import is_born_trainable
+from freezelint.analysis.training import may_be_unknown, steps_after
 from freezelint.analysis.values import Constant, Part, TypedValue
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

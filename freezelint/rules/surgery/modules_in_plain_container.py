@@ -22,11 +22,8 @@ from freezelint.analysis.objects import Origin
 from freezelint.analysis.plain_collections import is_worked_with
 from freezelint.analysis.predicates import NameTest
 from freezelint.analysis.search import LinePattern
-from freezelint.analysis.training import (
-    has_no_parameters,
-    is_born_trainable,
-    without_flag_tests,
-)
+from freezelint.analysis.trainability import has_no_parameters, is_born_trainable
+from freezelint.analysis.training import without_flag_tests
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

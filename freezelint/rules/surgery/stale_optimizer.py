@@ -18,20 +18,12 @@ from freezelint.analysis.events import (
     Stepped,
     SubmoduleReplaced,
 )
-from freezelint.analysis.knowledge.patterns import (
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS_OR_NAMES,
-)
+from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS_OR_NAMES
 from freezelint.analysis.listings import is_listed_apart
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.rounds import leaves_its_loop
-from freezelint.analysis.training import (
-    is_born_trainable,
-    is_handed_on,
-    is_rebuilt,
-    shares_activation,
-    steps_after,
-)
+from freezelint.analysis.trainability import is_born_trainable
+from freezelint.analysis.training import is_handed_on, is_rebuilt, shares_activation, steps_after
 from freezelint.analysis.values import ModuleValue, Part, Unknown
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim

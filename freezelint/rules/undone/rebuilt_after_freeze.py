@@ -20,13 +20,10 @@ from freezelint.analysis.events import (
     SubmoduleReplaced,
 )
 from freezelint.analysis.knowledge.modules import MODULE_ITERATORS
-from freezelint.analysis.knowledge.patterns import (
-    FREEZES,
-    OPTIMIZER_CONSTRUCTIONS,
-    OPTIMIZER_WORDS,
-)
+from freezelint.analysis.knowledge.patterns import FREEZES, OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.lost_freeze import are_of_one_kind, is_loaded_anew
-from freezelint.analysis.training import freeze_of_all, happens_whenever, trained_before
+from freezelint.analysis.trainability import freeze_of_all
+from freezelint.analysis.training import happens_whenever, trained_before
 from freezelint.analysis.values import ModuleValue
 from freezelint.findings import Level
 from freezelint.rules.claims import Claim

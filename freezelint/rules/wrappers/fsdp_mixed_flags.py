@@ -18,7 +18,8 @@ from freezelint.analysis.knowledge.calls import FULLY_SHARDED
 from freezelint.analysis.knowledge.patterns import FLAG_WRITES
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.predicates import SOME, is_total
-from freezelint.analysis.training import has_parameters, is_written_again
+from freezelint.analysis.trainability import has_parameters
+from freezelint.analysis.training import is_written_again
 from freezelint.analysis.values import Constant, ModuleValue, Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
