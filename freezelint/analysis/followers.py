@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Value
 
-_CALLED = re.compile(r"(?<![\w.])(?:self\.)?(\w+)$")
+_CALLED = r"(?<![\w.])(?:self\.)?(\w+)$"
 
 _UPDATES = r"\.(?:data\b|copy_|lerp_|mul_|add_|set_|swap)|state_dict\(|\bzip\(|_foreach_"
 """How code writes weights of one network into another."""
@@ -125,7 +125,7 @@ def _taker(text: str, at: int) -> str:
     while depth and opening > 0:
         opening -= 1
         depth += (text[opening] == ")") - (text[opening] == "(")
-    called = _CALLED.search(text[:opening])
+    called = re.search(_CALLED, text[:opening])
     return "" if called is None else called[1]
 
 

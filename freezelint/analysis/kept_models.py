@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.events import Aliased
     from freezelint.analysis.trace import Trace
 
-_TERM = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?")
+_TERM = r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?"
 """A name, an attribute or an entry of a table, as it may be compared and assigned."""
 
 _ENDS = ("break", "return", "raise")
@@ -60,7 +60,7 @@ def _is_a_record(trace: Trace, alias: Aliased) -> bool:
             return False
         tests += "".join(rest)
         block = block or [lines[number], *block_below(lines, number + 1, number + 1)]
-        compared = set(_TERM.findall(tests)) if re.search("[<>]", tests) else set()
+        compared = set(re.findall(_TERM, tests)) if re.search("[<>]", tests) else set()
         compared |= {each.partition("[")[0] for each in compared}
         if any(compared & _assigned(each) for each in block):
             return True
@@ -73,7 +73,7 @@ def _is_a_record(trace: Trace, alias: Aliased) -> bool:
 
 def _assigned(line: str) -> set[str]:
     targets, sign, _ = line.partition(" = ")
-    return set(_TERM.findall(targets)) if sign else set()
+    return set(re.findall(_TERM, targets)) if sign else set()
 
 
 def _is_the_last(trace: Trace, alias: Aliased) -> bool:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _FORWARD_HOOKS = ("register_forward_hook", "register_forward_pre_hook")
 
-_GIVES_BACK = re.compile(r"\breturn\b(?![ \t]*(?:None[ \t]*)?(?:#.*)?$)", re.MULTILINE)
+_GIVES_BACK = r"(?m)\breturn\b(?![ \t]*(?:None[ \t]*)?(?:#.*)?$)"
 
-_MODES = re.compile(r"eval|train|mode")
+_MODES = r"eval|train|mode"
 
 
 def may_exchange_values(trace: Trace) -> bool:
@@ -30,7 +30,7 @@ def may_exchange_values(trace: Trace) -> bool:
     if not any(map(trace.file.mentions, _FORWARD_HOOKS)):
         return False
     hooks = [_function_of(each) for each in _registrations(trace)]
-    return not hooks or any(text is None or _GIVES_BACK.search(text) for text in hooks)
+    return not hooks or any(text is None or re.search(_GIVES_BACK, text) for text in hooks)
 
 
 def may_set_modes(trace: Trace, part: Part) -> bool:
@@ -38,7 +38,7 @@ def may_set_modes(trace: Trace, part: Part) -> bool:
     return any(
         isinstance(each.receiver, ModuleValue)
         and trace.related(trace.objects.container_of(each.receiver.key), part.key, each.index)
-        and ((text := _function_of(each)) is None or _MODES.search(text) is not None)
+        and ((text := _function_of(each)) is None or re.search(_MODES, text) is not None)
         for each in _registrations(trace)
     )
 

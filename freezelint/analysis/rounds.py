@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from freezelint.analysis.events import Event
     from freezelint.analysis.trace import Trace
 
-_RECURS = re.compile(r"%|\bin\b|[<>]")
+_RECURS = r"%|\bin\b|[<>]"
 """What a condition holds that several rounds of a loop meet."""
 
-_ONCE = re.compile(r"==|\bis\b(?! not)|^(?:not )?[\w.]+$")
+_ONCE = r"==|\bis\b(?! not)|^(?:not )?[\w.]+$"
 """What one holds that waits for a single round, or asks whether the thing is done."""
 
-_ALL_BUT_ONE = re.compile(r"!=|\bis not\b|^(?:not )?[\w.]+$")
+_ALL_BUT_ONE = r"!=|\bis not\b|^(?:not )?[\w.]+$"
 """The same where a round is left early if the condition is met."""
 
 
@@ -40,12 +40,12 @@ def comes_back(trace: Trace, first: Event, second: Event) -> bool:
         if len(each.path) >= len(second.path) or not implies(second.path, each.path):
             continue
         code = each.place.code
-        if _RECURS.search(code):
+        if re.search(_RECURS, code):
             recurs = True
             continue
         around = each.place.chunk.span(each.place.statement, each.place.statement)
         is_around = any(around.line < line <= around.end_line for line in lines)
-        if (_ONCE if is_around else _ALL_BUT_ONE).search(code):
+        if re.search(_ONCE if is_around else _ALL_BUT_ONE, code):
             return False
     return recurs
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.syntax import Place
     from freezelint.analysis.trace import Trace
 
-_KEPT_STILL = re.compile(r"_*(?:ref|reference|target|teacher|old|frozen|prior|anchor)(?:_|\d*$)")
+_KEPT_STILL = r"_*(?:ref|reference|target|teacher|old|frozen|prior|anchor)(?:_|\d*$)"
 """Names of networks that another is compared with while it is trained."""
 
 _OTHER_WEIGHTS = ("disable_adapter", "set_adapter", "store", "swap", "restore", "copy_to")
@@ -100,7 +100,7 @@ def _lent_twice(
     What the function is for need not be known. Only of a name that says what it is for, and where
     both are computed alike.
     """
-    if _KEPT_STILL.match(alias.name.rpartition(".")[2]) is None:
+    if re.match(_KEPT_STILL, alias.name.rpartition(".")[2]) is None:
         return None
     if any(map(trace.file.mentions, _OTHER_WEIGHTS)):
         return None

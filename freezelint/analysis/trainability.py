@@ -50,7 +50,7 @@ _USES = ("(", ".parameters(", ".named_parameters(", ".forward(")
 """How a module is used."""
 
 
-_DRAWS_PARAMETERS = re.compile(
+_DRAWS_PARAMETERS = (
     r"(?:self\.\w+\s*=\s*|__init__\(\s*|[(\[,:]\s*)(?:torch\.)?nn\.(?:"
     r"Parameter\(\s*torch\.(?:randn|rand|empty|normal|Tensor|FloatTensor)\("
     rf"|(?:{'|'.join(sorted(LAYERS_WITH_WEIGHT - LAYERS_THAT_NORMALIZE))})\()"
@@ -67,7 +67,7 @@ def draws_parameters(definition: ClassDefinition) -> bool:
     return (
         constructor is not None
         and not any(each in constructor.text for each in ("requires_grad", "load_state_dict"))
-        and _DRAWS_PARAMETERS.search(constructor.text) is not None
+        and re.search(_DRAWS_PARAMETERS, constructor.text) is not None
     )
 
 

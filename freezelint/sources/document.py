@@ -19,7 +19,7 @@ RESTRUCTURED_TEXT = ".rst"
 DOCS = (*MARKDOWN, RESTRUCTURED_TEXT)
 """What is looked for in folders if code in documents is asked for."""
 
-_ESCAPED_LETTER = re.compile(rb"\\u00[2-7]")
+_ESCAPED_LETTER = rb"\\u00[2-7]"
 
 
 class Document:
@@ -95,7 +95,7 @@ def may_hide_words(path: str, data: bytes) -> bool:
     JSON may write any character as an escape, and some programs write ``=`` and ``<`` as
     ``\\u003d`` and ``\\u003c``.
     """
-    return path.endswith(NOTEBOOK) and _ESCAPED_LETTER.search(data) is not None
+    return path.endswith(NOTEBOOK) and re.search(_ESCAPED_LETTER, data) is not None
 
 
 def read_document(path: str, data: bytes) -> Document:

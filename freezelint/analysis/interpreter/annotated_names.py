@@ -43,7 +43,7 @@ def by_annotation(
         return by_annotation(run, _of_some_kind(run, left), annotation.right, name)
     if isinstance(annotation, cst.SimpleString):
         written = annotation.raw_value
-        named = cst.parse_expression(written) if _DOTTED.fullmatch(written) else None
+        named = cst.parse_expression(written) if re.fullmatch(_DOTTED, written) else None
         return value if named is None else by_annotation(run, value, named, name)
     if isinstance(annotation, cst.Subscript):
         return _by_generic(run, value, annotation, name)
@@ -107,7 +107,7 @@ def _of_some_kind(run: Interpreter, value: Value) -> Value:
     return value if module.owner_class is None else ModuleValue(run.given_module(module.label).key)
 
 
-_DOTTED = re.compile(r"\w+(?:\.\w+)*")
+_DOTTED = r"\w+(?:\.\w+)*"
 
 
 _COLLECTIONS = frozenset({"List", "list", "Sequence", "Iterable", "Collection"})

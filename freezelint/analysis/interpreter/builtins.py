@@ -11,7 +11,6 @@ from freezelint.analysis.interpreter import assignment, concatenation
 from freezelint.analysis.interpreter.attributes import read_attribute
 from freezelint.analysis.interpreter.element_tests import IDENTITY
 from freezelint.analysis.interpreter.expressions import by_path
-from freezelint.analysis.interpreter.functional import filter_elements, map_elements
 from freezelint.analysis.interpreter.graphs import take_up
 from freezelint.analysis.interpreter.iteration import (
     consume,
@@ -316,12 +315,24 @@ def _int(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     return value if isinstance(value, Counted) else TypedValue("int")
 
 
+def _filter(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    from freezelint.analysis.interpreter.functional import filter_elements
+
+    return filter_elements(run, arguments, node)
+
+
+def _map(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
+    from freezelint.analysis.interpreter.functional import map_elements
+
+    return map_elements(run, arguments, node)
+
+
 _HANDLERS: dict[str, Builtin] = {
     "id": _id,
     "int": _int,
     "type": _type,
-    "filter": filter_elements,
-    "map": map_elements,
+    "filter": _filter,
+    "map": _map,
     "list": _collect,
     "tuple": _collect,
     "set": _collect,

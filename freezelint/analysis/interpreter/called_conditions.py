@@ -11,7 +11,6 @@ from freezelint.analysis.events import KindsTested
 from freezelint.analysis.interpreter.arguments import evaluate_arguments
 from freezelint.analysis.interpreter.element_tests import UNDECIDED, ElementTest, Verdict, name_test
 from freezelint.analysis.interpreter.expressions import evaluate
-from freezelint.analysis.interpreter.judged_functions import judge_function
 from freezelint.analysis.interpreter.names import look_up
 from freezelint.analysis.knowledge.layers import BATCH_NORMS
 from freezelint.analysis.knowledge.modules import STRONG_MODULE_EVIDENCE
@@ -67,6 +66,8 @@ def judge_call(run: Interpreter, node: cst.Call) -> Verdict:
     if arguments and run.element_names and dotted(function) is not None:
         called = evaluate(run, function)
         if isinstance(called, FunctionValue):
+            from freezelint.analysis.interpreter.judged_functions import judge_function
+
             return judge_function(run, called, evaluate_arguments(run, node))
     if isinstance(function, cst.Attribute) and arguments:
         receiver = evaluate(run, function.value)

@@ -15,7 +15,6 @@ from freezelint.analysis.interpreter.forward import run_forward
 from freezelint.analysis.interpreter.instances import instantiate
 from freezelint.analysis.interpreter.joining import join, join_values
 from freezelint.analysis.interpreter.out_of_sight import hand_over, keys_in
-from freezelint.analysis.interpreter.project_calls import call_named
 from freezelint.analysis.values import (
     UNKNOWN,
     BoundMethod,
@@ -48,6 +47,8 @@ def apply(run: Interpreter, function: Value, arguments: Arguments, node: cst.Cal
     name = _name_of(function)
     role = None if name is None else run.index.names.role_of(name)
     if role is not None and name is not None:
+        from freezelint.analysis.interpreter.project_calls import call_named
+
         return call_named(run, role, name, arguments, node)
     if isinstance(function, FunctionValue):
         return follow(run, function, arguments, node)

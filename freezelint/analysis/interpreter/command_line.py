@@ -32,7 +32,7 @@ _PLAIN_TYPES = frozenset({"int", "float", "str"})
 _ORDINARY = frozenset({"type", "default", "choices", "required", "help", "dest", "metavar"})
 """Arguments with which an option is its text, converted: no ``action``, no ``nargs``."""
 
-_ENTRY = re.compile(r"( *)([A-Za-z_]\w*):(?: +(\S.*))?$")
+_ENTRY = r"( *)([A-Za-z_]\w*):(?: +(\S.*))?$"
 """A line of a text in YAML: a key, and what it stands for unless that is in the lines below."""
 
 _SAME_PARSER = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
@@ -156,7 +156,7 @@ def as_defaults(value: Value) -> Value:
 def _of_text(text: str) -> Value:
     """What a text in YAML stands for, where it is nothing but keys and plain values."""
     lines = [re.sub(r"(?:^|\s)#.*", "", line).rstrip() for line in text.split("\n")]
-    found = [_ENTRY.match(line) for line in lines if line]
+    found = [re.match(_ENTRY, line) for line in lines if line]
     entries = [(len(each[1]), each[2], each[3] or "") for each in found if each is not None]
     return _of_entries(entries) if len(entries) == len(found) else UNKNOWN
 

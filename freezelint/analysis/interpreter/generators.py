@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 _HARMLESS_DECORATORS = frozenset({"staticmethod", "classmethod"})
 
 
-_TAKES_TURNS = re.compile(
-    r"requires_grad_\(|requires_grad = |\.step\(|add_param_group|\boptim\.[A-Z]"
-)
+_TAKES_TURNS = r"requires_grad_\(|requires_grad = |\.step\(|add_param_group|\boptim\.[A-Z]"
 """What a generator does that has to do with when its caller does the rest."""
 
 
@@ -84,7 +82,9 @@ def run_generator(
     path, depth = run.path, len(run.loops)
     loops: list[cst.Yield] = []
 
-    takes_turns = function.definition is not None and _TAKES_TURNS.search(function.definition.text)
+    takes_turns = function.definition is not None and re.search(
+        _TAKES_TURNS, function.definition.text
+    )
 
     def keep(value: Value, source: cst.Yield) -> None:
         if takes_turns:

@@ -21,7 +21,6 @@ from freezelint.analysis.interpreter.decorated import around
 from freezelint.analysis.interpreter.expressions import evaluate
 from freezelint.analysis.interpreter.flow import Flow
 from freezelint.analysis.interpreter.generators import run_in_context, run_in_own_context
-from freezelint.analysis.interpreter.matching import run_match
 from freezelint.analysis.interpreter.names import absolute, look_up
 from freezelint.analysis.interpreter.optimizers import note_edited_groups
 from freezelint.analysis.interpreter.submodules import remove_child
@@ -233,6 +232,8 @@ def _try(run: Interpreter, node: cst.Try | cst.TryStar) -> Flow:
 
 
 def _match(run: Interpreter, node: cst.Match) -> Flow:
+    from freezelint.analysis.interpreter.matching import run_match
+
     return run_match(run, node, run_body)
 
 

@@ -8,7 +8,6 @@ import libcst as cst
 
 from freezelint.analysis import events
 from freezelint.analysis.interpreter import flag_writes
-from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
 from freezelint.analysis.interpreter.gradients import call_on_gradient, kept_mask
 from freezelint.analysis.interpreter.graphs import (
     compute_with,
@@ -54,6 +53,8 @@ def call_on_parameter(
         flag_writes.write_flag(run, receiver, False, node, certain=False)
         return receiver
     if name == "register_hook":
+        from freezelint.analysis.interpreter.gradient_hooks import hook_on_parameter
+
         hook_on_parameter(run, receiver, arguments, node)
         return UNKNOWN
     if name == "detach":

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from freezelint.analysis.events import EQUALS_ZERO
-from freezelint.analysis.lasting_fields import is_lasting
 from freezelint.analysis.syntax import walk
 from freezelint.analysis.trace import Subject, implies
 from freezelint.analysis.values import UNKNOWN, Constant, InstanceValue, ModuleValue
@@ -69,6 +68,8 @@ class BranchingPoints:
     def keeps(self, text: str, path: str) -> bool:
         """Whether a field of an object never changes after its construction."""
         if path not in self._kept:
+            from freezelint.analysis.lasting_fields import is_lasting
+
             self._kept[path] = is_lasting(text, path)
         return self._kept[path]
 

@@ -143,14 +143,14 @@ _TIMM_VIT = (
     "blocks.#.{ls1.gamma,ls2.gamma}"
 )
 
-_PLAIN_VIT = re.compile(r"(?:vit|deit)_(?:tiny|small|base|large|huge)_patch\d+_\d+$")
+_PLAIN_VIT = r"(?:vit|deit)_(?:tiny|small|base|large|huge)_patch\d+_\d+$"
 
-_MODEL_CLASS = re.compile(
+_MODEL_CLASS = (
     r"transformers\.(?:[a-z]\w*\.)*([A-Z][A-Za-z0-9]+?)(Model|LMHeadModel|For\w+)"
     r"(?:\.from_pretrained|\.from_config|\._from_config)?$"
 )
 
-_AUTO = re.compile(r"transformers\.Auto(Model)(For\w+)?\.from_pretrained$")
+_AUTO = r"transformers\.Auto(Model)(For\w+)?\.from_pretrained$"
 
 _CHECKPOINTS = (
     (r"(?:google-bert/)?bert-(?:base|large)-(?:un)?cased$", "Bert"),
@@ -224,8 +224,8 @@ def heads_of(library: str, asked: object) -> Heads | None:
 
 def _parsed(library: str, checkpoint: object) -> tuple[str, str] | None:
     """The family and the kind of a model of transformers."""
-    chosen = _AUTO.match(library)
-    found = chosen or _MODEL_CLASS.match(library)
+    chosen = re.match(_AUTO, library)
+    found = chosen or re.match(_MODEL_CLASS, library)
     if found is None:
         return None
     family = found[1] if chosen is None else _family_of(checkpoint)
@@ -259,7 +259,7 @@ def _timm_names(title: str) -> tuple[str, ...] | None:
     found = architecture(title)
     if found is None:
         return None
-    if _PLAIN_VIT.match(title):
+    if re.match(_PLAIN_VIT, title):
         return _expanded(_TIMM_VIT)
     return (*found.own_parameters, *(f"{each}.{REST}" for each in found.submodules))
 

@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
     from freezelint.findings import Fix
 
-_SAYS_FROZEN = re.compile(r"freez|froze", re.IGNORECASE)
-_SAYS_PINNED = re.compile(
-    r"batch[ _-]?norm|\bbns?\b|running|statistic|\bstats\b|dropout|determinis|on purpose|deliberate",
-    re.IGNORECASE,
+_SAYS_FROZEN = r"(?i)freez|froze"
+_SAYS_PINNED = (
+    r"(?i)batch[ _-]?norm|\bbns?\b|running|statistic|\bstats\b|dropout|determinis|on purpose"
+    r"|deliberate"
 )
 
 
@@ -161,7 +161,7 @@ class EvalAsFreeze(Rule):
             return
         is_own = event.scopes[-1:] == (MODE_OVERRIDES["train"],)
         said = event.place.chunk.text if is_own else event.place.comments
-        if _SAYS_PINNED.search(said) or event.label.startswith("super("):
+        if re.search(_SAYS_PINNED, said) or event.label.startswith("super("):
             # What a class makes of its own `train` is a matter of modes.
             return
         for built in _takers(trace):
@@ -185,7 +185,7 @@ class EvalAsFreeze(Rule):
                 (built.event.place, f"`{optimizer}` takes its parameters here"),
                 (step.place, "and steps here"),
             ),
-            level=Level.ERROR if _SAYS_FROZEN.search(words) else None,
+            level=Level.ERROR if re.search(_SAYS_FROZEN, words) else None,
             fix=_fix(event),
             about=about_whole(event.part, event.label),
         )

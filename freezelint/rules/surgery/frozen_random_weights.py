@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.trace import Trace
 
 _LOADING = "load_state_dict"
-_LOADED = re.compile(r"(?<![\w.])([\w.]+)\.load_state_dict\(")
+_LOADED = r"(?<![\w.])([\w.]+)\.load_state_dict\("
 
 _LOADING_WORDS = (
     *("load_checkpoint", "load_model", "load_weights", "load_pretrained"),
@@ -244,7 +244,7 @@ def _loads_elsewhere(trace: Trace, key: int) -> bool:
     text = trace.file.text
     optimizers = sum(
         re.search(rf"(?<![\w.]){name}\.(?:step|update)\(", text) is not None
-        for name in map(re.escape, _LOADED.findall(text))
+        for name in map(re.escape, re.findall(_LOADED, text))
     )
     return trace.file.mentions_attribute(_LOADING) == len(places) + optimizers
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from freezelint.analysis.values import Part
 
 
-_FOR_USE = re.compile(
+_FOR_USE = (
     r"\b(?:is_|for_|only_)?(?:inference|infer|eval|evaluate|test|testing|predict|prediction|deploy"
     r"|export|train|training|trainable)(?:_only|_mode)?\b"
 )
@@ -174,7 +174,7 @@ def _is_for_use(trace: Trace, freeze: FlagWritten) -> bool:
     return bool(freeze.path) and any(
         set(test.path) < set(freeze.path)
         and test.activations == freeze.activations[: len(test.activations)]
-        and _FOR_USE.search(test.place.code) is not None
+        and re.search(_FOR_USE, test.place.code) is not None
         for test in trace.before(freeze, ConditionTested)
     )
 
