@@ -26,7 +26,7 @@ def without_examples(text: str) -> str:
     return re.sub(_EXAMPLE, lambda example: "\n" * example[0].count("\n"), text)
 
 
-_ABOVE, _BELOW = 1200, 800
+_ABOVE, _BELOW = 1500, 800
 """Characters that count as near by."""
 
 

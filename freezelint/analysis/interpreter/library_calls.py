@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis import events
@@ -55,6 +56,7 @@ from freezelint.analysis.values import (
     Constant,
     ElementsValue,
     Form,
+    FunctionValue,
     LibraryInstance,
     MappingValue,
     ModuleGroup,
@@ -149,8 +151,17 @@ def _reduce(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:
     """``reduce``: what the function does to each element, nobody follows."""
     for number, value in enumerate(arguments.positional):
         consume(run, value, arguments.node(number, "") or node)
-    hand_over(run, arguments.all, node)
+    if not arguments.positional or not _only_computes(arguments.positional[0]):
+        hand_over(run, arguments.all, node)
     return UNKNOWN
+
+
+def _only_computes(function: Value) -> bool:
+    """Whether a lambda sets no flag, and calls nothing but methods."""
+    if not isinstance(function, FunctionValue) or function.definition is not None:
+        return False
+    code = function.chunk.code(function.node)
+    return "requires_grad" not in code and re.search(r"(?<![\w.])\w+\(", code) is None
 
 
 def _defaultdict(run: Interpreter, arguments: Arguments, node: cst.Call) -> Value:

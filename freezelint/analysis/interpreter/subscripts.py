@@ -252,7 +252,13 @@ def _one_alike(run: Interpreter, table: MappingValue, key: Value) -> Value | Non
     if alike is None or isinstance(key, ParameterName):
         return alike
     known = table.get(key.value) if isinstance(key, Constant) else None
-    return known or narrow_to_some(run, alike)
+    if known is not None:
+        return known
+    # What was built for each key stands for the others, too: what is done to it is done to all.
+    is_built = isinstance(alike, ModuleValue) and (
+        run.objects.module(alike.key).origin is not Origin.ELEMENT
+    )
+    return alike if is_built else narrow_to_some(run, alike)
 
 
 def _any_of(run: Interpreter, receiver: Value) -> Value:

@@ -24,7 +24,7 @@ from freezelint.analysis.modes import (
 )
 from freezelint.analysis.normalization import STATISTICS_WORDS
 from freezelint.analysis.stand_ins import stand_ins
-from freezelint.analysis.trace import implies
+from freezelint.analysis.trace import compatible, implies
 from freezelint.analysis.values import Part
 from freezelint.findings import About, Level
 from freezelint.rules.claims import Claim
@@ -181,7 +181,7 @@ def _in_lightning(trace: Trace, freeze: FlagWritten) -> Iterator[Report]:
         if sets_statistics_aside(trace, part) or _is_half_way(trace, freeze):
             continue
         for forward in lightning_passes(trace, part, freeze):
-            if not _is_frozen_whenever(freeze, forward) or not keeps_statistics(
+            if not _is_frozen_whenever(trace, freeze, forward) or not keeps_statistics(
                 trace, key, forward.index
             ):
                 continue
@@ -276,20 +276,24 @@ def _drifts_as(trace: Trace, train: ModeSet, freeze: FlagWritten, key: int, part
         return False
     return any(
         forward.index > freeze.index
-        and _is_frozen_whenever(freeze, forward)
+        and _is_frozen_whenever(trace, freeze, forward)
         and keeps_statistics(trace, key, forward.index)
         for forward, _ in training_passes(trace, part, train)
     )
 
 
-def _is_frozen_whenever(freeze: FlagWritten, forward: ForwardRan) -> bool:
+def _is_frozen_whenever(trace: Trace, freeze: FlagWritten, forward: ForwardRan) -> bool:
     """Whether the freeze holds for this forward pass, or for all runs with some option."""
     if implies(forward.path, freeze.path):
         return True
     # What depends on the round of a loop is a schedule, and what depends on another condition may
     # ask for the same in other words.
     is_option = not set(freeze.loops) & set(forward.loops)
-    return is_option and implies(freeze.path, forward.path)
+    return (
+        is_option
+        and compatible(forward.path, freeze.path)
+        and not trace.may_exclude(freeze, forward)
+    )
 
 
 def _is_pinned_once(trace: Trace, train: ModeSet, part: Part) -> bool:
