@@ -183,10 +183,10 @@ class ExhaustedParameterIterator(Rule):
             # An assertion may be about just that: nothing is left.
             return
         first = earlier[0]
-        if trace.may_exclude(first, event):
-            return
         label = event.label
         place, taken = trace.meeting_place(event, first), trace.meeting_place(first, event)
+        if taken.node is not place.node and trace.may_exclude(first, event):
+            return
         if taken.node is place.node:
             yield Report(
                 event.place,
