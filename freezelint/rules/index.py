@@ -19,7 +19,7 @@ _4 = ('re(?!quires_grad_?\\b)(?<!\\wre)(?<!def re)[a-z]{3,8}_[gG][a-z_]*(?:\\s*=
 _5 = ('requires_grad_',)
 _6 = ('\\.requires_grad_\\s*=(?!=)', 'requires_grad_[\\"\'](?<=[\\"\']requires_grad_[\\"\'])')
 _7 = ('\\.requires_grad_(?!\\w|\\s*[(=][^=])',)
-_8 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:(?:if|elif|assert|return|while|and|or|not)\\b|[\\w.]+ = ))[^\\n]*\\.requires_grad\\s*(?:==|is\\b)', unless=''),)
+_8 = (LinePattern(word='.requires_grad', pattern='(?![ \\t]*(?:(?:if|elif|assert|return|while|and|or|not)\\b|[\\w.]+ = )[^\\n:;]*\\.requires_grad)[^\\n]*\\.requires_grad\\s*(?:==|is\\b)', unless=''),)
 _9 = ('\\.data\\.requires_grad', '\\.data\\[[^\\]\\n]*\\]\\.requires_grad', '\\.data[ \\t]*\\n(?:[^\\n]*\\n){0,2}?[ \\t]*\\w+\\.requires_grad(?:\\s*=\\s*False|_\\()', '\\.data for [^\\n]*\\n(?:[^\\n]*:\\n)?[ \\t]*\\w+\\.requires_grad', '\\.detach\\(\\)[ \\t]*\\n(?:[^\\n]*\\n){0,2}?[ \\t]*\\w+\\.requires_grad(?:\\s*=\\s*False|_\\()', '\\.detach\\(\\) for [^\\n]*\\n(?:[^\\n]*:\\n)?[ \\t]*\\w+\\.requires_grad', 'setattr\\([\\w.]*\\.(?:data|detach\\(\\)), *[\\"\']requires_grad', 'freez\\w*\\([\\w.]*\\.(?:data|detach\\(\\))[,)]', LinePattern(word=').requires_grad', pattern='(?![ \\t]*return\\b)(?:[^\\n=()]|[=!]=|\\((?:[^()\\n]|\\([^()\\n]*\\))*\\))*\\.(?:detach|clone|cpu|cuda|to|half|float|double|bfloat16|type)\\([^()\\n]*\\)\\.requires_grad', unless=''), LinePattern(word=').requires_grad', pattern='[ \\t]*\\w+(?: = [\\[{]|\\[[^\\]\\n]*\\] = )[^\\n]*\\.detach\\(\\)\\.requires_grad_\\(|[^\\n]*\\.data\\.\\w+_\\([^\\n]*\\)\\.requires_grad', unless=''))
 _10 = ('state_dict(',)
 _11 = ('\\.requires_grad(?:_\\((?![\\w.]+\\.requires_grad\\))|\\s*=(?!=)(?! ?[\\w.]+\\.requires_grad\\n))', '\\"requires_grad\\"', "'requires_grad'")

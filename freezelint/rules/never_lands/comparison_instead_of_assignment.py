@@ -113,7 +113,8 @@ class ComparisonInsteadOfAssignment(Rule):
             # In a statement that does not need the answer.
             LinePattern(
                 ".requires_grad",
-                r"(?![ \t]*(?:(?:if|elif|assert|return|while|and|or|not)\b|[\w.]+ = ))"
+                r"(?![ \t]*(?:(?:if|elif|assert|return|while|and|or|not)\b|[\w.]+ = )[^\n:;]*"
+                r"\.requires_grad)"
                 r"[^\n]*\.requires_grad\s*(?:==|is\b)",
             ),
         ),
