@@ -405,6 +405,8 @@ torch.manual_seed({seed})
 model.backbone.requires_grad_(False).eval()
 train(model, torch.optim.SGD(model.head.parameters(), lr=0.1))
 {after}
+# The first process keeps what they meet at; it must not leave before the other one came.
+dist.barrier()
 dist.destroy_process_group()
 """
 
