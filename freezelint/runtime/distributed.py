@@ -230,6 +230,7 @@ class Agreement:
                 for name, each in unmoved.items()
             },
             "error": None if error is None else f"{type(error).__name__}: {error}",
+            "reads": not is_last,
         }
         self.peers.write(f"left/{self.rank}", note)
         if is_last and self.rank == 0:
@@ -258,6 +259,9 @@ class Agreement:
         found = merged(found)
         verdict = {"violations": plain(found, 0), "error": None, "heard": sorted(left)}
         self.peers.write("verdict/0", verdict)
+        # The notes may go with this process, so it stays until those who wait have read the verdict.
+        readers = [rank for rank, note in left.items() if rank != 0 and note["reads"]]
+        self.peers.awaited("read", readers, self.timeout)
         return Closing(found, True, complaints)
 
     def _verdict_of_first(self, seen: Sequence[Violation]) -> Closing:
@@ -267,6 +271,7 @@ class Agreement:
         verdict = self.peers.awaited("verdict", [0], self.timeout)
         if not verdict:
             return Closing(own, False, [_silence(0, self.timeout)])
+        self.peers.write(f"read/{self.rank}", True)
         error = verdict[0]["error"]
         theirs = [violation_of(each) for each in verdict[0]["violations"]]
         # Rank 0 may have been done before this process began, or have waited in vain.

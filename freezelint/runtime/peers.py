@@ -85,9 +85,12 @@ class Peers:
         found: dict[int, Any] = {}
         pause = _FIRST_PAUSE
         while missing:
-            there = [each for each in missing if self.has(f"{key}/{each}")]
-            found.update((each, self.read(f"{key}/{each}")) for each in there)
-            missing = [each for each in missing if each not in there]
+            for each in missing:
+                # The store may go between the question and the answer.
+                with contextlib.suppress(RuntimeError):
+                    if self.has(f"{key}/{each}"):
+                        found[each] = self.read(f"{key}/{each}")
+            missing = [each for each in missing if each not in found]
             if not missing or time.monotonic() > deadline:
                 break
             time.sleep(pause)

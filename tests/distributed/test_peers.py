@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -59,6 +60,34 @@ def test_what_a_process_saw_is_not_lost_when_rank_0_was_done_before_it_began(
     assert not closing.is_complete
 
 
+def test_the_process_that_keeps_the_notes_stays_until_they_are_read(peers: list[Peers]) -> None:
+    first, second = Agreement(peers[0], [], 30), Agreement(peers[1], [], 30)
+    for agreement in (first, second):
+        agreement.enter()
+        agreement.leave([], {}, None, is_last=False)
+    keeper = threading.Thread(target=first.close, args=([],))
+    keeper.start()
+    try:
+        assert peers[1].awaited("verdict", [0], 30)
+        keeper.join(0.1)
+        assert keeper.is_alive()
+    finally:
+        assert second.close([]).is_complete
+        keeper.join(30)
+    assert not keeper.is_alive()
+
+
+def test_those_that_leave_without_reading_are_not_waited_for(peers: list[Peers]) -> None:
+    first, second = Agreement(peers[0], [], 30), Agreement(peers[1], [], 30)
+    for agreement in (first, second):
+        agreement.enter()
+    first.leave([], {}, None, is_last=False)
+    second.leave([], {}, ValueError("no batches"), is_last=True)
+    start = time.monotonic()
+    assert first.close([]).complaints == ["rank 1 left its watch with ValueError: no batches"]
+    assert time.monotonic() - start < 10
+
+
 def test_what_moved_on_one_rank_is_not_dead(peers: list[Peers]) -> None:
     dead = {name: Violation(Kind.NOT_TRAINED, name, 5, f"{name} is dead") for name in ("a", "b")}
     first, second = Agreement(peers[0], [], 0.1), Agreement(peers[1], [], 0.1)
@@ -77,6 +106,21 @@ def test_while_one_rank_is_silent_nothing_is_called_dead(peers: list[Peers]) -> 
     dead = Violation(Kind.NOT_TRAINED, "a", 5, "a is dead")
     first.leave([], {"a": dead}, None, is_last=False)
     assert first.close([]).violations == []
+
+
+class GoneMeanwhile:
+    """A store whose process ends between a question and the next."""
+
+    def check(self, keys: list[str]) -> bool:
+        return True
+
+    def get(self, key: str) -> bytes:
+        raise dist.DistNetworkError("Connection reset by peer")
+
+
+def test_a_store_that_goes_meanwhile_has_no_note() -> None:
+    peers = Peers(GoneMeanwhile(), 1, 2, "watch/of-a-model", 0)
+    assert peers.awaited("verdict", [0], 0.05) == {}
 
 
 class Gone:
