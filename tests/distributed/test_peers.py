@@ -68,7 +68,8 @@ def test_the_process_that_keeps_the_notes_stays_until_they_are_read(peers: list[
     keeper = threading.Thread(target=first.close, args=([],))
     keeper.start()
     try:
-        assert peers[1].awaited("verdict", [0], 30)
+        written = peers[1].awaited("verdict", [0], 30)
+        assert written[0]["violations"] == []
         keeper.join(0.1)
         assert keeper.is_alive()
     finally:
