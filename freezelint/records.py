@@ -28,7 +28,7 @@ else:
         def _getter(number, doc):
             return property(itemgetter(number), doc=doc)
 
-    _make = tuple.__new__
+    _tuple = tuple.__new__
 
     class _Record(tuple):
         """What all records have in common; names as of ``collections.namedtuple``."""
@@ -42,7 +42,7 @@ else:
             return cls(*values)
 
         def _replace(self, **changes):
-            changed = _make(type(self), map(changes.pop, self._fields, self))
+            changed = _tuple(type(self), map(changes.pop, self._fields, self))
             if changes:
                 raise ValueError(f"Got unexpected field names: {list(changes)!r}")
             return changed
@@ -64,7 +64,7 @@ else:
         """The code that makes a tuple of so many arguments."""
         names = [f"field_{number}" for number in range(count)]
         written = f"lambda cls, {', '.join(names)}: make(cls, ({''.join(f'{n}, ' for n in names)}))"
-        return eval(written, {"make": _make})  # noqa: S307
+        return eval(written, {"make": _tuple})  # noqa: S307
 
     def _constructor_of(fields, defaults):
         shared = _constructor(len(fields))

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import MethodCalled
+from freezelint.analysis.knowledge.modules import FORWARD_HOOKS
 from freezelint.analysis.values import FunctionValue, ModuleValue, PartialValue
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part, Value
-
-_FORWARD_HOOKS = ("register_forward_hook", "register_forward_pre_hook")
 
 _GIVES_BACK = r"(?m)\breturn\b(?![ \t]*(?:None[ \t]*)?(?:#.*)?$)"
 
@@ -27,7 +26,7 @@ def may_exchange_values(trace: Trace) -> bool:
     A hook that returns nothing, as one that only looks, changes nothing. What a hook of which
     the function is not known does is not known either.
     """
-    if not any(map(trace.file.mentions, _FORWARD_HOOKS)):
+    if not any(map(trace.file.mentions, FORWARD_HOOKS)):
         return False
     hooks = [_function_of(each) for each in _registrations(trace)]
     return not hooks or any(text is None or re.search(_GIVES_BACK, text) for text in hooks)
@@ -44,7 +43,7 @@ def may_set_modes(trace: Trace, part: Part) -> bool:
 
 
 def _registrations(trace: Trace) -> Iterator[MethodCalled]:
-    return (each for each in trace.all(MethodCalled) if each.name in _FORWARD_HOOKS)
+    return (each for each in trace.all(MethodCalled) if each.name in FORWARD_HOOKS)
 
 
 def _function_of(call: MethodCalled) -> str | None:

@@ -20,7 +20,7 @@ from freezelint.analysis.predicates import SOME, FlagTest, flag_tests, is_total,
 from freezelint.analysis.trace import implies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from freezelint.analysis.trace import Trace
     from freezelint.analysis.values import Part
@@ -163,20 +163,16 @@ def is_said_before(trace: Trace, freeze: FlagWritten, until: int) -> bool:
 
 def may_be_unknown(trace: Trace, part: Part, first: Event, last: Event) -> bool:
     """Whether code out of sight had the part in hands between two events."""
-    return any(
-        trace.related(key, part.key, each.index)
-        for each in trace.between(first, last, HandedOver)
-        for key in each.keys
-    )
+    return _were_handed(trace, part, trace.between(first, last, HandedOver))
 
 
 def was_out_of_sight(trace: Trace, part: Part, until: Event) -> bool:
     """Whether code out of sight had the part in hands at any time before an event."""
-    return any(
-        trace.related(key, part.key, each.index)
-        for each in trace.before(until, HandedOver)
-        for key in each.keys
-    )
+    return _were_handed(trace, part, trace.before(until, HandedOver))
+
+
+def _were_handed(trace: Trace, part: Part, events: Iterable[HandedOver]) -> bool:
+    return any(trace.related(key, part.key, each.index) for each in events for key in each.keys)
 
 
 def filters_by_flag(part: Part) -> bool:

@@ -12,21 +12,18 @@ from freezelint.analysis.events import (
     MethodCalled,
     OutputDetached,
 )
+from freezelint.analysis.knowledge.modules import FORWARD_HOOKS
 from freezelint.analysis.values import ModuleValue, ParameterValue, Part
 
 if TYPE_CHECKING:
     from freezelint.analysis.events import Event
     from freezelint.analysis.trace import Trace
 
-_HOOKS = frozenset(
-    {
-        "register_forward_hook",
-        "register_forward_pre_hook",
-        "register_full_backward_hook",
-        "register_full_backward_pre_hook",
-        "register_backward_hook",
-    }
-)
+_HOOKS = FORWARD_HOOKS | {
+    "register_full_backward_hook",
+    "register_full_backward_pre_hook",
+    "register_backward_hook",
+}
 """Methods that are given a function which may detach what comes out, or change gradients."""
 
 
@@ -54,28 +51,25 @@ def is_withheld(trace: Trace, key: int, until: Event) -> bool:
         for each in trace.all(AttributeWritten)
     ):
         return True
-    part = Part(key)
-    if any(
-        trace.parts_overlap(mine, part, each.index)
-        for each in trace.all(GradientsMasked)
-        for mine in each.parts
-    ):
+    if any(_reaches(trace, each.parts, key, each.index) for each in trace.all(GradientsMasked)):
         return True
     if any("inputs=" in each.place.code for each in trace.all(BackwardRan)):
         return True
     last = next(trace.before(until, BackwardRan), None)
     return last is not None and any(
-        trace.parts_overlap(mine, part, each.index)
+        _reaches(trace, each.parts, key, each.index)
         for each in trace.between(last, until, GradientsCleared)
-        for mine in each.parts
     )
 
 
 def _is_tampered_with(trace: Trace, call: MethodCalled, key: int) -> bool:
     if call.name in _GRADIENT_HOOKS and isinstance(call.receiver, ParameterValue):
-        parts = call.receiver.parts
-        return any(trace.parts_overlap(part, Part(key), call.index) for part in parts)
+        return _reaches(trace, call.receiver.parts, key, call.index)
     return call.name in _HOOKS and _is_about(trace, call.receiver, key, call.index)
+
+
+def _reaches(trace: Trace, parts: tuple[Part, ...], key: int, at: int) -> bool:
+    return any(trace.overlaps(part, key, at) for part in parts)
 
 
 def _is_about(trace: Trace, receiver: object, key: int, at: int) -> bool:

@@ -150,27 +150,34 @@ def passed_names(
     function: FunctionValue, parameters: cst.Parameters, arguments: Arguments
 ) -> Iterator[tuple[str, str]]:
     """For parameters, the dotted names that are passed for them."""
-    skipped = 0 if function.receiver is None else 1
-    for number, parameter in enumerate((*parameters.posonly_params, *parameters.params)):
-        node = arguments.node(number - skipped, parameter.name.value) if number >= skipped else None
-        path = None if node is None else dotted(node)
+    for name, node in _given_nodes(function, parameters, arguments):
+        path = dotted(node)
         # What an object's own methods make of its attributes is seen under other names.
         if path is not None and "[" not in path and path.partition(".")[0] != "self":
-            yield parameter.name.value, path
+            yield name, path
 
 
 def passed_nodes(
     function: FunctionValue, parameters: cst.Parameters, arguments: Arguments
 ) -> Iterator[tuple[str, cst.BaseExpression]]:
     """For parameters, what is written in the call for them."""
+    yield from _given_nodes(function, parameters, arguments)
+    positions = len(parameters.posonly_params) + len(parameters.params)
+    for parameter in parameters.kwonly_params:
+        # Beyond every position that it could be taken for.
+        node = arguments.node(positions + len(arguments.positional), parameter.name.value)
+        if node is not None:
+            yield parameter.name.value, node
+
+
+def _given_nodes(
+    function: FunctionValue, parameters: cst.Parameters, arguments: Arguments
+) -> Iterator[tuple[str, cst.BaseExpression]]:
+    """The same for those that may be given by position; a receiver is not written there."""
     skipped = 0 if function.receiver is None else 1
     given = (*parameters.posonly_params, *parameters.params)[skipped:]
     for number, parameter in enumerate(given):
         node = arguments.node(number, parameter.name.value)
-        if node is not None:
-            yield parameter.name.value, node
-    for parameter in parameters.kwonly_params:
-        node = arguments.node(len(given) + len(arguments.positional), parameter.name.value)
         if node is not None:
             yield parameter.name.value, node
 

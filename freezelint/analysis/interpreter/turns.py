@@ -174,19 +174,16 @@ def _keep_meaning(
     if not any(asked in text for asked in (f"if {name}", f"not {name}", f"{name} ==")):
         return
     key = (frame.key, name, run.points.version(frame.key, name))
-    if isinstance(source, (cst.Attribute, cst.Subscript)):
-        ((point, _), *_), _ = arms_of(run, source)
-        run.points.choices[key] = run.points.subjects.get(point, frozenset())
+    turns = arms_of(run, source.test if isinstance(source, cst.IfExp) else source)
     if isinstance(source, _ANSWERS):
-        run.points.meanings[key] = run.path, arms_of(run, source)
-    elif isinstance(source, (cst.IfExp, cst.BooleanOperation)):
-        test = source.test if isinstance(source, cst.IfExp) else source
-        ((point, _), *_), _ = arms_of(run, test)
+        run.points.meanings[key] = run.path, turns
+    if isinstance(source, _CHOICES):
+        ((point, _), *_), _ = turns
         run.points.choices[key] = run.points.subjects.get(point, frozenset())
 
 
 _ANSWERS = (cst.Comparison, cst.UnaryOperation, cst.Attribute, cst.Subscript)
-_CHOICES = (cst.IfExp, cst.BooleanOperation)
+_CHOICES = (cst.IfExp, cst.BooleanOperation, cst.Attribute, cst.Subscript)
 
 
 def _meaning(

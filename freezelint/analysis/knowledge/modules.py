@@ -35,7 +35,10 @@ MODULE_BASES = frozenset(
 
 LIGHTNING_BASES = frozenset(name for name in MODULE_BASES if name.endswith("LightningModule"))
 
-STRONG_MODULE_EVIDENCE = frozenset(
+FORWARD_HOOKS = frozenset({"register_forward_hook", "register_forward_pre_hook"})
+"""Methods of modules that are given what runs with each forward pass."""
+
+STRONG_MODULE_EVIDENCE = FORWARD_HOOKS | frozenset(
     {
         "parameters",
         "named_parameters",
@@ -44,8 +47,6 @@ STRONG_MODULE_EVIDENCE = frozenset(
         "named_children",
         "named_buffers",
         "get_submodule",
-        "register_forward_hook",
-        "register_forward_pre_hook",
         "register_full_backward_hook",
         "requires_grad_",
     }
@@ -86,7 +87,7 @@ SAME_MODULE_METHODS = frozenset(
 )
 """Methods of a module that return the module itself."""
 
-HARMLESS_MODULE_METHODS = frozenset(
+HARMLESS_MODULE_METHODS = FORWARD_HOOKS | frozenset(
     {
         "buffers",
         "named_buffers",
@@ -96,8 +97,6 @@ HARMLESS_MODULE_METHODS = frozenset(
         "state_dict",
         "load_state_dict",
         "register_buffer",
-        "register_forward_hook",
-        "register_forward_pre_hook",
         "register_full_backward_hook",
         "register_backward_hook",
         "zero_grad",

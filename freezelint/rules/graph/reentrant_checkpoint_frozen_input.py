@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from freezelint.analysis.events import BackwardRan, Called, Event, MethodCalled
 from freezelint.analysis.gradients import needs_no_gradient
+from freezelint.analysis.knowledge.modules import FORWARD_HOOKS
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_WORDS
 from freezelint.analysis.objects import Origin
 from freezelint.analysis.trainability import is_known_to_have_parameters
@@ -26,9 +27,7 @@ _CHECKPOINTS = {
 }
 """Each function, and the position of the first input that the block gets."""
 
-_HOOKS = frozenset(
-    {"register_forward_hook", "register_forward_pre_hook", "enable_input_require_grads"}
-)
+_HOOKS = FORWARD_HOOKS | {"enable_input_require_grads"}
 """Methods by which inputs may be made to require a gradient."""
 
 

@@ -24,7 +24,12 @@ from freezelint.analysis.gradients import group_of, moves_on_zeros
 from freezelint.analysis.knowledge.patterns import OPTIMIZER_CONSTRUCTIONS, OPTIMIZER_WORDS
 from freezelint.analysis.predicates import SOME
 from freezelint.analysis.trace import compatible
-from freezelint.analysis.training import is_handed_on, region_inside, steps_after
+from freezelint.analysis.training import (
+    is_handed_on,
+    may_be_unknown,
+    region_inside,
+    steps_after,
+)
 from freezelint.analysis.values import (
     UNKNOWN,
     ComparisonValue,
@@ -239,11 +244,7 @@ def _is_filled(masked: GradientsMasked, step: Stepped, part: Part, trace: Trace)
     written += [each.parts for each in cleared if each.to_none is None]
     if any(trace.parts_overlap(mine, part, step.index) for parts in written for mine in parts):
         return True
-    return any(
-        trace.related(key, part.key, each.index)
-        for each in trace.between(masked, step, HandedOver)
-        for key in each.keys
-    )
+    return may_be_unknown(trace, part, masked, step)
 
 
 def _is_by_schedule(masked: GradientsMasked, trace: Trace) -> bool:
